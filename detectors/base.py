@@ -1,0 +1,155 @@
+"""What a detector is: columns of observations in, columns of scores out; and the signals that come of them.
+
+A *series* is one measure of one subject. The caller numbers series from 0; a detector keeps one small row of state for
+each number and knows nothing of names, events or customers.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int32]
+Floats = NDArray[np.float64]
+Bytes = NDArray[np.uint8]
+State = Mapping[str, NDArray[Any]]
+"""What a detector remembers, as named arrays: what a snapshot writes and restores, bit for bit."""
+
+
+class Observations(NamedTuple):
+    """A batch of closed windows. Within one series times never decrease; a series may stand in it several times."""
+
+    series: Ints
+    """The number of the series."""
+    time: Floats
+    """Epoch seconds of the start of the window."""
+    value: Floats
+    """The measure's value; NaN where the window is known to be missing."""
+
+    @classmethod
+    def of(cls, series: Any, time: Any, value: Any) -> "Observations":
+        """Build from any three sequences of one length.
+
+        >>> len(Observations.of([0, 0], [0, 60], [1.5, 2.5]).value)
+        2
+        """
+        return cls(np.asarray(series, np.int32), np.asarray(time, np.float64), np.asarray(value, np.float64))
+
+
+@dataclass(slots=True)
+class Scores:
+    """What a detector thinks of each observation, before it learned from it. All arrays have the batch's length."""
+
+    score: Floats
+    """1 − the tail probability of what was seen, in [0, 1]; NaN: no opinion (grace period, missing value)."""
+    expected: Floats
+    """The value that was expected; NaN if the detector has no such notion."""
+    low: Floats
+    """The lower end of the expected band; −inf if there is none."""
+    high: Floats
+    """The upper end of the expected band; +inf if there is none."""
+    extra: dict[str, Floats] = field(default_factory=dict)
+    """Further columns a kind has to tell, e.g. `eta_s, eta_low_s, eta_high_s` of a forecast; NaN where not known."""
+
+    @classmethod
+    def silent(cls, n: int) -> "Scores":
+        """Return `n` rows of no opinion.
+
+        >>> Scores.silent(1).high
+        array([inf])
+        """
+        nan = np.full(n, np.nan)
+        return cls(nan, nan.copy(), np.full(n, -np.inf), np.full(n, np.inf))
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A series crossed its detector's raise rule, went on doing so, or came back."""
+
+    detector: str
+    kind: str
+    series: int
+    state: Literal["raised", "ongoing", "cleared"]
+    time: float
+    """Epoch seconds of the start of the window that made the signal."""
+    step: float
+    """Seconds a window lasts; 0 if the measure has no window."""
+    score: float
+    value: float
+    expected: float
+    low: float
+    high: float
+    extra: Mapping[str, float] = field(default_factory=dict)
+    explanation: str = ""
+    """One sentence, in English, for an agent: what was seen, what was expected."""
+
+
+class Detector(ABC):
+    """The base of every kind. A kind is one file with one subclass; nothing else needs to be edited.
+
+    The constructor is the config schema: ``Seasonal(period: ...)`` is ``model: {kind: seasonal, period: ...}``. Its
+    parameters are keyword-only, annotated, with defaults where an operations team need not choose; types are `bool`,
+    `int`, `float`, `str`, `Literal[...]`, `Duration`, ``list``, ``dict`` and unions of them with None; a bad value raises
+    `ValueError` saying what is allowed.
+    """
+
+    kind: ClassVar[str]
+    """The name in YAML."""
+    raise_score: ClassVar[float] = 0.999
+    """The score that counts as a breach where the detector's `raise` says nothing."""
+    calm_below: ClassVar[float | None] = None
+    """A score under which an observation counts as calm; None: whatever is no breach. Between is hysteresis."""
+    ticks: ClassVar[bool] = False
+    """Whether `tick` has anything to say: the kind speaks of what did not come."""
+    needs_window: ClassVar[bool] = True
+    """Whether `step` must be known and positive."""
+
+    step: float = 0.0
+    """Seconds between two windows of the measure, set by `prepare`; 0 if unknown."""
+    size: int = 0
+    """How many series there is room for."""
+
+    def prepare(self, step: float) -> None:
+        """Learn the measure's window length in seconds. Called once, before anything else."""
+        self.step = step
+
+    def grow(self, size: int) -> None:
+        """Make room for series 0 … `size` − 1; new rows are as a series never seen. Never shrinks."""
+        if size > self.size:
+            self._grow(size)
+            self.size = size
+
+    @abstractmethod
+    def _grow(self, size: int) -> None: ...
+
+    @abstractmethod
+    def update(self, batch: Observations) -> Scores:
+        """Score each observation, then learn from it, in order: nothing after an observation influences its score."""
+
+    @abstractmethod
+    def score(self, batch: Observations) -> Scores:
+        """Score each observation against the state as it is. Changes nothing."""
+
+    def tick(self, time: float) -> tuple[Observations, Scores]:
+        """Return what is to be said at `time` (epoch seconds) of series of which nothing came; learns nothing."""
+        raise NotImplementedError(f"kind {self.kind} has no tick")
+
+    @abstractmethod
+    def reset(self, series: Ints) -> None:
+        """Forget the given series: their rows become as never seen."""
+
+    @abstractmethod
+    def state(self) -> State:
+        """Return all that is remembered, as arrays that stay true until the next call of another method."""
+
+    @abstractmethod
+    def load(self, state: State) -> None:
+        """Take over a `state` of the same configuration; raises ValueError if its shape does not fit."""
+
+    def explain(self, signal: Signal) -> str:
+        """Return one sentence for an agent. `signal.value`, `.expected`, `.low`, `.high`, `.extra` are those scored."""
+        value, expected = f"{signal.value:.4g}", f"{signal.expected:.4g}"
+        return f"The value was {value}; {expected} was expected."

@@ -1,0 +1,43 @@
+"""Durations as people write them: `90s`, `5m`, `1h30m`, `2d`, `1w`."""
+
+import re
+
+UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+
+
+class Duration(float):
+    """A number of seconds, written with a unit.
+
+    >>> Duration("1h30m")
+    Duration('1h30m')
+    >>> float(Duration("2d"))
+    172800.0
+    >>> Duration("5 minutes")
+    Traceback (most recent call last):
+    ValueError: '5 minutes' is not a duration: write a number and a unit (s, m, h, d, w), as in 90s, 1h30m or 2d
+    """
+
+    def __new__(cls, text: "str | float") -> "Duration":
+        """Read `text`; a plain number counts seconds. Raises ValueError with what would be right."""
+        return super().__new__(cls, text if isinstance(text, int | float) else _seconds(text))
+
+    def __str__(self) -> str:
+        """Return the shortest way to write it with whole units."""
+        left, parts = float(self), []
+        for unit in ("w", "d", "h", "m"):
+            count, left = divmod(left, UNITS[unit])
+            if count:
+                parts.append(f"{count:g}{unit}")
+        return "".join(parts) + (f"{left:g}s" if left or not parts else "")
+
+    def __repr__(self) -> str:
+        return f"Duration({str(self)!r})"
+
+
+def _seconds(text: str) -> float:
+    parts = re.findall(r"(\d+(?:\.\d+)?)([smhdw])", text)
+    if not parts or "".join(n + u for n, u in parts) != text.replace(" ", ""):
+        raise ValueError(
+            f"{text!r} is not a duration: write a number and a unit (s, m, h, d, w), as in 90s, 1h30m or 2d"
+        )
+    return sum(float(number) * UNITS[unit] for number, unit in parts)

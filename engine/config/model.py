@@ -1,0 +1,339 @@
+"""The configuration, as typed values. The dataclasses are the schema: `engine/config/reader.py` fills them from YAML.
+
+A field is a key; a field named with a trailing underscore is the key without it (`for_` → `for`). A field without a default
+must be given. `Place` fields are filled with the position of the mapping itself and are no keys.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from detectors.base import Detector
+from detectors.durations import Duration
+from engine.expressions import Expression
+
+
+class Place(NamedTuple):
+    """Where something was written; lines and columns count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+NOWHERE = Place("", 0, 0)
+
+
+class Of(NamedTuple):
+    """`3 of 5`: so many of the last so many observations."""
+
+    hits: int
+    of: int
+
+
+class Per(NamedTuple):
+    """`1 per 24h`: at most so many within so long; `2 per day` counts calendar days of the recipient's zone."""
+
+    count: int
+    seconds: float
+    calendar: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """How a window's events become one value. In YAML `count`, or one key and its argument: `{ratio: "status >= 500"}`."""
+
+    kind: Literal[
+        "count", "rate", "ratio", "sum", "mean", "min", "max", "quantile", "distinct", "gap", "last"
+    ]
+    of: Expression | None = None
+    """The field or computed value; for ratio the condition whose share is taken; None for count, rate and gap."""
+    q: float = 0.95
+    """For quantile: ``{quantile: latency_ms, q: 0.99}``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Which events become which series."""
+
+    event: str
+    """One event type."""
+    by: tuple[str, ...]
+    """Keys of the series: `subject`, `account` (found through the entities), a kind of subject, or a field of `data`."""
+    measure: Measure
+    every: Duration = Duration(60.0)
+    """Length of the tumbling window."""
+    where: Expression | None = None
+    compute: Mapping[str, Expression] = field(default_factory=dict)
+    """Computed fields, usable in `where`, `measure` and each other in the order written."""
+    min_events: int = 1
+    """A window with fewer events yields no observation."""
+    missing: Literal["skip", "zero"] | None = None
+    """What a window without events is; None: zero for count and rate, else skip."""
+    place: Place = NOWHERE
+
+
+@dataclass(frozen=True, slots=True)
+class Raise:
+    """When scores become a signal, and when it is over."""
+
+    score: float | None = None
+    """None: the kind's own `raise_score`."""
+    for_: Of = Of(1, 1)
+    clear: Duration = Duration(0.0)
+    """How long it must have been calm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """Which kind of demand this saves, and what generates it."""
+
+    class_: Literal["remove", "automate", "human"] = "automate"
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorConfig:
+    """One file under `detectors/`."""
+
+    name: str
+    about: str
+    watch: Watch
+    model: Detector
+    """Already built, never fed: each use deep-copies it."""
+    owner: str = ""
+    raise_: Raise = Raise()
+    severity: Mapping[str, Expression] = field(default_factory=dict)
+    """Severity → condition over value, score, expected, low, high and extras; the worst that holds counts; none: low."""
+    grace: Duration = Duration(0.0)
+    """A new series is scored in silence for so long after its first observation."""
+    min_samples: int = 0
+    """And for so many observations."""
+    demand: Demand = Demand()
+    place: Place = NOWHERE
+
+
+SEVERITIES = ("low", "medium", "high", "critical")
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """Which issues a playbook answers; all given must match."""
+
+    detector: tuple[str, ...]
+    """Names or globs; in YAML one or a list."""
+    severity: tuple[str, ...] = ()
+    """Empty: any."""
+    where: Expression | None = None
+    """Over value, score, subject, account and `account.<attribute>`."""
+
+
+@dataclass(frozen=True, slots=True)
+class TicketStep:
+    """`ticket: {desk: builtin, queue: tier-2, template: api-errors/agent}`"""
+
+    template: str
+    desk: str = "builtin"
+    queue: str = "default"
+    after: Duration = Duration(0.0)
+    unless: Literal["acknowledged", "resolved"] | None = None
+    place: Place = NOWHERE
+
+
+@dataclass(frozen=True, slots=True)
+class MessageStep:
+    """`message: {audience: technical, channels: [preferred, email, sms], template: api-errors/notice}`"""
+
+    template: str
+    on: Literal["opened", "resolved", "dismissed", "expired"] = "opened"
+    """resolved, dismissed (a correction) and expired go to those who got the opening message, on its thread and channel."""
+    audience: tuple[str, ...] = ()
+    """Roles; a person with any of them is told; empty: everyone of the account."""
+    channels: tuple[str, ...] = ("preferred",)
+    """Tried in this order; `preferred` stands for the person's own."""
+    purpose: Literal["service", "marketing"] = "service"
+    emergency: str = ""
+    """Name of the approver who made this an emergency class (C6): passes quiet hours and caps."""
+    after: Duration = Duration(0.0)
+    unless: Literal["acknowledged", "resolved"] | None = None
+    place: Place = NOWHERE
+
+
+@dataclass(frozen=True, slots=True)
+class EscalateStep:
+    """`escalate: {after: 30m, unless: acknowledged, to: on-call}`"""
+
+    after: Duration
+    to: str
+    """A name under `escalations:` in forewarn.yaml: a channel and an address."""
+    template: str = "_common/escalation"
+    unless: Literal["acknowledged", "resolved"] | None = "acknowledged"
+    place: Place = NOWHERE
+
+
+Step = TicketStep | MessageStep | EscalateStep
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What bounds a playbook beyond the policy."""
+
+    per_customer: Per | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybookConfig:
+    """One file under `playbooks/`."""
+
+    name: str
+    when: When
+    steps: tuple[Step, ...]
+    about: str = ""
+    limits: Limits = Limits()
+    expire: Duration = Duration(14 * 86400.0)
+    """An issue still open after so long is closed as expired, and those told are told so (C16)."""
+    place: Place = NOWHERE
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """Local hours in which people may be contacted: `{from: "08:00", to: "21:00"}`, minutes after midnight."""
+
+    from_: int
+    to: int
+
+
+@dataclass(frozen=True, slots=True)
+class Inhibition:
+    """While an issue of `source` is active, issues of `target` that agree in `equal` cause no contact."""
+
+    source: When
+    target: When
+    equal: tuple[str, ...] = ("account",)
+    """account, or attributes of the account (`region`, `plan` …)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyConfig:
+    """`policy.yaml`: what holds for every contact, whatever the playbook."""
+
+    hours: Hours = Hours(8 * 60, 21 * 60)
+    regions: Mapping[str, Hours] = field(default_factory=dict)
+    """Stricter hours by country or subdivision: `US-FL: {from: "08:00", to: "20:00"}`."""
+    caps: Mapping[str, Per] = field(default_factory=dict)
+    """By channel kind, by purpose, or `all`: `{sms: 2 per day, all: 4 per day}` (C15)."""
+    consent: Mapping[str, Literal["required", "implied"]] = field(default_factory=dict)
+    """By channel kind or `channel/purpose`; sms, whatsapp and voice, and marketing on any, are always required (C1)."""
+    revocation_scope: Literal["program", "all"] = "all"
+    reopen_within: Duration = Duration(3600.0)
+    flap: Per = Per(3, 86400.0, False)
+    """More reopenings than this and the issue is held open until calm for `reopen_within`."""
+    inhibit: tuple[Inhibition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelConfig:
+    """An entry of `channels.yaml`: a name, a `type` and what that type's constructor takes."""
+
+    name: str
+    type: str
+    params: Mapping[str, Any]
+    """Read against the constructor; secrets already resolved."""
+    place: Place = NOWHERE
+
+
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """Who is told when nobody acts: a channel of `channels.yaml` and an address on it."""
+
+    channel: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where the web part listens."""
+
+    host: str = "127.0.0.1"
+    port: int = 8321
+    public_url: str = "http://127.0.0.1:8321"
+
+
+@dataclass(frozen=True, slots=True)
+class EventRules:
+    """Which events are taken, and how far out of order."""
+
+    known: tuple[str, ...] = ()
+    """Event types, or globs (`app.*`), that are taken though no detector watches them."""
+    lateness: Duration = Duration(60.0)
+    """How far behind the newest event a window stays open."""
+    future: Duration = Duration(300.0)
+    """An event later than this ahead of its arrival is refused."""
+    partitions: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long things are kept."""
+
+    events: Duration = Duration(30 * 86400.0)
+    dead_letters: Duration = Duration(90 * 86400.0)
+    snapshots: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who messages come from."""
+
+    company: str
+    """As customers know it."""
+    postal_address: str = ""
+    """Required as soon as any template is marketing (C7)."""
+    help_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MainConfig:
+    """`forewarn.yaml`."""
+
+    sender: Sender
+    data: str = "var"
+    """Folder of the log, the database and the snapshots, relative to the configuration folder."""
+    templates: str = "../templates"
+    locale: str = "en"
+    """For people whose locale is not known."""
+    listen: Listen = Listen()
+    events: EventRules = EventRules()
+    retention: Retention = Retention()
+    snapshot_every: Duration = Duration(60.0)
+    report_at: str = "06:00"
+    """UTC time of the daily report."""
+    escalations: Mapping[str, Escalation] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything under one configuration folder."""
+
+    folder: Path
+    main: MainConfig
+    policy: PolicyConfig
+    detectors: Mapping[str, DetectorConfig]
+    playbooks: Mapping[str, PlaybookConfig]
+    channels: Mapping[str, ChannelConfig]
+    files: Sequence[str] = ()
+    """Every file read, for reload and for `check`."""
+
+    @property
+    def data_dir(self) -> Path:
+        """Where the engine writes."""
+        return (self.folder / self.main.data).resolve()
+
+    @property
+    def templates_dir(self) -> Path:
+        """Where templates are read."""
+        return (self.folder / self.main.templates).resolve()

@@ -1,0 +1,1 @@
+"""The event log: where everything that happened stands in order, durably, once."""

@@ -1,0 +1,15 @@
+"""Names that come out the same on every replay."""
+
+import hashlib
+
+
+def derive(prefix: str, *parts: object) -> str:
+    """Return a short id derived from `parts`: the same parts give the same id, on any machine, in any replay.
+
+    80 bits of BLAKE2b: a billion ids of one prefix collide with a probability of about 4e-7.
+
+    >>> derive("iss", "api-errors", "account/acme")
+    'iss_65e7f0d0d5ae3fe1b600'
+    """
+    digest = hashlib.blake2b("\x1f".join(str(part) for part in parts).encode(), digest_size=10)
+    return f"{prefix}_{digest.hexdigest()}"

@@ -1,0 +1,1 @@
+"""What the engine remembers besides models and events: one relational database."""

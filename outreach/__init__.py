@@ -1,0 +1,1 @@
+"""Outreach: messages in, receipts out. One file a channel; nothing here knows the engine or the detectors."""

@@ -1,0 +1,151 @@
+"""What a channel is: a message in, a receipt out. What a ticket desk is: a draft in, a receipt out.
+
+A channel never raises for what the other side says or for a failed connection: it returns a receipt whose outcome names
+the reaction. It raises only for its own bugs and for a configuration it was never valid with.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import ClassVar, Literal
+
+Purpose = Literal["service", "marketing"]
+
+
+class Outcome(StrEnum):
+    """What became of one attempt to send."""
+
+    ACCEPTED = "accepted"
+    """The other side took it and answers for it from now on."""
+    RETRY = "retry"
+    """Surely not taken, and the same attempt may succeed later."""
+    PERMANENT = "permanent"
+    """Surely not taken, and it never will be."""
+    UNKNOWN = "unknown"
+    """The request left and no answer came: it may have been taken. Never simply sent again (C18): `Channel.find`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The result of one attempt."""
+
+    outcome: Outcome
+    detail: str = ""
+    """The other side's words, or ours: place, cause, remedy."""
+    provider_id: str = ""
+    """The id under which the other side knows it, e.g. a Twilio SID, a Message-ID."""
+    code: str = ""
+    """The other side's code: an SMTP reply, an HTTP status, a vendor's error number."""
+    retry_after: float | None = None
+    """Seconds the other side asked to wait."""
+    suppress: bool = False
+    """The address is dead or refuses us: nothing is sent to it again (C9, C14)."""
+
+
+class Delivery(StrEnum):
+    """What a provider tells later of a message it accepted. Ordered: a later one is never undone by an earlier one."""
+
+    QUEUED = "queued"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    READ = "read"
+    BOUNCED = "bounced"
+    FAILED = "failed"
+    COMPLAINED = "complained"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One text for one person on one channel, ready to go."""
+
+    id: str
+    """The outbox id. The same for each attempt; ids at providers are derived from it."""
+    to: str
+    """An e-mail address, an E.164 number, a URL."""
+    text: str
+    subject: str = ""
+    html: str = ""
+    purpose: Purpose = "service"
+    thread: str = ""
+    """`provider_id` of the message this one answers or follows; empty for a first one."""
+    unsubscribe_url: str = ""
+    """The RFC 8058 address; empty where the purpose does not ask for one."""
+    data: Mapping[str, object] = field(default_factory=dict)
+    """What a machine on the other side reads (webhook): JSON values only."""
+
+
+class Channel(ABC):
+    """The base of every channel. One file with one subclass under `outreach/channels/`.
+
+    The constructor is the config schema, as it is for detectors: keyword-only annotated parameters, ValueError with what is
+    allowed. `address` names the kind of address the channel sends to.
+    """
+
+    kind: ClassVar[str]
+    """The name in YAML: `type: email`."""
+    address: ClassVar[str]
+    """`email`, `phone` or `url`."""
+    plain: ClassVar[bool] = False
+    """Whether it carries text only (SMS): no subject, no HTML."""
+
+    @abstractmethod
+    def send(self, message: Message) -> Receipt:
+        """Try once. Blocks at most for the channel's own time-out."""
+
+    def find(self, message: Message) -> Receipt | None:
+        """Ask the provider whether `message` was taken, after an UNKNOWN. None: it cannot tell.
+
+        ACCEPTED: it was; RETRY: surely it was not, so it may be sent; anything else stays UNKNOWN.
+        """
+        return None  # noqa: RET501 -- the default answer is a statement: this provider cannot tell
+
+    def check(self) -> str:
+        """Return what is wrong with `to` reach the provider now, or an empty string (used by `doctor`); sends nothing."""
+        return ""
+
+    def close(self) -> None:
+        """Let go of connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A ticket to be made: what an agent needs to act without asking."""
+
+    id: str
+    """The outbox id; the desk's external id, by which a second creation is recognised."""
+    queue: str
+    subject: str
+    body: str
+    severity: str
+    account: str
+    requester: str = ""
+    """The e-mail address of the customer's contact person, if there is one."""
+    tags: Sequence[str] = ()
+    evidence: Mapping[str, object] = field(default_factory=dict)
+    """JSON: value, expected, band, points, explanation."""
+    picture: bytes = b""
+    """The evidence as an SVG picture."""
+    next_step: str = ""
+
+
+class TicketDesk(ABC):
+    """The base of every ticket desk. One file with one subclass under `outreach/tickets/`."""
+
+    kind: ClassVar[str]
+
+    @abstractmethod
+    def create(self, draft: Draft) -> Receipt:
+        """Make the ticket, once for each `draft.id`; `provider_id` is the desk's number for it."""
+
+    @abstractmethod
+    def annotate(self, ticket: str, note: str) -> Receipt:
+        """Add an internal note to the ticket with the desk's number `ticket`."""
+
+    def find(self, draft: Draft) -> Receipt | None:
+        """Look a ticket up by `draft.id`, as `Channel.find`."""
+        return None  # noqa: RET501 -- as in Channel.find
+
+    def close(self) -> None:
+        """Let go of connections."""
