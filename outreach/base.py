@@ -79,8 +79,8 @@ class Message:
 class Channel(ABC):
     """The base of every channel. One file with one subclass under `outreach/channels/`.
 
-    The constructor is the config schema, as it is for detectors: keyword-only annotated parameters, ValueError with what is
-    allowed. `address` names the kind of address the channel sends to.
+    The constructor is the config schema, as it is for detectors: keyword-only annotated parameters, ValueError with
+    what is allowed. `address` names the kind of address the channel sends to.
     """
 
     kind: ClassVar[str]
@@ -99,10 +99,10 @@ class Channel(ABC):
 
         ACCEPTED: it was; RETRY: surely it was not, so it may be sent; anything else stays UNKNOWN.
         """
-        return None  # noqa: RET501 -- the default answer is a statement: this provider cannot tell
+        return None
 
     def check(self) -> str:
-        """Return what is wrong with `to` reach the provider now, or an empty string (used by `doctor`); sends nothing."""
+        """Return what is wrong with reaching the provider now, or an empty string; sends nothing."""
         return ""
 
     def close(self) -> None:
@@ -145,7 +145,7 @@ class TicketDesk(ABC):
 
     def find(self, draft: Draft) -> Receipt | None:
         """Look a ticket up by `draft.id`, as `Channel.find`."""
-        return None  # noqa: RET501 -- as in Channel.find
+        return None
 
     def close(self) -> None:
         """Let go of connections."""

@@ -47,9 +47,7 @@ class Per(NamedTuple):
 class Measure:
     """How a window's events become one value. In YAML `count`, or one key and its argument: `{ratio: "status >= 500"}`."""
 
-    kind: Literal[
-        "count", "rate", "ratio", "sum", "mean", "min", "max", "quantile", "distinct", "gap", "last"
-    ]
+    kind: Literal["count", "rate", "ratio", "sum", "mean", "min", "max", "quantile", "distinct", "gap", "last"]
     of: Expression | None = None
     """The field or computed value; for ratio the condition whose share is taken; None for count, rate and gap."""
     q: float = 0.95

@@ -1,0 +1,155 @@
+"""What happens by the clock: each job once for each time it was due, caught up after a stop, never doubled.
+
+The triggers are APScheduler's (https://apscheduler.readthedocs.io/en/3.x/); its background scheduler wakes
+`Schedule.run_due` in a running engine. A simulation calls `run_due` itself, so that time can be handed in. That a run is
+done once is kept in the database: its row (job, due time) can be inserted only once, whoever inserts it.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+from sqlalchemy import delete, func, select
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import col
+
+from engine.clock import Clock
+from engine.errors import ForewarnError
+from engine.store.database import Database
+from engine.store.models import JobRun
+
+log = structlog.get_logger()
+CATCH_UP = 100
+"""Of a job whose every run counts, so many missed ones are made up for after a stop, the latest ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Something to do by the clock."""
+
+    name: str
+    trigger: BaseTrigger
+    run: Callable[[float], object]
+    """Called with the epoch second it was due at; must bear being called again after a crash in its midst."""
+    every_run: bool = False
+    """Whether each missed run is made up for (a daily report) or only the latest (a check of the present state)."""
+    kept: bool = True
+    """Whether its runs are remembered over a restart; what runs every few seconds need not be."""
+
+
+def every(seconds: float) -> BaseTrigger:
+    """Return a trigger at whole multiples of `seconds` since 1970."""
+    return IntervalTrigger(seconds=int(seconds), start_date=datetime(1970, 1, 1, tzinfo=UTC), timezone=UTC)
+
+
+def daily(at: str) -> BaseTrigger:
+    """Return a trigger at `HH:MM` UTC each day."""
+    hour, minute = at.split(":")
+    return CronTrigger(hour=int(hour), minute=int(minute), timezone=UTC)
+
+
+class Schedule:
+    """The jobs of one engine."""
+
+    def __init__(self, jobs: Sequence[Job], database: Database, clock: Clock) -> None:
+        self._jobs = jobs
+        self._database = database
+        self._clock = clock
+        self._last: dict[str, float] = {}
+        self._scheduler: BackgroundScheduler | None = None
+
+    def run_due(self) -> list[str]:
+        """Run all that is due by the clock; returns the names of the jobs that ran, in order."""
+        now = self._clock.time()
+        return [job.name for job in self._jobs for due in self._due(job, now) if self._run(job, due)]
+
+    def next_due(self) -> float:
+        """Return the epoch second at which something is due next."""
+        now = self._clock.time()
+        return min((_after(job.trigger, self._latest(job, now)) for job in self._jobs), default=now)
+
+    def start(self, *, wake: float = 1.0) -> None:
+        """Run due jobs from a thread of its own, looking every `wake` seconds."""
+        self._scheduler = BackgroundScheduler(timezone=UTC)
+        self._scheduler.add_job(
+            self.run_due, IntervalTrigger(seconds=wake, timezone=UTC), max_instances=1, coalesce=True
+        )
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Finish the job that is running, and stop."""
+        if self._scheduler is not None:
+            self._scheduler.shutdown(wait=True)
+            self._scheduler = None
+
+    def _due(self, job: Job, now: float) -> Iterator[float]:
+        due = list(_between(job.trigger, self._latest(job, now), now))
+        yield from due if job.every_run else due[-1:]
+
+    def _latest(self, job: Job, now: float) -> float:
+        """Return when the job was last due and dealt with; a new job starts from now."""
+        if job.name not in self._last:
+            self._last[job.name] = self._recorded(job) if job.kept else now
+        return self._last[job.name]
+
+    def _recorded(self, job: Job) -> float:
+        self._forget_interrupted(job)
+        with self._database.reading() as session:
+            latest = session.scalar(select(func.max(col(JobRun.due_at))).where(col(JobRun.job) == job.name))
+        return self._clock.time() if latest is None else float(latest)
+
+    def _forget_interrupted(self, job: Job) -> None:
+        """A run that was under way when the engine stopped is due again."""
+        with self._database.transaction() as session:
+            session.execute(delete(JobRun).where(col(JobRun.job) == job.name, col(JobRun.status) == "running"))
+
+    def _run(self, job: Job, due: float) -> bool:
+        self._last[job.name] = due
+        if job.kept and not self._claim(job, due):
+            return False
+        status, detail = "done", ""
+        try:
+            job.run(due)
+        except ForewarnError as error:
+            status, detail = "failed", str(error)
+            log.warning("job failed", job=job.name, due=due, error=detail)
+        if job.kept:
+            self._record(job, due, status, detail)
+        return True
+
+    def _claim(self, job: Job, due: float) -> bool:
+        try:
+            with self._database.transaction() as session:
+                session.add(JobRun(job=job.name, due_at=due, status="running", started_at=self._clock.time()))
+        except IntegrityError:
+            return False
+        return True
+
+    def _record(self, job: Job, due: float, status: str, detail: str) -> None:
+        with self._database.transaction() as session:
+            ended = self._clock.time()
+            session.merge(
+                JobRun(job=job.name, due_at=due, status=status, started_at=ended, ended_at=ended, detail=detail)
+            )
+
+
+def _between(trigger: BaseTrigger, after: float, until: float) -> Iterator[float]:
+    """Yield the latest due times in (after, until], in order."""
+    if isinstance(trigger, IntervalTrigger):  # leap over the long past of a short interval
+        after = max(after, until - CATCH_UP * trigger.interval.total_seconds())
+    due = _after(trigger, after)
+    while due <= until:
+        yield due
+        due = _after(trigger, due)
+
+
+def _after(trigger: BaseTrigger, moment: float) -> float:
+    """Return the first due time later than `moment`; +inf if there is none."""
+    start = datetime.fromtimestamp(moment + 1e-3, UTC)
+    fire = trigger.get_next_fire_time(None, start)
+    return fire.timestamp() if fire else float("inf")
