@@ -92,8 +92,8 @@ class Detector(ABC):
 
     The constructor is the config schema: ``Seasonal(period: ...)`` is ``model: {kind: seasonal, period: ...}``. Its
     parameters are keyword-only, annotated, with defaults where an operations team need not choose; types are `bool`,
-    `int`, `float`, `str`, `Literal[...]`, `Duration`, ``list``, ``dict`` and unions of them with None; a bad value raises
-    `ValueError` saying what is allowed.
+    `int`, `float`, `str`, `Literal[...]`, `Duration`, ``list``, ``dict`` and unions of them with None; a bad value
+    raises `ValueError` saying what is allowed.
     """
 
     kind: ClassVar[str]

@@ -1,8 +1,8 @@
 """What happens by the clock: each job once for each time it was due, caught up after a stop, never doubled.
 
 The triggers are APScheduler's (https://apscheduler.readthedocs.io/en/3.x/); its background scheduler wakes
-`Schedule.run_due` in a running engine. A simulation calls `run_due` itself, so that time can be handed in. That a run is
-done once is kept in the database: its row (job, due time) can be inserted only once, whoever inserts it.
+`Schedule.run_due` in a running engine. A simulation calls `run_due` itself, so that time can be handed in. That a run
+is done once is kept in the database: its row (job, due time) can be inserted only once, whoever inserts it.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -1,7 +1,7 @@
 """The configuration, as typed values. The dataclasses are the schema: `engine/config/reader.py` fills them from YAML.
 
-A field is a key; a field named with a trailing underscore is the key without it (`for_` → `for`). A field without a default
-must be given. `Place` fields are filled with the position of the mapping itself and are no keys.
+A field is a key; a field named with a trailing underscore is the key without it (`for_` → `for`). A field without a
+default must be given. `Place` fields are filled with the position of the mapping itself and are no keys.
 """
 
 from collections.abc import Mapping, Sequence
@@ -45,7 +45,7 @@ class Per(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """How a window's events become one value. In YAML `count`, or one key and its argument: `{ratio: "status >= 500"}`."""
+    """How a window's events become one value: in YAML `count`, or a key and its argument: `{ratio: "status >= 500"}`."""
 
     kind: Literal["count", "rate", "ratio", "sum", "mean", "min", "max", "quantile", "distinct", "gap", "last"]
     of: Expression | None = None
@@ -61,7 +61,7 @@ class Watch:
     event: str
     """One event type."""
     by: tuple[str, ...]
-    """Keys of the series: `subject`, `account` (found through the entities), a kind of subject, or a field of `data`."""
+    """Keys of the series: `subject`, `account` (found through the entities), a kind of subject, a field of `data`."""
     measure: Measure
     every: Duration = Duration(60.0)
     """Length of the tumbling window."""
@@ -106,7 +106,7 @@ class DetectorConfig:
     owner: str = ""
     raise_: Raise = Raise()
     severity: Mapping[str, Expression] = field(default_factory=dict)
-    """Severity → condition over value, score, expected, low, high and extras; the worst that holds counts; none: low."""
+    """Severity → condition over value, score, expected, low, high, extras; the worst that holds counts; none: low."""
     grace: Duration = Duration(0.0)
     """A new series is scored in silence for so long after its first observation."""
     min_samples: int = 0
@@ -148,7 +148,7 @@ class MessageStep:
 
     template: str
     on: Literal["opened", "resolved", "dismissed", "expired"] = "opened"
-    """resolved, dismissed (a correction) and expired go to those who got the opening message, on its thread and channel."""
+    """resolved, dismissed (a correction) and expired go to those told before, on the same thread and channel."""
     audience: tuple[str, ...] = ()
     """Roles; a person with any of them is told; empty: everyone of the account."""
     channels: tuple[str, ...] = ("preferred",)

@@ -41,8 +41,8 @@ class EventLog(ABC):
     def read(self, partition: int, offset: int, limit: int) -> list[Batch]:
         """Return up to about `limit` events from `offset` on, in order; the first batch starts exactly at `offset`.
 
-        Empty at the end. An offset before `begin` reads from `begin`. Batches are never merged and only the first is cut,
-        so what is returned can exceed `limit` by less than one batch.
+        Empty at the end. An offset before `begin` reads from `begin`. Batches are never merged and only the first is
+        cut, so what is returned can exceed `limit` by less than one batch.
         """
 
     @abstractmethod

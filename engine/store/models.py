@@ -1,7 +1,7 @@
 """The tables. Times are epoch seconds UTC, ids are derived (`engine.ids`), JSON columns hold plain JSON.
 
-Nothing here decides anything: a table is what was seen, said or done. Ledgers (consent, change, decision, receipt) are only
-ever added to.
+Nothing here decides anything: a table is what was seen, said or done. Ledgers (consent, change, decision, receipt) are
+only ever added to.
 """
 
 from typing import Any
@@ -153,7 +153,7 @@ class Silence(SQLModel, table=True):
     starts_at: float
     ends_at: float | None = None
     recurring: dict[str, Any] = _json()
-    """`{days: [sat, sun], from: "22:00", to: "06:00", zone: Europe/Vienna}` within starts_at … ends_at; empty: one-off."""
+    """`{days: [sat, sun], from: "22:00", to: "06:00", zone: Europe/Vienna}` within starts_at … ends_at."""
     who: str
     why: str
     created_at: float
@@ -308,7 +308,7 @@ class Label(SQLModel, table=True):
 
 
 class LeadTime(SQLModel, table=True):
-    """For one issue and customer: from our first message to the first contact or the failure. Negative: we came after."""
+    """For one issue and customer: from our first message to the first contact or the failure."""
 
     __tablename__ = "lead_time"
     issue: str = Field(primary_key=True)
