@@ -11,7 +11,7 @@ class Append(NamedTuple):
 
     partition: int
     payload: bytes
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count, which nobody needs here
 
 
 class Batch(NamedTuple):
@@ -19,7 +19,7 @@ class Batch(NamedTuple):
 
     partition: int
     offset: int
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count, which nobody needs here
     appended_at: float
     """Epoch seconds at which it was written: the present, for those who ask whether an event is from the future."""
     payload: bytes

@@ -1,0 +1,74 @@
+"""The bytes of a batch: packed for the disk, and cut to start at an event."""
+
+import threading
+import zlib
+from typing import NamedTuple
+
+import zstandard
+
+from engine.errors import ForewarnError
+
+PLAIN, ZSTD = 0, 1
+_WORTH_TRYING = 1024
+_local = threading.local()
+
+
+class Packed(NamedTuple):
+    """What is stored of a payload: `packing` says how, `crc` is the CRC-32 of `stored`."""
+
+    packing: int
+    crc: int
+    stored: bytes
+
+
+def pack(payload: bytes) -> Packed:
+    """Compress when it pays: at least a tenth of more than 1 kB.
+
+    >>> pack(b"short").packing, pack(b"long " * 1000).packing
+    (0, 1)
+    """
+    if len(payload) > _WORTH_TRYING:
+        small = _compressor().compress(payload)
+        if len(small) < 0.9 * len(payload):
+            return Packed(ZSTD, zlib.crc32(small), small)
+    return Packed(PLAIN, zlib.crc32(payload), payload)
+
+
+def unpack(packed: Packed, place: str) -> bytes:
+    """Return the payload. Raises ForewarnError naming `place` when the bytes are not those that were written."""
+    if zlib.crc32(packed.stored) != packed.crc:
+        raise ForewarnError("the events are damaged: wrong checksum", place=place, remedy="restore from a backup")
+    if packed.packing == PLAIN:
+        return packed.stored
+    return zstandard.ZstdDecompressor().decompress(packed.stored)
+
+
+def drop_lines(payload: bytes, count: int) -> bytes:
+    r"""Return `payload` without its first `count` lines.
+
+    >>> drop_lines(b"a\nb\nc", 2)
+    b'c'
+    """
+    return payload.split(b"\n", count)[-1] if count else payload
+
+
+def check_batch(partition: int, payload: bytes, count: int, partitions: int) -> None:
+    """Raise ValueError for a batch that a log could not give back as it came."""
+    check_partition(partition, partitions)
+    lines = payload.count(b"\n") + 1 if payload else 0
+    if count != lines or count == 0:
+        raise ValueError(f"a batch said to have {count} events has {lines} lines")
+
+
+def check_partition(partition: int, partitions: int) -> None:
+    """Raise ValueError for a partition that is not there."""
+    if not 0 <= partition < partitions:
+        raise ValueError(f"no partition {partition} in a log with {partitions}")
+
+
+def _compressor() -> zstandard.ZstdCompressor:
+    """One a thread: a compressor is not safe to share, and costs more to make than a batch to compress."""
+    compressor: zstandard.ZstdCompressor | None = getattr(_local, "compressor", None)
+    if compressor is None:
+        compressor = _local.compressor = zstandard.ZstdCompressor(level=1)
+    return compressor
