@@ -4,6 +4,7 @@ A *series* is one measure of one subject. The caller numbers series from 0; a de
 each number and knows nothing of names, events or customers.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -53,6 +54,8 @@ class Scores:
     """The upper end of the expected band; +inf if there is none."""
     extra: dict[str, Floats] = field(default_factory=dict)
     """Further columns a kind has to tell, e.g. `eta_s, eta_low_s, eta_high_s` of a forecast; NaN where not known."""
+    missed: "Missed | None" = None
+    """What no `tick` had the occasion to say between two observations; only of kinds with ticks."""
 
     @classmethod
     def silent(cls, n: int) -> "Scores":
@@ -63,6 +66,15 @@ class Scores:
         """
         nan = np.full(n, np.nan)
         return cls(nan, nan.copy(), np.full(n, -np.inf), np.full(n, np.inf))
+
+
+class Missed(NamedTuple):
+    """Events that came, but too late: for each, what a `tick` just before it came would have returned."""
+
+    before: Ints
+    """Rows of the batch, ascending: each of these misses belongs before that row."""
+    batch: Observations
+    scores: Scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +119,9 @@ class Detector(ABC):
     needs_window: ClassVar[bool] = True
     """Whether `step` must be known and positive."""
 
+    examples: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
+    """Constructor arguments the conformance checks try the kind with; at least one set for each mode it has."""
+
     step: float = 0.0
     """Seconds between two windows of the measure, set by `prepare`; 0 if unknown."""
     size: int = 0
@@ -134,7 +149,12 @@ class Detector(ABC):
         """Score each observation against the state as it is. Changes nothing."""
 
     def tick(self, time: float) -> tuple[Observations, Scores]:
-        """Return what is to be said at `time` (epoch seconds) of series of which nothing came; learns nothing."""
+        """Return what is to be said at `time` (epoch seconds) of series of which nothing came; learns nothing.
+
+        One row for each series that is overdue when all windows that end by `time` are known: the time it was due,
+        the seconds since its last event as value, and a score that grows as it stays away. Returned again at every
+        tick: the caller remembers what was told.
+        """
         raise NotImplementedError(f"kind {self.kind} has no tick")
 
     @abstractmethod
@@ -151,5 +171,6 @@ class Detector(ABC):
 
     def explain(self, signal: Signal) -> str:
         """Return one sentence for an agent. `signal.value`, `.expected`, `.low`, `.high`, `.extra` are those scored."""
-        value, expected = f"{signal.value:.4g}", f"{signal.expected:.4g}"
-        return f"The value was {value}; {expected} was expected."
+        if math.isnan(signal.expected):
+            return f"The value was {signal.value:.4g}."
+        return f"The value was {signal.value:.4g}; {signal.expected:.4g} was expected."
