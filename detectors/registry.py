@@ -5,14 +5,13 @@ Packages of others join through the entry-point group `forewarn.detectors`: its 
 
 import difflib
 import importlib
-import importlib.abc
 import inspect
 import pkgutil
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
+from importlib.abc import InspectLoader
 from importlib.metadata import EntryPoint, entry_points
-from importlib.util import find_spec
 
 import detectors
 from detectors.base import Detector
@@ -64,27 +63,23 @@ def _found() -> Mapping[str, str | EntryPoint]:
 
 def _stated() -> Iterator[tuple[str, str]]:
     for info in pkgutil.iter_modules(detectors.__path__, "detectors."):
-        for kind in _STATED.findall(_source(info.name)):
+        for kind in _STATED.findall(_source(info)):
             yield kind, info.name
 
 
-def _source(module: str) -> str:
-    spec = find_spec(module)
+def _source(info: pkgutil.ModuleInfo) -> str:
+    spec = info.module_finder.find_spec(info.name, None)
     loader = spec.loader if spec else None
-    source = loader.get_source(module) if isinstance(loader, importlib.abc.InspectLoader) else None
-    return source or ""
+    return (loader.get_source(info.name) if isinstance(loader, InspectLoader) else None) or ""
 
 
 def _own(kind: str, module: str) -> type[Detector]:
-    members = vars(importlib.import_module(module)).values()
-    return next(m for m in members if _is_detector(m) and m.__module__ == module and m.kind == kind)
+    loaded = importlib.import_module(module)
+    classes = [m for m in vars(loaded).values() if inspect.isclass(m) and issubclass(m, Detector)]
+    return next(c for c in classes if c.__module__ == module and vars(c).get("kind") == kind)
 
 
 def _checked(kind: str, loaded: object) -> type[Detector]:
     if inspect.isclass(loaded) and issubclass(loaded, Detector) and loaded.kind == kind:
         return loaded
     raise TypeError(f"the entry point {kind!r} of {GROUP} is {loaded!r}, no Detector of that kind")
-
-
-def _is_detector(member: object) -> bool:
-    return inspect.isclass(member) and issubclass(member, Detector) and not inspect.isabstract(member)
