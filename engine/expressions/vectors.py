@@ -86,7 +86,8 @@ def _texts(column: Column) -> Column:
     if column.dtype != object:
         return absent(Kind.TEXT, len(column))
     values = column.tolist()
-    if set(map(type, values)) <= {str, NoneType}:
+    # Telemetry repeats its texts: looking at the distinct ones is quicker than at all.
+    if set(map(type, set(values))) <= {str, NoneType}:
         return column
     return objects([value if isinstance(value, str) else None for value in values])
 
@@ -152,4 +153,4 @@ def compare(symbol: str, left: Column, right: Column) -> Truths:
 
 def member(column: Column, options: frozenset[object]) -> Truths:
     """Return where `column` has a value and it is one of `options`."""
-    return np.fromiter(map(options.__contains__, column.tolist()), np.bool_, len(column))
+    return np.frombuffer(bytes(map(options.__contains__, column.tolist())), np.bool_).copy()
