@@ -1,0 +1,218 @@
+"""Who belongs to whom: from a device's signal to the account it is of, and to the people who can be told."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Select, delete
+from sqlalchemy import select as sql_select
+from sqlmodel import Session, col, or_, select
+
+from engine.ids import derive
+from engine.store.models import Address, Entity
+
+if TYPE_CHECKING:
+    from engine.events import EntityEvent
+
+ACCOUNT, CONTACT, ASSET = "account", "contact", "asset"
+_CHUNK = 5_000
+
+
+def kind_of(subject: str) -> str:
+    """Return what `subject` is by its prefix: account, contact, or else an asset.
+
+    >>> kind_of("account/acme"), kind_of("contact/jane"), kind_of("device/d-17")
+    ('account', 'contact', 'asset')
+    """
+    prefix = subject.partition("/")[0]
+    return prefix if prefix in {ACCOUNT, CONTACT} else ASSET
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Someone who can be told, as known now."""
+
+    id: str
+    name: str = ""
+    account: str | None = None
+    locale: str = ""
+    """The person's own, or else the account's; empty if neither is known."""
+    zone: str = ""
+    """IANA zone; empty if unknown."""
+    country: str = ""
+    region: str = ""
+    account_zone: str = ""
+    account_country: str = ""
+    account_region: str = ""
+    roles: tuple[str, ...] = ()
+    prefers: tuple[str, ...] = ()
+    """Channel names, the preferred first."""
+    addresses: tuple[tuple[str, str], ...] = ()
+    """(kind, value) in the order they were given in; kind is email, phone or url."""
+
+    def address(self, kind: str) -> str:
+        """Return the first address of `kind`, or an empty string."""
+        return next((value for known, value in self.addresses if known == kind), "")
+
+    def has_role(self, roles: Sequence[str]) -> bool:
+        """Return whether the person has any of `roles`, which none asked for means everyone has."""
+        return not roles or not set(roles).isdisjoint(self.roles)
+
+
+class Entities:
+    """In memory: the parent of every asset and contact. The newest word on each counts, in whatever order they come.
+
+    >>> entities = Entities()
+    >>> entities.load({"entities": np.frombuffer(b'{"device/d-17": ["account/acme", 0.0]}', np.uint8)})
+    >>> entities.owner("device/d-17")
+    'account/acme'
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[str | None, float]] = {}
+        self._owners: dict[str, str | None] = {}
+
+    def owner(self, subject: str) -> str | None:
+        """Return the account `subject` belongs to, itself if it is one; None if that is not known."""
+        if subject not in self._owners:
+            self._owners[subject] = self._walk(subject)
+        return self._owners[subject]
+
+    def apply(self, event: "EntityEvent") -> bool:
+        """Take over an event unless a newer one was; return whether it changed who belongs to whom."""
+        parent, at = self._known.get(event.subject, (None, float("-inf")))
+        if event.time < at:
+            return False
+        new = None if event.deleted else event.parent or None
+        self._known[event.subject] = (new, event.time)
+        if new == parent:
+            return False
+        self._owners.clear()
+        return True
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return all that is known as one array of bytes, the same bytes for the same knowledge."""
+        return {"entities": np.frombuffer(msgspec.json.encode(self._known, order="deterministic"), np.uint8)}
+
+    def load(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Take over what `state` returned."""
+        known = msgspec.json.decode(state["entities"].tobytes(), type=dict[str, tuple[str | None, float]])
+        self._known, self._owners = known, {}
+
+    def _walk(self, subject: str) -> str | None:
+        seen: set[str] = set()
+        at: str | None = subject
+        while at is not None and at not in seen:
+            if kind_of(at) == ACCOUNT:
+                return at
+            seen.add(at)
+            at = self._known.get(at, (None, 0.0))[0]
+        return None
+
+
+def save_entities(session: Session, events: "Iterable[EntityEvent]") -> None:
+    """Write entities and addresses. An older event changes nothing; addresses a newer one does not name are gone."""
+    newest: dict[str, EntityEvent] = {}
+    for event in events:
+        if event.subject not in newest or event.time >= newest[event.subject].time:
+            newest[event.subject] = event
+    rows = _rows(session, list(newest))
+    for subject, event in newest.items():
+        row = rows.get(subject)
+        if row is None:
+            row = Entity(id=subject, kind=kind_of(subject), updated_at=event.time)
+        elif event.time < row.updated_at:
+            continue
+        session.add(_fill(row, event))
+        _save_addresses(session, event)
+    session.flush()
+
+
+def people(session: Session, account: str | None, roles: Sequence[str] = (), locale: str = "") -> list[Person]:
+    """Return the contacts of `account` that have any of `roles` (none given: all), ordered by id.
+
+    Contacts belong to the account, to an account above it, or to one of its assets. `locale` is the default for those
+    whose own and whose account's are not known.
+    """
+    if account is None:
+        return []
+    home = session.get(Entity, account)
+    parent = col(Entity.parent)
+    belongs = or_(parent.in_([account, *_above(session, account)]), parent.in_(_assets(account)))
+    found = select(Entity).where(Entity.kind == CONTACT, col(Entity.deleted).is_(False), belongs)
+    rows = session.exec(found.order_by(col(Entity.id))).all()
+    addresses = _addresses(session, [row.id for row in rows])
+    persons = [_person(row, home, addresses.get(row.id, ()), locale) for row in rows]
+    return [person for person in persons if person.has_role(roles)]
+
+
+def _person(row: Entity, home: Entity | None, addresses: Sequence[tuple[str, str]], locale: str) -> Person:
+    return Person(
+        id=row.id,
+        name=row.name,
+        account=home.id if home else row.parent,
+        locale=row.locale or (home.locale if home else "") or locale,
+        zone=row.zone,
+        country=row.country,
+        region=row.region,
+        account_zone=home.zone if home else "",
+        account_country=home.country if home else "",
+        account_region=home.region if home else "",
+        roles=tuple(row.roles),
+        prefers=tuple(row.prefers),
+        addresses=tuple(addresses),
+    )
+
+
+def _rows(session: Session, ids: Sequence[str]) -> dict[str, Entity]:
+    rows: dict[str, Entity] = {}
+    for start in range(0, len(ids), _CHUNK):
+        found = select(Entity).where(col(Entity.id).in_(ids[start : start + _CHUNK]))
+        rows.update({row.id: row for row in session.exec(found).all()})
+    return rows
+
+
+def _fill(row: Entity, event: "EntityEvent") -> Entity:
+    row.parent = event.parent or None
+    row.name, row.locale, row.zone = event.name, event.locale, event.zone
+    row.country, row.region = event.country, event.region
+    row.roles, row.prefers = list(event.roles), list(event.prefers)
+    row.attributes = dict(event.attributes)
+    row.deleted, row.updated_at = event.deleted, event.time
+    return row
+
+
+def _save_addresses(session: Session, event: "EntityEvent") -> None:
+    session.execute(delete(Address).where(col(Address.entity) == event.subject))
+    given = {} if event.deleted else {(each.kind, each.value): None for each in event.addresses}
+    for place, (kind, value) in enumerate(given):
+        key = derive(f"adr{place:03d}", event.subject, kind, value)
+        session.add(Address(id=key, entity=event.subject, kind=kind, value=value, updated_at=event.time))
+
+
+def _addresses(session: Session, ids: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
+    found = select(Address).where(col(Address.entity).in_(ids)).order_by(col(Address.id))
+    addresses: dict[str, list[tuple[str, str]]] = {}
+    for row in session.exec(found).all():
+        addresses.setdefault(row.entity, []).append((row.kind, row.value))
+    return addresses
+
+
+def _above(session: Session, account: str) -> list[str]:
+    above: list[str] = []
+    row = session.get(Entity, account)
+    while row is not None and row.parent and row.parent not in {account, *above}:
+        above.append(row.parent)
+        row = session.get(Entity, row.parent)
+    return above
+
+
+def _assets(account: str) -> Select[tuple[str]]:
+    """Return the ids of all assets of `account`; UNION ends where they hang in a circle."""
+    assets = select(Entity.id).where(Entity.kind == ASSET, col(Entity.deleted).is_(False))
+    tree = assets.where(Entity.parent == account).cte(recursive=True)
+    tree = tree.union(assets.join(tree, col(Entity.parent) == tree.c.id))
+    return sql_select(tree.c.id)
