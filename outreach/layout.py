@@ -1,0 +1,89 @@
+"""From the text of an e-mail to what its HTML layout shows: paragraphs, lists, headings, links and the small print.
+
+A text is plain text first. A paragraph whose first line ends in a question mark or colon has that line as its heading,
+lines that start with "- " are a list, and what follows a line "--" is small print (RFC 3676, 4.3).
+"""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+PREHEADER = 140
+URL = re.compile(r"https?://[^\s<>\"]*[^\s<>\".,;:!?)]")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A run of text; with `url` a link."""
+
+    text: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A paragraph (one line each) or a list (one item each), under an optional heading."""
+
+    kind: str
+    heading: str = ""
+    lines: list[list[Piece]] = field(default_factory=list)
+    action: Piece | None = None
+    """The link, where the whole block is one: shown as a button."""
+
+
+def blocks(text: str, links: Collection[str]) -> tuple[list[Block], list[Block]]:
+    """Return the blocks of the message and of its small print. Only addresses among `links` become links.
+
+    >>> [block.heading for block in blocks("Hello,\\n\\nWhat now?\\nNothing.\\n\\n--\\nA Ltd", [])[0]]
+    ['', 'What now?']
+    """
+    body, _, small = f"\n{text.strip()}\n".partition("\n--\n")
+    return _blocks(body, links), _blocks(small, links)
+
+
+def preheader(text: str) -> str:
+    """Return what mail programs show beside the subject: the first paragraph that is more than a greeting.
+
+    >>> preheader("Hello Ada,\\n\\nSome calls fail. We are on it.\\n\\nMore")
+    'Some calls fail. We are on it.'
+    """
+    paragraphs = [" ".join(part.split()) for part in text.strip().split("\n\n")]
+    chosen = next((part for part in paragraphs if not part.endswith((",", "!"))), "")
+    return chosen if len(chosen) <= PREHEADER else chosen[: PREHEADER - 1].rsplit(" ", 1)[0] + "…"
+
+
+def _blocks(text: str, links: Collection[str]) -> list[Block]:
+    parts = (part.strip("\n") for part in re.split(r"\n\s*\n", text))
+    return [_block(part.split("\n"), links) for part in parts if part.strip()]
+
+
+def _block(lines: list[str], links: Collection[str]) -> Block:
+    heading, rest = _headed(lines)
+    if rest and all(line.startswith("- ") for line in rest):
+        return Block("list", heading, [_pieces(line[2:], links) for line in rest])
+    found = [_pieces(line, links) for line in rest]
+    return Block("paragraph", heading, found, _action(found))
+
+
+def _headed(lines: list[str]) -> tuple[str, list[str]]:
+    first = lines[0].strip()
+    is_heading = len(lines) > 1 and first.endswith(("?", ":")) and not first.startswith("- ") and "://" not in first
+    return (first, lines[1:]) if is_heading else ("", lines)
+
+
+def _action(lines: list[list[Piece]]) -> Piece | None:
+    """Return the link of a block such as ``See what happened: https://…``, with its words."""
+    if len(lines) != 1 or len(lines[0]) != 2:
+        return None
+    label, link = lines[0]
+    words = label.text.strip()
+    return Piece(words.removesuffix(":"), link.url) if link.url and words.endswith(":") and len(words) <= 60 else None
+
+
+def _pieces(line: str, links: Collection[str]) -> list[Piece]:
+    pieces, end = [], 0
+    for match in URL.finditer(line):
+        if match.group() in links:
+            pieces += [Piece(line[end : match.start()]), Piece(match.group(), match.group())]
+            end = match.end()
+    return [piece for piece in [*pieces, Piece(line[end:])] if piece.text]

@@ -1,0 +1,154 @@
+"""What people read: templates into subject, text and HTML, in their locale, within bounds (`outreach.sandbox`)."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from traceback import walk_tb
+from typing import Any, NoReturn
+
+from jinja2 import TemplateError as JinjaError
+from jinja2 import TemplateNotFound, TemplateSyntaxError
+
+from outreach import layout
+from outreach.files import BODY, SUBJECT, WITH_SUBJECT, Files, PartsLoader, as_variables
+from outreach.formats import FILTERS
+from outreach.lint import Lint, Problem
+from outreach.names import uses
+from outreach.sandbox import Sandbox
+
+LAYOUT = "_layouts/email.html.j2"
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Control characters and those that turn the direction of reading; line ends and tabs stay."""
+
+
+class TemplateError(ValueError):
+    """A template that cannot be used, or not with these variables."""
+
+    def __init__(self, cause: str, *, place: str = "", remedy: str = "") -> None:
+        self.cause, self.place, self.remedy = cause, place, remedy
+        head = f"{place}: {cause}" if place else cause
+        super().__init__(f"{head}; {remedy}" if remedy else head)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A message as its reader gets it."""
+
+    subject: str
+    text: str
+    html: str
+    locale: str
+    """The locale it is written in."""
+
+
+class Templates:
+    """A folder of templates. What it has read and compiled it keeps: a changed folder needs a new one."""
+
+    def __init__(self, folder: Path, *, default_locale: str = "en") -> None:
+        self.folder = folder.resolve()
+        self.files = Files(self.folder, default_locale)
+        self.environment = Sandbox(PartsLoader(self.folder), FILTERS)
+
+    def templates(self) -> list[str]:
+        """Return the names of all templates."""
+        return self.files.templates()
+
+    def has(self, template: str, channel: str) -> bool:
+        """Say whether the template has a text for the channel in any locale."""
+        return self.files.text(template, channel, "") is not None
+
+    def render(self, template: str, channel: str, locale: str, variables: Mapping[str, Any]) -> Rendered:
+        """Render for one reader. Raises TemplateError; gives a text, never half of one.
+
+        `variables` are mappings, lists and scalars; times are epoch seconds.
+        """
+        written, name = self._find(template, channel, locale)
+        values = {**variables, "locale": _spoken(locale, written)}
+        subject = one_line(self._run(name + SUBJECT, values)) if self._has_subject(name) else ""
+        text = CONTROL.sub("", self._run(name + BODY, values)).strip() + "\n"
+        html = self._html(name, values, subject, text) if name.endswith("/email.txt.j2") else ""
+        return Rendered(subject, text, html, written)
+
+    def preview(self, template: str, channel: str, locale: str) -> Rendered:
+        """Render with the template's `sample.json`."""
+        try:
+            sample = self.files.sample(template)
+        except ValueError as error:
+            raise TemplateError(str(error)) from error
+        return self.render(template, channel, locale, as_variables(sample, locale))
+
+    def variables(self, template: str, channel: str, locale: str) -> set[str]:
+        """Return the dotted names of the variables it reads, e.g. `customer.name`."""
+        _, name = self._find(template, channel, locale)
+        try:
+            return {use.name for use in uses(self.environment, name)}
+        except JinjaError as error:
+            self._fail(error, name)
+
+    def problems(self, template: str, channels: Sequence[str], allowed: set[str]) -> list[Problem]:
+        """Return all that is wrong with a template for these channels, as (file, line, what); line 0: the whole file.
+
+        `allowed` holds dotted names, and prefixes as `evidence.*`.
+        """
+        return Lint(self.environment, self.files, self.preview, TemplateError).problems(template, channels, allowed)
+
+    def _find(self, template: str, channel: str, locale: str) -> tuple[str, str]:
+        found = self.files.text(template, channel, locale)
+        if found is None:
+            remedy = f"write {self.folder}/{template}/{self.files.default_locale}/{channel}.txt.j2"
+            raise TemplateError(f"template {template!r} has no text for {channel!r}", remedy=remedy)
+        return found
+
+    def _has_subject(self, name: str) -> bool:
+        return name.rsplit("/", 1)[1].partition(".")[0] in WITH_SUBJECT
+
+    def _html(self, name: str, values: Mapping[str, Any], subject: str, text: str) -> str:
+        own = name.replace("email.txt.j2", "email.html.j2")
+        chosen = own if (self.folder / own).is_file() else LAYOUT
+        return self._run(chosen, {**values, "mail": _mail(values, subject, text)})
+
+    def _run(self, name: str, variables: Mapping[str, Any]) -> str:
+        try:
+            return self.environment.run(self.environment.get_template(name), variables)
+        except (JinjaError, ValueError, TypeError, ArithmeticError, LookupError, RecursionError) as error:
+            self._fail(error, name)
+
+    def _fail(self, error: Exception, name: str) -> NoReturn:
+        if isinstance(error, TemplateNotFound):
+            raise TemplateError(
+                f"no template file {error.name!r}", place=str(self.folder / name.partition("?")[0])
+            ) from error
+        cause = (error.message or "") if isinstance(error, JinjaError) else f"{type(error).__name__}: {error}"
+        place = f"{self.folder / name.partition('?')[0]}:{self._line(error)}"
+        if isinstance(error, TemplateSyntaxError):
+            place = f"{error.filename}:{error.lineno}"
+        raise TemplateError(cause, place=place, remedy="correct the template, then try `forewarn preview`") from error
+
+    def _line(self, error: Exception) -> int:
+        """Return the line of the template where it happened: Jinja maps its frames back to the files."""
+        lines = [line for frame, line in walk_tb(error.__traceback__) if frame.f_code.co_filename.endswith(".j2")]
+        return lines[-1] if lines else 1
+
+
+def one_line(text: str) -> str:
+    r"""Return a text that is safe in a header: no line ends, no control characters.
+
+    >>> one_line("Hello\r\nBcc: all@example.org")
+    'Hello Bcc: all@example.org'
+    """
+    return " ".join(CONTROL.sub(" ", text.replace("\u2028", " ").replace("\u2029", " ")).split())
+
+
+def _spoken(asked: str, written: str) -> str:
+    """Return the locale for numbers and times: the reader's own, if the text is in that language."""
+    same = asked.replace("_", "-").partition("-")[0] == written.partition("-")[0]
+    return asked if same else written
+
+
+def _mail(values: Mapping[str, Any], subject: str, text: str) -> dict[str, Any]:
+    links = {str(url) for url in values.get("links", {}).values() if url}
+    links |= {str(values.get("sender", {}).get("help_url", ""))} - {""}
+    body, small = layout.blocks(text, links)
+    parts = {"body": [asdict(block) for block in body], "small": [asdict(block) for block in small]}
+    return {"subject": subject, "preheader": layout.preheader(text), **parts}

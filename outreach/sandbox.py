@@ -1,0 +1,207 @@
+"""Templates that can do no harm: no way into objects, no way to run or grow without end.
+
+What a template may use is a documented subset of Jinja: variables, conditions, loops, macros, `set`, includes of files
+named outright, and the filters listed in `KEPT` and `outreach.formats`. Values are data, so the only attributes are
+those of mappings and of `loop`. Every loop turn, call and include costs one of `STEPS`; no text grows beyond `LENGTH`.
+"""
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
+from typing import Any, NoReturn
+
+from jinja2 import BaseLoader, StrictUndefined, nodes, select_autoescape
+from jinja2.compiler import CodeGenerator, Frame
+from jinja2.environment import Template
+from jinja2.exceptions import SecurityError, TemplateSyntaxError
+from jinja2.runtime import LoopContext, Undefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import missing
+from jinja2.visitor import NodeTransformer
+from markupsafe import Markup, escape
+
+STEPS = 10_000
+"""Loop turns, calls and includes that one rendering may take."""
+LENGTH = 65_536
+"""Characters that any text made by a template may have."""
+RANGE = 1_000
+KEPT = (
+    "abs capitalize count d default dictsort e escape first float groupby int items join last length list lower map "
+    "max min reject rejectattr reverse round select selectattr sort string sum title trim truncate unique upper"
+)
+"""Jinja's own filters that cannot run away and give the same on every machine."""
+
+_left: ContextVar[list[int]] = ContextVar("steps_left")
+
+
+class Missing(StrictUndefined):
+    """A variable that is not there: any use of it is an error that names the nearest one that is."""
+
+    __slots__ = ()
+
+    @property
+    def _undefined_message(self) -> str:
+        if self._undefined_hint:
+            return self._undefined_hint
+        name = str(self._undefined_name)
+        if self._undefined_obj is missing or not isinstance(self._undefined_obj, Mapping):
+            return f"there is no variable {name!r}"
+        near = difflib.get_close_matches(name, [str(key) for key in self._undefined_obj], n=1)
+        return f"there is no {name!r} here" + (f"; did you mean {near[0]!r}?" if near else "")
+
+
+class _Guard(NodeTransformer):
+    """Puts a step before each body that can be repeated, and refuses what the subset leaves out."""
+
+    def __init__(self, name: str | None, filename: str | None) -> None:
+        self.name, self.filename = name, filename
+
+    def refuse(self, node: nodes.Node, what: str) -> NoReturn:
+        raise TemplateSyntaxError(f"{what} cannot be used in a template here", node.lineno, self.name, self.filename)
+
+    def stepped(self, node: Any) -> nodes.Node:
+        self.generic_visit(node)
+        step = nodes.Call(nodes.Name("_step", "load"), [], [], None, None)
+        node.body.insert(0, nodes.ExprStmt(step).set_lineno(node.lineno))
+        return node  # type: ignore[no-any-return]  # jinja's visitors are typed for any node, `body` is not in the base
+
+    def visit_Template(self, node: nodes.Template) -> nodes.Node:  # noqa: N802 -- the visitor's naming
+        return self.stepped(node)
+
+    def visit_Macro(self, node: nodes.Macro) -> nodes.Node:  # noqa: N802
+        return self.stepped(node)
+
+    def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802
+        if node.recursive:
+            self.refuse(node, "a recursive loop")
+        return self.stepped(node)
+
+    def visit_Include(self, node: nodes.Include) -> nodes.Node:  # noqa: N802
+        if not (isinstance(node.template, nodes.Const) and isinstance(node.template.value, str)):
+            self.refuse(node, "an include without a fixed name")
+        return node
+
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        parts = nodes.List(node.nodes)
+        return nodes.Filter(parts, "_joined", [], [], None, None).set_lineno(node.lineno, override=True)
+
+    def _refused(self, node: nodes.Node) -> nodes.Node:
+        self.refuse(node, f"{{% {type(node).__name__.lower()} %}}")
+
+    visit_Extends = visit_Import = visit_FromImport = visit_Block = _refused  # noqa: N815
+    visit_ScopedEvalContextModifier = visit_EvalContextModifier = _refused  # noqa: N815
+
+
+class _Generator(CodeGenerator):
+    def visit_Template(self, node: nodes.Template, frame: Frame | None = None) -> None:  # noqa: N802
+        super().visit_Template(_Guard(self.name, self.filename).visit(node), frame)
+
+
+def _bounded(parts: Iterable[str]) -> str:
+    text = "".join(parts)
+    if len(text) > LENGTH:
+        raise SecurityError(f"the text is longer than {LENGTH} characters")
+    return text
+
+
+def _joined(parts: Iterable[Any]) -> str:
+    kept = list(parts)
+    if any(isinstance(part, Markup) for part in kept):
+        return Markup(_bounded(escape(part) for part in kept))  # noqa: S704 -- each part was escaped
+    return _bounded(str(part) for part in kept)
+
+
+def _step() -> str:
+    return ""
+
+
+class Sandbox(ImmutableSandboxedEnvironment):
+    """The environment that all templates are compiled in; compiled ones are kept for its lifetime."""
+
+    intercepted_binops = frozenset({"+", "*", "%", "**"})
+    code_generator_class = _Generator
+    concat = staticmethod(_bounded)
+
+    def __init__(self, loader: BaseLoader, filters: Mapping[str, Callable[..., Any]]) -> None:
+        super().__init__(
+            loader=loader,
+            undefined=Missing,
+            autoescape=select_autoescape(["html.j2", "html"], default=False),
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=False,
+            auto_reload=False,
+            cache_size=-1,
+        )
+        self.globals = {"range": _range, "_step": _step}
+        self.filters = {name: self.filters[name] for name in KEPT.split()} | {"_joined": _joined} | dict(filters)
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Look a name up: in a mapping its item, of `loop` its attribute, of anything else nothing."""
+        if isinstance(obj, Mapping):
+            return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
+        if isinstance(obj, LoopContext) and not attribute.startswith("_"):
+            return getattr(obj, attribute, self.undefined(obj=obj, name=attribute))
+        return self._closed(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """Look an item up; a name in square brackets reaches no attribute either."""
+        if isinstance(obj, Mapping):
+            return obj[argument] if argument in obj else self.undefined(obj=obj, name=argument)
+        if isinstance(argument, str):
+            return self._closed(obj, argument)
+        return super().getitem(obj, argument)
+
+    def _closed(self, obj: Any, name: str) -> Undefined:
+        if isinstance(obj, Undefined):
+            return obj
+        return self.undefined(f"{name!r} cannot be read: a {type(obj).__name__} has no named parts", exc=SecurityError)
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        """Filters that read attributes (`map`, `groupby`) may read none of an object's own."""
+        return False
+
+    def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Call a macro or a global function, for one step."""
+        left = _left.get()
+        left[0] -= 1
+        if left[0] < 0:
+            raise SecurityError(f"the template takes more than {STEPS} steps")
+        return super().call(context, obj, *args, **kwargs)
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        """Compute with numbers; of the operators that can grow, texts and lists have a bounded `+` only."""
+        if _is_number(left) and _is_number(right) and operator != "**":
+            return super().call_binop(context, operator, left, right)
+        if operator == "+" and isinstance(left, str) and isinstance(right, str):
+            return _joined([left, right])
+        raise SecurityError(f"{type(left).__name__} {operator} {type(right).__name__} cannot be computed here")
+
+    def run(self, template: Template, variables: Mapping[str, Any]) -> str:
+        """Render within the bounds; raises SecurityError beyond them, and what Jinja raises."""
+        token = _left.set([STEPS])
+        try:
+            return _bounded(_counted(template.generate(variables)))
+        finally:
+            _left.reset(token)
+
+
+def _counted(chunks: Iterable[str]) -> Iterable[str]:
+    length = 0
+    for chunk in chunks:
+        length += len(chunk)
+        if length > LENGTH:
+            raise SecurityError(f"the text is longer than {LENGTH} characters")
+        yield chunk
+
+
+def _range(*bounds: int) -> range:
+    numbers = range(*bounds)
+    if len(numbers) > RANGE:
+        raise SecurityError(f"a range of {len(numbers)} is more than {RANGE}")
+    return numbers
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float)
