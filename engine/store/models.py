@@ -6,7 +6,7 @@ only ever added to.
 
 from typing import Any
 
-from sqlalchemy import JSON, Column, Index, LargeBinary, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Column, Index, LargeBinary, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 
@@ -181,7 +181,7 @@ class DecisionRow(SQLModel, table=True):
 class Intent(SQLModel, table=True):
     """The outbox: something to be done once. It commits together with the issue that caused it."""
 
-    __table_args__ = (Index("ix_intent_due", "status", "due_at"),)
+    __table_args__ = (Index("ix_intent_due", "status", "due_at", "id"),)
     id: str = Field(primary_key=True)
     kind: str
     """message, ticket, annotate or escalate."""
@@ -327,7 +327,7 @@ class Progress(SQLModel, table=True):
 
     group: str = Field(primary_key=True)
     partition: int = Field(primary_key=True)
-    offset: int
+    offset: int = Field(sa_type=BigInteger)
     watermark: float
 
 
