@@ -1,0 +1,198 @@
+"""What comes back: contacts, replies, deliveries, verdicts, outcomes and operators' actions, written where they count.
+
+One function an event type, in a table. Every row's id derives from the event's, so the same event leaves the same row.
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from typing import Any
+
+import structlog
+from sqlmodel import Session, col, select
+
+from engine.entities import Entities, save_entities
+from engine.errors import Permanent
+from engine.events import (
+    ActionEvent,
+    ConsentEvent,
+    ContactEvent,
+    Control,
+    DeliveryEvent,
+    EntityEvent,
+    OutcomeEvent,
+    VerdictEvent,
+)
+from engine.ids import derive
+from engine.issue_view import Transition
+from engine.issues import IssueBook
+from engine.leadtime import reached
+from engine.silences import end_silence, start_silence
+from engine.store.models import (
+    Consent,
+    CustomerContact,
+    Intent,
+    Label,
+    OutcomeRow,
+    ReceiptRow,
+    Suppression,
+)
+
+log = structlog.get_logger()
+PROGRESS = ("", "unknown", "queued", "sent", "delivered", "read", "bounced", "failed", "complained")
+"""Delivery states in the order in which one replaces another: callbacks repeat and come in any order."""
+
+
+class Feedback:
+    """Applies reserved events to the database, inside the caller's transaction."""
+
+    def __init__(self, book: IssueBook, entities: Entities) -> None:
+        self._book = book
+        self._entities = entities
+        self._handlers: dict[type, Callable[[Session, Any, float], list[Transition]]] = {
+            ConsentEvent: self._consent,
+            ContactEvent: self._contact,
+            OutcomeEvent: self._outcome,
+            VerdictEvent: self._verdict,
+            DeliveryEvent: self._delivery,
+            ActionEvent: self._action,
+        }
+
+    def apply(self, session: Session, events: Sequence[Control], now: float) -> list[Transition]:
+        """Apply `events` in order at `now` (epoch seconds); returns what it changed of issues."""
+        transitions: list[Transition] = []
+        for kind, run in groupby(events, type):
+            if kind is EntityEvent:
+                save_entities(session, [event for event in run if isinstance(event, EntityEvent)])
+            else:
+                for event in run:
+                    transitions += self._handlers[kind](session, event, now)
+        return transitions
+
+    def _consent(self, session: Session, event: ConsentEvent, now: float) -> list[Transition]:
+        session.merge(
+            Consent(
+                id=derive("con", event.source, event.id),
+                at=event.time,
+                entity=event.subject,
+                address=event.address,
+                channel=event.channel,
+                purpose=event.purpose,
+                state=event.state,
+                written=event.written,
+                source=event.source,
+                wording=event.wording,
+            )
+        )
+        return []
+
+    def _contact(self, session: Session, event: ContactEvent, now: float) -> list[Transition]:
+        account = self._entities.owner(event.subject)
+        issue = reached(session, account, event.time, "contact", event.issue) if account else event.issue
+        session.merge(
+            CustomerContact(
+                id=derive("cct", event.source, event.id),
+                at=event.time,
+                subject=event.subject,
+                account=account,
+                channel=event.channel,
+                text=event.text,
+                issue=issue,
+            )
+        )
+        return []
+
+    def _outcome(self, session: Session, event: OutcomeEvent, now: float) -> list[Transition]:
+        account = self._entities.owner(event.subject)
+        if account:
+            reached(session, account, event.time, event.what)
+        session.merge(
+            OutcomeRow(
+                id=derive("out", event.source, event.id),
+                at=event.time,
+                subject=event.subject,
+                account=account,
+                what=event.what,
+                value=event.value,
+            )
+        )
+        return []
+
+    def _verdict(self, session: Session, event: VerdictEvent, now: float) -> list[Transition]:
+        session.merge(
+            Label(
+                id=derive("lab", event.source, event.id),
+                at=event.time,
+                issue=event.issue,
+                detector=event.detector,
+                series=event.series,
+                verdict=event.verdict,
+                who=event.who,
+                note=event.note,
+            )
+        )
+        if event.verdict == "false" and event.issue:
+            return self._act(session, "dismiss", event.issue, event.who, event.note, now)
+        return []
+
+    def _delivery(self, session: Session, event: DeliveryEvent, now: float) -> list[Transition]:
+        intent = _intent(session, event)
+        if intent is None:
+            log.warning("delivery of nothing we sent", provider_id=event.provider_id, intent=event.intent)
+            return []
+        session.merge(
+            ReceiptRow(
+                id=derive("rcp", event.source, event.id),
+                intent=intent.id,
+                at=event.time,
+                kind="delivery",
+                outcome=event.state,
+                code=event.code,
+                detail=event.detail,
+                raw=event.raw,
+            )
+        )
+        if _rank(event.state) > _rank(intent.delivery):
+            intent.delivery = event.state
+        if event.state in {"bounced", "complained"} and intent.address:
+            suppress(session, intent.address, event.channel or "*", f"{event.state} {event.code}".strip(), now)
+        return []
+
+    def _action(self, session: Session, event: ActionEvent, now: float) -> list[Transition]:
+        if event.what == "silence":
+            start_silence(session, event, now)
+            return []
+        if event.what == "unsilence":
+            end_silence(session, event.silence, event.who, now, event.note)
+            return []
+        return self._act(session, event.what, event.issue, event.who, event.note, now)
+
+    def _act(self, session: Session, what: str, issue: str, who: str, note: str, now: float) -> list[Transition]:
+        """Do what an operator said; what cannot be done is written down, since nobody waits for an answer here."""
+        try:
+            if what == "note":
+                self._book.note(session, issue, who, now, note)
+                return []
+            act = {"acknowledge": self._book.acknowledge, "resolve": self._book.resolve, "dismiss": self._book.dismiss}
+            return act[what](session, issue, who, now, note)
+        except Permanent as error:
+            log.warning("action on an issue that is not there", what=what, who=who, error=str(error))
+            return []
+
+
+def suppress(session: Session, address: str, channel: str, reason: str, now: float) -> None:
+    """Send nothing to `address` on `channel` (a kind, or `*`) from now on; the first reason stays."""
+    if session.get(Suppression, (address, channel)) is None:
+        session.add(Suppression(address=address, channel=channel, reason=reason, at=now))
+        session.flush()
+
+
+def _rank(state: str) -> int:
+    return PROGRESS.index(state) if state in PROGRESS else 1
+
+
+def _intent(session: Session, event: DeliveryEvent) -> Intent | None:
+    if event.intent:
+        return session.get(Intent, event.intent)
+    if not event.provider_id:
+        return None
+    return session.exec(select(Intent).where(col(Intent.provider_id) == event.provider_id)).first()

@@ -1,0 +1,231 @@
+"""The file to read first: one partition of the log, from bytes to decisions waiting in the outbox.
+
+Each batch goes the same way::
+
+    log → decode → dedup → measure → score → findings ┐
+                 └ entities, consent, contacts, …  ────┴→ one transaction: issues, ledgers, intents, progress
+
+What the models remember is a function of the log alone. What the database holds is brought up to the same offset in
+one transaction. After a crash the models come back from a snapshot that may be older than the database; the log between
+the two is replayed through the models, and its effects, which the database already has, are left out. So every effect
+happens once.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, NamedTuple, cast
+
+import structlog
+from numpy.typing import NDArray
+from sqlmodel import Session
+
+from engine.clock import Clock
+from engine.config.model import Config
+from engine.dedup import Dedup
+from engine.entities import Entities, with_attributes
+from engine.eventlog.base import Batch, DeadLetter, DeadLetters
+from engine.events import Control, Decoded, Decoder, EntityEvent, Schema, Telemetry, TickEvent, VerdictEvent
+from engine.feedback import Feedback
+from engine.findings import Finding
+from engine.issue_view import Transition
+from engine.issues import IssueBook
+from engine.measures import Late
+from engine.planning import Planner
+from engine.scoring import Scorer, within
+from engine.snapshots import Snapshots
+from engine.store.database import Database
+from engine.store.models import Progress
+from engine.watermark import Watermark
+
+log = structlog.get_logger()
+GROUP = "pipeline"
+Arrays = dict[str, NDArray[Any]]
+
+
+@dataclass(slots=True)
+class Effects:
+    """What a batch of events asks the database to remember, in the order in which it happened."""
+
+    steps: list[Finding | Control]
+    dead: list[DeadLetter]
+
+    def runs(self) -> Iterator[list[Finding] | list[Control]]:
+        """Yield findings and reserved events in runs, so that a run can be applied with few queries."""
+        for findings, run in groupby(self.steps, lambda step: isinstance(step, Finding)):
+            yield cast("list[Finding]", list(run)) if findings else cast("list[Control]", list(run))
+
+
+class Stores(NamedTuple):
+    """Where a pipeline's effects go."""
+
+    database: Database
+    dead_letters: DeadLetters
+    snapshots: Snapshots
+
+
+class Pipeline:
+    """One partition's models, and the way from its events to their effects."""
+
+    def __init__(self, config: Config, partition: int, stores: Stores, clock: Clock) -> None:
+        self.partition = partition
+        self.offset = 0
+        """The next event to process."""
+        self.events = 0
+        self._stores = stores
+        self._clock = clock
+        self._entities = Entities()
+        self._dedup = Dedup()
+        self._build(config)
+        self._watermark = Watermark(float(config.main.events.lateness))
+        self._committed = -1
+
+    def _build(self, config: Config) -> None:
+        rules = config.main.events
+        self._config = config
+        self.scorer = Scorer(config.detectors, lateness=float(rules.lateness), owner=self._entities.owner)
+        schema = Schema.build(self.scorer.fields, rules.known)
+        self._decoder = Decoder(schema, future=float(rules.future))
+        self._book = IssueBook(config.policy)
+        self._feedback = Feedback(self._book, self._entities)
+        self._planner = Planner(config)
+
+    # -- forward ------------------------------------------------------------------------------------------------------
+
+    def process(self, batches: Sequence[Batch]) -> int:
+        """Take batches that follow on from `offset`; returns how many events they held. Durable on return."""
+        effects = Effects([], [])
+        for batch in batches:
+            taken = self._take(batch)
+            if batch.offset >= self._done():
+                effects.dead += taken.dead
+                effects.steps += taken.steps
+            self.offset = batch.offset + batch.count
+        if self.offset > self._done():
+            self._commit(effects)
+        count = sum(batch.count for batch in batches)
+        self.events += count
+        return count
+
+    def _take(self, batch: Batch) -> Effects:
+        """Run one batch through the models."""
+        decoded = self._decoder.decode(batch.payload, batch.appended_at)
+        effects = Effects(
+            [], [_dead(batch, each.line, each.reason, each.detail, each.payload) for each in decoded.rejects]
+        )
+        lines: list[bytes] = []
+        for run in self._fresh(decoded):
+            if isinstance(run, Telemetry):
+                for late in self._measure(run, batch.appended_at, effects):
+                    lines = lines or batch.payload.split(b"\n")
+                    effects.dead.append(_dead(batch, late.line, late.reason, late.detail, lines[late.line]))
+            else:
+                self._steer(run, effects)
+        effects.steps += self.scorer.advance(self._watermark.value)
+        return effects
+
+    def _fresh(self, decoded: Decoded) -> Iterator[Telemetry | list[Control]]:
+        """Yield the runs without the events that were there before."""
+        for run in decoded.runs:
+            fresh = self._dedup.admit(run.identities)
+            if fresh.all():
+                yield run.content
+            elif fresh.any():
+                yield run.only(fresh)
+
+    def _measure(self, run: Telemetry, arrived: float, effects: Effects) -> list[Late]:
+        floor = self._watermark.floor(run.time, arrived)
+        left_out: list[Late] = []
+        for columns, rows in run.parts():
+            findings, late = self.scorer.add(columns, floor[rows])
+            effects.steps += findings
+            left_out += late
+        return left_out
+
+    def _steer(self, run: list[Control], effects: Effects) -> None:
+        """Let reserved events change what the models know, in order; all but ticks are remembered."""
+        for event in run:
+            match event:
+                case TickEvent():
+                    self._watermark.tick(event.time)
+                    continue
+                case EntityEvent():
+                    self._entities.apply(event)
+                case VerdictEvent():
+                    self.scorer.adjust(event.detector, event.series, event.verdict)
+                case _:
+                    pass
+            effects.steps.append(event)
+
+    # -- effects ------------------------------------------------------------------------------------------------------
+
+    def _commit(self, effects: Effects) -> None:
+        """Bring the database to `offset`: all effects and the progress, or none."""
+        if effects.dead:
+            self._stores.dead_letters.add(effects.dead)
+        with self._stores.database.transaction() as session:
+            transitions: list[Transition] = []
+            for run in effects.runs():
+                transitions += self._apply(session, run)
+            self._planner.plan(session, transitions, self._clock.time())
+            session.merge(
+                Progress(group=GROUP, partition=self.partition, offset=self.offset, watermark=self._watermark.value)
+            )
+        self._committed = self.offset
+
+    def _apply(self, session: Session, run: list[Finding] | list[Control]) -> list[Transition]:
+        now = self._clock.time()
+        if isinstance(run[0], Finding):
+            return self._book.apply_all(session, with_attributes(session, cast("list[Finding]", run)), now)
+        return self._feedback.apply(session, cast("list[Control]", run), now)
+
+    def _done(self) -> int:
+        """Return the offset up to which the database has the effects."""
+        if self._committed < 0:
+            with self._stores.database.reading() as session:
+                row = session.get(Progress, (GROUP, self.partition))
+                self._committed = row.offset if row else 0
+        return self._committed
+
+    # -- memory -------------------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> None:
+        """Write all that the models remember, with the offset they are at."""
+        meta = {"config": sorted(self._config.detectors)}
+        self._stores.snapshots.write(self.partition, self.offset, self._state(), meta)
+
+    def restore(self) -> list[str]:
+        """Come back from the latest good snapshot, or start afresh; returns why newer ones were passed over."""
+        snapshot = self._stores.snapshots.latest(self.partition)
+        if snapshot is None:
+            return []
+        self.load(snapshot.arrays)
+        self.offset = snapshot.offset
+        return list(snapshot.skipped)
+
+    def reconfigure(self, config: Config) -> None:
+        """Go on under another configuration; models of detectors whose watch is the same keep what they learned."""
+        state = self._state()
+        self._build(config)
+        self.load(state)
+
+    def _state(self) -> Arrays:
+        parts = {
+            "scorer": self.scorer.state(),
+            "dedup": self._dedup.state(),
+            "entities": self._entities.state(),
+            "watermark": self._watermark.state(),
+        }
+        return {f"{part}/{name}": array for part, state in parts.items() for name, array in state.items()}
+
+    def load(self, arrays: Arrays) -> None:
+        """Take over what `state` of a pipeline of the same log returned."""
+        self._entities.load(within(arrays, "entities"))
+        self._dedup.load(within(arrays, "dedup"))
+        self._watermark.load(within(arrays, "watermark"))
+        self.scorer.load(within(arrays, "scorer"))
+
+
+def _dead(batch: Batch, line: int, reason: str, detail: str, payload: bytes) -> DeadLetter:
+    origin = f"log:{batch.partition}:{batch.offset + line}"
+    return DeadLetter(reason=reason, detail=detail, payload=payload, at=batch.appended_at, origin=origin)

@@ -1,0 +1,40 @@
+"""From what changed to what is to be done: the playbooks' answers, written to the outbox with the change itself."""
+
+from collections.abc import Iterable, Sequence
+
+from sqlmodel import Session, col, select
+
+from engine.config.model import Config
+from engine.entities import Person, people
+from engine.issue_view import Transition
+from engine.playbooks import open_outreach, plan
+from engine.store import outbox
+from engine.store.models import Intent
+
+
+class Planner:
+    """Plans under one configuration."""
+
+    def __init__(self, config: Config) -> None:
+        self._playbooks = tuple(config.playbooks.values())
+        self._locale = config.main.locale
+
+    def plan(self, session: Session, transitions: Iterable[Transition], now: float) -> int:
+        """Add what `transitions` cause to the outbox; returns how many intents."""
+        known: dict[str | None, Sequence[Person]] = {}
+        intents: list[Intent] = []
+        for transition in transitions:
+            account = transition.issue.account
+            if account not in known:
+                known[account] = people(session, account, locale=self._locale)
+            told = open_outreach(self._messages(session, transition))
+            intents += plan(transition, self._playbooks, known[account], told, now)
+        outbox.add(session, intents)
+        return len(intents)
+
+    def _messages(self, session: Session, transition: Transition) -> Sequence[Intent]:
+        if transition.kind not in {"resolved", "dismissed", "expired"}:
+            return ()
+        return session.exec(
+            select(Intent).where(Intent.issue == transition.issue.id, col(Intent.kind) == "message")
+        ).all()

@@ -1,0 +1,109 @@
+"""What a template may speak of: the variables of every message and ticket, made from an issue and a person."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from engine.config.model import Config
+from engine.entities import Person
+from engine.links import LIFETIME, Claims, Links
+from engine.store.models import Change, Entity, Intent, Issue
+
+UPDATE_WITHIN = 4 * 3600.0
+"""By when a customer hears more, unless the issue ends before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """What all messages of one engine have in common."""
+
+    config: Config
+    links: Links
+
+    def to_person(
+        self, intent: Intent, issue: Issue, account: Entity | None, person: Person, now: float
+    ) -> dict[str, Any]:
+        """Return the variables of a message to one person."""
+        return {
+            **self._common(issue, account, now),
+            "person": {"name": person.name or person.id, "roles": list(person.roles), "zone": person.zone},
+            "links": self._links(intent, person, now),
+            "next_update_at": now + UPDATE_WITHIN,
+        }
+
+    def to_agent(self, issue: Issue, account: Entity | None, history: Sequence[Change], now: float) -> dict[str, Any]:
+        """Return the variables of a ticket or an escalation."""
+        return {
+            **self._common(issue, account, now),
+            "history": [{"at": each.at, "what": _told(each)} for each in history],
+            "next_step": self._next_step(issue),
+            "links": {"console": f"{self.config.main.listen.public_url.rstrip('/')}/issues/{issue.id}"},
+        }
+
+    def _common(self, issue: Issue, account: Entity | None, now: float) -> dict[str, Any]:
+        sender = self.config.main.sender
+        return {
+            "now": now,
+            "sender": {
+                "company": sender.company,
+                "help_url": sender.help_url,
+                "postal_address": sender.postal_address,
+            },
+            "customer": {
+                "account": issue.account or issue.subject,
+                "name": (account and account.name) or (issue.account or issue.subject).partition("/")[2],
+                "locale": (account and account.locale) or self.config.main.locale,
+                "zone": (account and account.zone) or "UTC",
+            },
+            "issue": {
+                "id": issue.id,
+                "severity": issue.severity,
+                "status": issue.status,
+                "opened_at": issue.opened_at,
+                "summary": issue.summary,
+                "subject": issue.subject,
+                "subject_name": issue.subject.partition("/")[2],
+                "detector": issue.detector,
+                "detector_about": self._about(issue),
+            },
+            "evidence": evidence(issue.evidence),
+        }
+
+    def _links(self, intent: Intent, person: Person, now: float) -> dict[str, str]:
+        purpose = str(intent.payload.get("purpose", "service"))
+        return {
+            use: self.links.url(Claims(use, intent.id, person.id, intent.address, purpose, now + LIFETIME))
+            for use in ("page", "unsubscribe", "preferences")
+        }
+
+    def _about(self, issue: Issue) -> str:
+        detector = self.config.detectors.get(issue.detector)
+        return detector.about if detector else ""
+
+    def _next_step(self, issue: Issue) -> str:
+        detector = self.config.detectors.get(issue.detector)
+        owner = detector.owner if detector else ""
+        first = "Confirm with the picture that this is not the customer's usual pattern"
+        last = "resolve this ticket with a verdict (true, false or unclear) so that the detector learns"
+        return (
+            f"{first}; then {f'ask {owner} for the cause, ' if owner else ''}fix it or tell the customer, and {last}."
+        )
+
+
+def evidence(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an issue's evidence with every name a template may use; what is not known is None."""
+    names = ("value", "expected", "low", "high", "score", "window_s", "eta_s", "eta_low_s", "eta_high_s")
+    known = {**raw.get("extra", {}), **raw}
+    numbers = {name: _finite(known.get(name)) for name in names}
+    return {**numbers, "explanation": raw.get("explanation", ""), "points": raw.get("points", [])}
+
+
+def _finite(value: object) -> float | None:
+    return value if isinstance(value, int | float) and math.isfinite(value) else None
+
+
+def _told(change: Change) -> str:
+    what = f"{change.what} by {change.who}" if change.who else change.what
+    detail = change.note or (f"{change.before} → {change.after}" if change.before else change.after)
+    return f"{what}: {detail}" if detail else what
