@@ -151,9 +151,9 @@ class Detector(ABC):
     def tick(self, time: float) -> tuple[Observations, Scores]:
         """Return what is to be said at `time` (epoch seconds) of series of which nothing came; learns nothing.
 
-        One row for each series that is overdue when all windows that end by `time` are known: the time it was due,
-        the seconds since its last event as value, and a score that grows as it stays away. Returned again at every
-        tick: the caller remembers what was told.
+        `time` is the end of a window, and all windows up to it have been observed. One row for each series that is
+        overdue: the time it was due, the seconds since its last event as value, and a score that grows as it stays
+        away. Returned again at every tick: the caller remembers what was told.
         """
         raise NotImplementedError(f"kind {self.kind} has no tick")
 

@@ -76,13 +76,15 @@ class Monitor:
         return self._signals(batch, scores, rows, codes)
 
     def tick(self, time: float) -> list[Signal]:
-        """Return what is to be said, at epoch second `time`, of series of which nothing came.
+        """Return what is to be said of series of which nothing came, once all windows that end by `time` are closed.
 
+        Silence is certain up to the start of the window that `time` lies in; what that one holds is not known yet.
         A series is raised once. After that it is told as ongoing whenever the silence has grown by about a tenth,
         so a long outage of many costs little, and a severity that depends on its length is noticed in time.
         """
         if not self.detector.ticks:
             return []
+        time -= time % self.detector.step if self.detector.step > 0 else 0.0
         batch, scores = self.detector.tick(time)
         missed = np.ones(len(batch.series), np.bool_)
         judged = self._ages.judged(batch, scores.score, missed)
