@@ -1,7 +1,7 @@
 """Who belongs to whom: from a device's signal to the account it is of, and to the people who can be told."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,6 +11,7 @@ from sqlalchemy import Select, delete
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, or_, select
 
+from engine.findings import Finding
 from engine.ids import derive
 from engine.store.models import Address, Entity
 
@@ -147,6 +148,15 @@ def people(session: Session, account: str | None, roles: Sequence[str] = (), loc
     addresses = _addresses(session, [row.id for row in rows])
     persons = [_person(row, home, addresses.get(row.id, ()), locale) for row in rows]
     return [person for person in persons if person.has_role(roles)]
+
+
+def with_attributes(session: Session, findings: Sequence[Finding]) -> list[Finding]:
+    """Return `findings` with the attributes of the accounts they are about, as they are now."""
+    accounts = _rows(session, sorted({finding.account for finding in findings if finding.account}))
+    return [
+        replace(finding, attributes=accounts[finding.account].attributes) if finding.account in accounts else finding
+        for finding in findings
+    ]
 
 
 def _person(row: Entity, home: Entity | None, addresses: Sequence[tuple[str, str]], locale: str) -> Person:

@@ -52,8 +52,8 @@ class Effects:
 
     def runs(self) -> Iterator[list[Finding] | list[Control]]:
         """Yield findings and reserved events in runs, so that a run can be applied with few queries."""
-        for findings, run in groupby(self.steps, lambda step: isinstance(step, Finding)):
-            yield cast("list[Finding]", list(run)) if findings else cast("list[Control]", list(run))
+        for _, run in groupby(self.steps, lambda step: isinstance(step, Finding)):
+            yield cast("list[Finding] | list[Control]", list(run))
 
 
 class Stores(NamedTuple):
