@@ -38,14 +38,14 @@ class Of(NamedTuple):
 class Per(NamedTuple):
     """`1 per 24h`: at most so many within so long; `2 per day` counts calendar days of the recipient's zone."""
 
-    count: int
+    count: int  # type: ignore[assignment]  # a tuple's own count() has no use here
     seconds: float
     calendar: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """How a window's events become one value: in YAML `count`, or a key and its argument: `{ratio: "status >= 500"}`."""
+    """How a window's events become one value: in YAML `count`, or a key and an argument: `{ratio: "status >= 500"}`."""
 
     kind: Literal["count", "rate", "ratio", "sum", "mean", "min", "max", "quantile", "distinct", "gap", "last"]
     of: Expression | None = None

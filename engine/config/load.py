@@ -1,0 +1,214 @@
+"""From a folder to a `Config`, or to all that is wrong with it."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from engine.config.model import (
+    ChannelConfig,
+    Config,
+    DetectorConfig,
+    MainConfig,
+    Place,
+    PlaybookConfig,
+    PolicyConfig,
+)
+from engine.config.problems import Problem, Problems, errors
+from engine.config.reader import BROKEN, Reader
+from engine.config.secrets import Vault
+from engine.config.special import SPECIAL, choose, parameters
+from engine.config.yamlsource import Entry, Items, Node, Scalar, Table, read_file
+from engine.errors import ConfigError
+
+MAIN, POLICY, CHANNELS = "forewarn.yaml", "policy.yaml", "channels.yaml"
+TEST_ENDING = ".test.yaml"
+Named = TypeVar("Named", DetectorConfig, PlaybookConfig)
+
+
+@dataclass(slots=True)
+class Loaded:
+    """What could be read of a folder, with the positions of everything, for further checks."""
+
+    folder: Path
+    environ: Mapping[str, str]
+    problems: Problems = field(default_factory=Problems)
+    main: MainConfig | None = None
+    policy: PolicyConfig = field(default_factory=PolicyConfig)
+    detectors: dict[str, DetectorConfig] = field(default_factory=dict)
+    playbooks: dict[str, PlaybookConfig] = field(default_factory=dict)
+    channels: dict[str, ChannelConfig] = field(default_factory=dict)
+    declared: dict[str, dict[str, Place]] = field(default_factory=dict)
+    """By section (detectors, playbooks, channels): every name written down, readable or not, and where."""
+    roots: dict[str, Table] = field(default_factory=dict)
+    """The mappings that forewarn.yaml, policy.yaml and channels.yaml are."""
+    files: list[str] = field(default_factory=list)
+    tables: dict[Place, Table] = field(default_factory=dict)
+
+    def config(self) -> Config | None:
+        """Return the configuration, unless something makes it unusable."""
+        if self.main is None or errors(self.problems.found):
+            return None
+        parts = self.detectors, self.playbooks, self.channels
+        return Config(self.folder, self.main, self.policy, *parts, files=tuple(self.files))
+
+    def where(self, start: Place, *path: str | int) -> Place:
+        """Return the place of what stands under `path` in the mapping at `start`, or of the nearest thing above it."""
+        node: Node | None = self.tables.get(start)
+        place = start
+        for part in path:
+            node = _inside(node, part)
+            if node is None:
+                return place
+            place = node.place
+        return place
+
+
+def load(folder: Path, environ: Mapping[str, str] | None = None) -> tuple[Config | None, list[Problem]]:
+    """Read the configuration under `folder`; None where a problem is an error. Secrets come from `environ`."""
+    loaded = read_folder(folder, environ)
+    return loaded.config(), loaded.problems.sorted()
+
+
+def load_or_raise(folder: Path, environ: Mapping[str, str] | None = None) -> Config:
+    """Read the configuration under `folder`; raises ConfigError that lists everything wrong with it."""
+    config, problems = load(folder, environ)
+    if config is None:
+        wrong = errors(problems)
+        count = "1 problem" if len(wrong) == 1 else f"{len(wrong)} problems"
+        listed = "\n".join(f"  {problem}" for problem in wrong)
+        raise ConfigError(f"{count} in the configuration\n{listed}", place=str(folder))
+    return config
+
+
+def find_folder(folder: Path) -> Path:
+    """Return where forewarn.yaml lies: `folder` itself or `config` in it."""
+    inner = folder / "config"
+    return inner if not (folder / MAIN).exists() and (inner / MAIN).exists() else folder
+
+
+def read_folder(folder: Path, environ: Mapping[str, str] | None = None) -> Loaded:
+    """Read everything that can be read, whatever is wrong with the rest."""
+    loaded = Loaded(find_folder(folder), os.environ if environ is None else environ)
+    _read_main(loaded)
+    _read_policy(loaded)
+    _read_channels(loaded)
+    loaded.detectors = _read_section(loaded, "detectors", DetectorConfig)
+    loaded.playbooks = _read_section(loaded, "playbooks", PlaybookConfig)
+    return loaded
+
+
+def _reader(loaded: Loaded, vault: Vault | None = None) -> Reader:
+    return Reader(loaded.problems, SPECIAL, vault, loaded.tables)
+
+
+def _read_main(loaded: Loaded) -> None:
+    if not (loaded.folder / MAIN).exists():
+        remedy = "write a starter with forewarn init"
+        loaded.problems.error(Place(MAIN, 1, 1), f"there is no such file in {loaded.folder}", remedy)
+        return
+    node = _only_document(loaded, MAIN)
+    if node is None:
+        loaded.problems.error(Place(MAIN, 1, 1), "is empty", "it names at least the sender")
+        return
+    main = _root(loaded, MAIN, node, MainConfig)
+    loaded.main = main if isinstance(main, MainConfig) else None
+
+
+def _read_policy(loaded: Loaded) -> None:
+    node = _only_document(loaded, POLICY)
+    policy = BROKEN if node is None else _root(loaded, POLICY, node, PolicyConfig)
+    if isinstance(policy, PolicyConfig):
+        loaded.policy = policy
+
+
+def _root(loaded: Loaded, name: str, node: Node, cls: type) -> Any:
+    if isinstance(node, Table):
+        loaded.roots[name] = node
+    return _reader(loaded).record(cls, node)
+
+
+def _read_channels(loaded: Loaded) -> None:
+    node = _only_document(loaded, CHANNELS)
+    loaded.declared["channels"] = {}
+    if isinstance(node, Table):
+        loaded.roots[CHANNELS] = loaded.tables[node.place] = node
+        for entry in node.entries:
+            loaded.declared["channels"][entry.key] = entry.place
+            _read_channel(loaded, entry)
+    elif node is not None:
+        loaded.problems.error(node.place, "expected a mapping", "write a name, and under it type and parameters")
+
+
+def _read_channel(loaded: Loaded, entry: Entry) -> None:
+    from outreach.registry import channel_class, channel_types  # noqa: PLC0415 -- heavy: only where there is one
+
+    reader = _reader(loaded, Vault(loaded.environ, loaded.folder))
+    chosen = choose(reader, entry.value, "type", channel_types(), channel_class)
+    if chosen is None:
+        return
+    cls, table = chosen
+    params = parameters(reader, cls, table, "type")
+    named = table.get("type")
+    if params is not None and isinstance(named, Scalar):
+        loaded.channels[entry.key] = ChannelConfig(entry.key, named.text, params, table.place)
+
+
+def _read_section(loaded: Loaded, section: str, cls: type[Named]) -> dict[str, Named]:
+    found: dict[str, Named] = {}
+    names = loaded.declared.setdefault(section, {})
+    reader = _reader(loaded)
+    for node in _section_documents(loaded, section):
+        if _declare(loaded, names, node):
+            value = reader.record(cls, node)
+            if isinstance(value, cls):
+                found[value.name] = value
+    return found
+
+
+def _declare(loaded: Loaded, names: dict[str, Place], node: Node) -> bool:
+    named = node.get("name") if isinstance(node, Table) else None
+    if not isinstance(named, Scalar):
+        return True
+    if first := names.get(named.text):
+        loaded.problems.error(named.place, f'the name "{named.text}" is taken', f"by {first}")
+        return False
+    names[named.text] = named.place
+    return True
+
+
+def _section_documents(loaded: Loaded, section: str) -> Iterator[Node]:
+    for path in sorted((loaded.folder / section).glob("*.y*ml")):
+        name = f"{section}/{path.name}"
+        if path.suffix != ".yaml":
+            loaded.problems.warning(Place(name, 1, 1), "is not read", f"call it {path.stem}.yaml")
+        elif not name.endswith(TEST_ENDING):
+            yield from _documents(loaded, name)
+
+
+def _documents(loaded: Loaded, name: str) -> list[Node]:
+    before = len(loaded.problems.found)
+    documents = read_file(loaded.folder / name, name, loaded.problems)
+    loaded.files.append(name)
+    if not documents and len(loaded.problems.found) == before:
+        loaded.problems.error(Place(name, 1, 1), "is empty", "write a document or delete the file")
+    return documents
+
+
+def _only_document(loaded: Loaded, name: str) -> Node | None:
+    if not (loaded.folder / name).exists():
+        return None
+    documents = read_file(loaded.folder / name, name, loaded.problems)
+    loaded.files.append(name)
+    for extra in documents[1:]:
+        loaded.problems.error(extra.place, "a second document", f"{name} is one document")
+    return documents[0] if documents else None
+
+
+def _inside(node: Node | None, part: str | int) -> Node | None:
+    if isinstance(part, str):
+        return node.get(part) if isinstance(node, Table) else None
+    if isinstance(node, Items):
+        return node.items[part] if part < len(node.items) else None
+    return node if isinstance(node, Scalar) and part == 0 else None

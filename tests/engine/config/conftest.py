@@ -1,0 +1,37 @@
+"""A small configuration that is whole, and a way to write it with changes."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+WHOLE: Mapping[str, str] = {
+    "forewarn.yaml": "sender: {company: Example}\ntemplates: templates\nescalations:\n"
+    "  on-call: {channel: mail, address: on-call@example.com}\n",
+    "policy.yaml": 'hours: {from: "08:00", to: "21:00"}\n',
+    "channels.yaml": "mail: {type: memory}\n",
+    "detectors/errors.yaml": "name: errors\nabout: Calls fail.\nwatch: {event: api.request, by: account, "
+    "measure: count}\nmodel: {kind: threshold, above: 5}\n",
+    "playbooks/errors.yaml": "name: errors\nwhen: {detector: errors}\nsteps:\n"
+    "  - message: {channels: mail, template: errors/notice}\n"
+    "  - message: {on: resolved, template: errors/resolved}\n",
+    "templates/errors/notice/en/email.txt.j2": "Subject: Trouble\n\nSomething is wrong.\n",
+    "templates/errors/notice/sample.json": "{}",
+    "templates/errors/resolved/en/email.txt.j2": "Subject: Over\n\nIt is over.\n",
+    "templates/errors/resolved/sample.json": "{}",
+}
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that writes the whole configuration, changed by path; None leaves a file out."""
+
+    def writer(changes: Mapping[str, str | bytes | None] | None = None) -> Path:
+        for name, content in {**WHOLE, **(changes or {})}.items():
+            if content is not None:
+                path = tmp_path / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return tmp_path
+
+    return writer
