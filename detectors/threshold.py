@@ -86,8 +86,8 @@ class Threshold(Detector):
         """Say the value and the limit it is to be held against."""
         side = self._side(signal.value)
         verb = "is back at" if signal.state == "cleared" else "was"
-        recover = f", and it is over at {side.recover:.6g}" if side.recover != side.limit else ""
-        return f"The value {verb} {signal.value:.6g}; the {side.name} limit is {side.limit:.6g}{recover}."
+        over = f", and it is over {side.calm} {side.recover:.6g}" if side.recover != side.limit else ""
+        return f"The value {verb} {signal.value:.6g}; the {side.name} limit is {side.limit:.6g}{over}."
 
     def _side(self, value: float) -> "_Limit":
         if self._above is None or self._below is None:
@@ -103,7 +103,7 @@ class _Limit:
     def __init__(self, limit: float, recover: float | None, *, sign: float) -> None:
         self.limit, self.sign = float(limit), sign
         self.recover = self.limit if recover is None else float(recover)
-        self.name = "upper" if sign > 0 else "lower"
+        self.name, self.calm = ("upper", "below") if sign > 0 else ("lower", "above")
         if sign * (self.limit - self.recover) < 0:
             side = "below `above`" if sign > 0 else "above `below`"
             raise ValueError(f"recover is {self.recover:g}: it must be {side} ({self.limit:g})")
