@@ -33,10 +33,14 @@ def connect(path: Path, *, busy_timeout: float, synchronous: str = "FULL") -> sq
 
 
 def prepare(connection: sqlite3.Connection, synchronous: str) -> None:
-    """Set what each connection needs: write-ahead log, fsync at each commit (FULL), foreign keys."""
+    """Set what each connection needs: write-ahead log, fsync at each commit (FULL), foreign keys.
+
+    32 MB of cache instead of 2: inserting into an index in random order must not read the disk.
+    """
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA synchronous = {synchronous}")
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA cache_size = -32768")
 
 
 @contextmanager

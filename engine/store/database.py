@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
+import numpy as np
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, inspect, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
@@ -217,9 +219,10 @@ def _prepare_folder(url: URL, *, create: bool) -> None:
 
 
 def _engine(url: URL, synchronous: str, busy_timeout: float) -> Engine:
+    json: dict[str, Any] = {"json_serializer": _to_json, "json_deserializer": msgspec.json.decode}
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True)
-    engine = create_engine(url, connect_args={"timeout": busy_timeout, "check_same_thread": False})
+        return create_engine(url, pool_pre_ping=True, **json)
+    engine = create_engine(url, connect_args={"timeout": busy_timeout, "check_same_thread": False}, **json)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, record: object) -> None:  # noqa: ARG001 -- SQLAlchemy's signature
@@ -231,6 +234,20 @@ def _engine(url: URL, synchronous: str, busy_timeout: float) -> Engine:
         connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('begin', 'IMMEDIATE')}")
 
     return engine
+
+
+def _to_json(value: object) -> str:
+    """Several times as fast as the standard library, and NaN becomes null: PostgreSQL takes nothing else."""
+    return _ENCODER.encode(value).decode()
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} is no JSON")
+
+
+_ENCODER = msgspec.json.Encoder(enc_hook=_plain)
 
 
 def _translate(error: DBAPIError, place: str) -> ForewarnError | None:

@@ -5,9 +5,10 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, StatementError
 from sqlmodel import select
 
 from engine.errors import ConfigError, ForewarnError, Retryable
@@ -217,6 +218,18 @@ def test_plain_mappings_are_filled_with_the_models_defaults(database: Database) 
     with database.reading() as session:
         found = session.get_one(Entity, "account/acme")
     assert (found.locale, found.deleted, found.attributes) == ("", False, {"plan": "pro"})
+
+
+def test_json_takes_what_numpy_computes_and_nothing_a_program_made_up(database: Database) -> None:
+    evidence = {"value": np.float64(0.5), "count": np.int64(2), "low": float("nan"), "points": [1e-300, None]}
+    row = {"id": "x", "kind": "asset", "updated_at": 1.0, "roles": [], "prefers": []}
+    with database.transaction() as session:
+        insert_ignore(session, Entity, [row | {"attributes": evidence}])
+    with database.reading() as session:
+        found = session.get_one(Entity, "x").attributes
+    assert found == {"value": 0.5, "count": 2, "low": None, "points": [1e-300, None]}
+    with pytest.raises(StatementError, match="object is no JSON"), database.transaction() as session:
+        insert_ignore(session, Entity, [row | {"id": "y", "attributes": {"a": object()}}])
 
 
 def test_upsert_overwrites_only_what_is_given(database: Database) -> None:

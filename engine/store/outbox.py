@@ -1,0 +1,193 @@
+"""The outbox: what is to be done once, and how far it has come. It decides nothing; it loses and doubles nothing.
+
+Every change of a status goes through `TRANSITIONS` and is compared and set in one statement, so that of two who try the
+same, one succeeds. Call these functions within `Database.transaction()`.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, func, update
+from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from engine.errors import Permanent
+from engine.store.database import insert_ignore
+from engine.store.models import Intent
+
+
+class Status(StrEnum):
+    """How far an intent has come."""
+
+    PENDING = "pending"
+    """Waits until `due_at`."""
+    CLAIMED = "claimed"
+    """A dispatcher has it and is looking whether it still holds; nothing has left."""
+    SENDING = "sending"
+    """The request may have left: committed before the call, so that a crash is seen as an unknown outcome."""
+    SENT = "sent"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    UNKNOWN = "unknown"
+    """It may have been taken. It is asked about, never simply sent again."""
+
+
+TRANSITIONS: Mapping[Status, frozenset[Status]] = {
+    Status.PENDING: frozenset({Status.CLAIMED, Status.SKIPPED, Status.PENDING}),
+    Status.CLAIMED: frozenset({Status.SENDING, Status.SKIPPED, Status.FAILED, Status.PENDING}),
+    Status.SENDING: frozenset({Status.SENT, Status.FAILED, Status.UNKNOWN, Status.PENDING}),
+    Status.UNKNOWN: frozenset({Status.SENT, Status.FAILED, Status.PENDING, Status.UNKNOWN}),
+    Status.SENT: frozenset(),
+    Status.FAILED: frozenset(),
+    Status.SKIPPED: frozenset(),
+}
+"""From → to. `sending` goes back to `pending` only when it surely was not taken."""
+
+
+class IllegalTransition(Permanent):
+    """An intent is not where the caller believes it to be, e.g. its claim was released and somebody else has it."""
+
+
+class Released(NamedTuple):
+    """How many intents of a dispatcher that died were freed."""
+
+    pending: int
+    """Were claimed: nothing had left."""
+    unknown: int
+    """Were being sent: it may have left."""
+
+
+def add(session: Session, intents: Sequence[Intent]) -> int:
+    """Put in what is not there yet, by id; returns how many were new."""
+    return insert_ignore(session, Intent, intents)
+
+
+def due(session: Session, now: float, limit: int, kinds: Collection[str] | None = None) -> list[Intent]:
+    """Return up to `limit` pending intents whose time has come, the longest overdue first."""
+    return _due(session, Status.PENDING, now, limit, kinds)
+
+
+def unknown(session: Session, now: float, limit: int, kinds: Collection[str] | None = None) -> list[Intent]:
+    """Return up to `limit` intents whose outcome is to be asked about now, in the order of `due_at`."""
+    return _due(session, Status.UNKNOWN, now, limit, kinds)
+
+
+def claim(session: Session, ids: Collection[str], by: str, now: float) -> list[Intent]:
+    """Take those of `ids` that are pending and that nobody else is taking; return them, the longest overdue first.
+
+    Rows another transaction has locked are passed over (SKIP LOCKED on PostgreSQL; SQLite has one writer at a time).
+    """
+    free = select(Intent.id).where(col(Intent.id).in_(ids), col(Intent.status) == Status.PENDING)
+    taken = _change(
+        session,
+        col(Intent.id).in_(free.with_for_update(skip_locked=True)) & (col(Intent.status) == Status.PENDING),
+        {"status": Status.CLAIMED, "claimed_by": by, "claimed_at": now},
+    )
+    return sorted(taken, key=lambda intent: (intent.due_at, intent.id))
+
+
+def mark_sending(session: Session, id_: str, by: str, now: float, **chosen: object) -> Intent:
+    """Say that it is about to leave; commit before it does. `chosen` are columns settled at the claim, e.g. `address`.
+
+    Raises IllegalTransition when `by` does not have it: then it must not be sent.
+    """
+    changes = {"attempts": col(Intent.attempts) + 1, "claimed_at": now, **chosen}
+    return _move(session, id_, Status.SENDING, changes, col(Intent.claimed_by) == by)
+
+
+def settle(
+    session: Session,
+    id_: str,
+    to: Status,
+    *,
+    now: float,
+    by: str = "",
+    due_at: float | None = None,
+    **told: object,
+) -> Intent:
+    """Write down what became of it. `told` are columns the answer fills: `detail`, `provider_id`, `payload` …
+
+    `by`, when given, must still have it: a dispatcher that was thought dead cannot undo what its successor does.
+    `due_at` says when to try again (`pending`, which needs it) or to ask again (`unknown`).
+    Raises IllegalTransition when it cannot have come to that from where it is.
+    """
+    changes: dict[str, object] = {"status": to, **told}
+    if to is Status.PENDING:
+        if due_at is None:
+            raise ValueError("what is to be tried again needs a due_at")
+        changes |= {"claimed_by": "", "claimed_at": None}
+    if due_at is not None:
+        changes["due_at"] = due_at
+    if to is Status.SENT:
+        changes["sent_at"] = now
+    return _move(session, id_, to, changes, *([col(Intent.claimed_by) == by] if by else []))
+
+
+def hold(session: Session, id_: str, until: float, detail: str = "") -> Intent:
+    """Put it back until `until`; nothing has left. Raises IllegalTransition unless it is pending or claimed."""
+    changes = {"due_at": until, "claimed_by": "", "claimed_at": None, "detail": detail}
+    before_sending = col(Intent.status).in_([Status.PENDING, Status.CLAIMED])
+    return _move(session, id_, Status.PENDING, changes, before_sending)
+
+
+def cancel(session: Session, *where: ColumnElement[bool], detail: str = "") -> int:
+    """Skip what is pending and matches all of `where`; returns how many. What is claimed is re-checked by its owner."""
+    pending = col(Intent.status) == Status.PENDING
+    for condition in where:
+        pending &= condition
+    return len(_change(session, pending, {"status": Status.SKIPPED, "detail": detail}))
+
+
+def release_stale(session: Session, before: float) -> Released:
+    """Free what dead dispatchers took before epoch second `before`: claimed → pending, sending → unknown."""
+    stale = col(Intent.claimed_at) < before
+    freed = {"status": Status.PENDING, "claimed_by": "", "claimed_at": None}
+    lost = {"status": Status.UNKNOWN, "detail": "the dispatcher stopped while sending"}
+    claimed = _change(session, stale & (col(Intent.status) == Status.CLAIMED), freed)
+    sending = _change(session, stale & (col(Intent.status) == Status.SENDING), lost)
+    return Released(len(claimed), len(sending))
+
+
+def counts(session: Session) -> dict[str, int]:
+    """Return how many intents there are by status."""
+    query = select(Intent.status, func.count()).group_by(Intent.status).order_by(Intent.status)
+    return dict(session.exec(query).all())
+
+
+def due_query(status: Status, now: float, limit: int, kinds: Collection[str] | None) -> SelectOfScalar[Intent]:
+    """Return the query behind `due`: it walks the index and stops after `limit`, however large the table is."""
+    query = select(Intent).where(col(Intent.status) == status, col(Intent.due_at) <= now)
+    if kinds is not None:
+        query = query.where(col(Intent.kind).in_(kinds))
+    return query.order_by(col(Intent.due_at), col(Intent.id)).limit(limit)
+
+
+def _due(session: Session, status: Status, now: float, limit: int, kinds: Collection[str] | None) -> list[Intent]:
+    return list(session.scalars(due_query(status, now, limit, kinds)))
+
+
+def _move(session: Session, id_: str, to: Status, changes: Mapping[str, object], *where: ColumnElement[bool]) -> Intent:
+    """Change one intent, if `TRANSITIONS` and `where` allow it."""
+    origins = [origin for origin, targets in TRANSITIONS.items() if to in targets]
+    allowed = (col(Intent.id) == id_) & col(Intent.status).in_(origins)
+    for condition in where:
+        allowed &= condition
+    moved = _change(session, allowed, {**changes, "status": to})
+    if not moved:
+        raise _illegal(session, id_, to)
+    return moved[0]
+
+
+def _change(session: Session, where: ColumnElement[bool], changes: Mapping[str, Any]) -> list[Intent]:
+    statement = update(Intent).where(where).values(**changes).returning(Intent)
+    fresh = {"synchronize_session": False, "populate_existing": True}  # objects read before show the change too
+    return list(session.scalars(statement, execution_options=fresh))
+
+
+def _illegal(session: Session, id_: str, to: Status) -> IllegalTransition:
+    found = session.exec(select(Intent.status, Intent.claimed_by).where(Intent.id == id_)).first()
+    if found is None:
+        return IllegalTransition("there is no such intent", place=id_)
+    owner = f" (claimed by {found[1]})" if found[1] else ""
+    return IllegalTransition(f"cannot become {to}: it is {found[0]}{owner}", place=id_)
