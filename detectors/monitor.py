@@ -73,6 +73,9 @@ class Monitor:
             batch, scores, missed = _interleave(batch, scores, scores.missed)
         judged = self._ages.judged(batch, scores.score, missed)
         rows, codes = self.raiser.observe(batch.series, batch.time, judged, missed)
+        if len(missed):  # what a tick told already is not told again now that the event came
+            told = (codes != ONGOING) | ~missed[rows]
+            rows, codes = rows[told], codes[told]
         return self._signals(batch, scores, rows, codes)
 
     def tick(self, time: float) -> list[Signal]:
