@@ -2,10 +2,10 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from engine.config.loaded import Loaded
 from engine.config.model import (
     ChannelConfig,
     Config,
@@ -15,54 +15,16 @@ from engine.config.model import (
     PlaybookConfig,
     PolicyConfig,
 )
-from engine.config.problems import Problem, Problems, errors
+from engine.config.problems import Problem, errors
 from engine.config.reader import BROKEN, Reader
 from engine.config.secrets import Vault
 from engine.config.special import SPECIAL, choose, parameters
-from engine.config.yamlsource import Entry, Items, Node, Scalar, Table, read_file
+from engine.config.yamlsource import Entry, Node, Scalar, Table, read_file
 from engine.errors import ConfigError
 
 MAIN, POLICY, CHANNELS = "forewarn.yaml", "policy.yaml", "channels.yaml"
 TEST_ENDING = ".test.yaml"
 Named = TypeVar("Named", DetectorConfig, PlaybookConfig)
-
-
-@dataclass(slots=True)
-class Loaded:
-    """What could be read of a folder, with the positions of everything, for further checks."""
-
-    folder: Path
-    environ: Mapping[str, str]
-    problems: Problems = field(default_factory=Problems)
-    main: MainConfig | None = None
-    policy: PolicyConfig = field(default_factory=PolicyConfig)
-    detectors: dict[str, DetectorConfig] = field(default_factory=dict)
-    playbooks: dict[str, PlaybookConfig] = field(default_factory=dict)
-    channels: dict[str, ChannelConfig] = field(default_factory=dict)
-    declared: dict[str, dict[str, Place]] = field(default_factory=dict)
-    """By section (detectors, playbooks, channels): every name written down, readable or not, and where."""
-    roots: dict[str, Table] = field(default_factory=dict)
-    """The mappings that forewarn.yaml, policy.yaml and channels.yaml are."""
-    files: list[str] = field(default_factory=list)
-    tables: dict[Place, Table] = field(default_factory=dict)
-
-    def config(self) -> Config | None:
-        """Return the configuration, unless something makes it unusable."""
-        if self.main is None or errors(self.problems.found):
-            return None
-        parts = self.detectors, self.playbooks, self.channels
-        return Config(self.folder, self.main, self.policy, *parts, files=tuple(self.files))
-
-    def where(self, start: Place, *path: str | int) -> Place:
-        """Return the place of what stands under `path` in the mapping at `start`, or of the nearest thing above it."""
-        node: Node | None = self.tables.get(start)
-        place = start
-        for part in path:
-            node = _inside(node, part)
-            if node is None:
-                return place
-            place = node.place
-        return place
 
 
 def load(folder: Path, environ: Mapping[str, str] | None = None) -> tuple[Config | None, list[Problem]]:
@@ -204,11 +166,3 @@ def _only_document(loaded: Loaded, name: str) -> Node | None:
     for extra in documents[1:]:
         loaded.problems.error(extra.place, "a second document", f"{name} is one document")
     return documents[0] if documents else None
-
-
-def _inside(node: Node | None, part: str | int) -> Node | None:
-    if isinstance(part, str):
-        return node.get(part) if isinstance(node, Table) else None
-    if isinstance(node, Items):
-        return node.items[part] if part < len(node.items) else None
-    return node if isinstance(node, Scalar) and part == 0 else None

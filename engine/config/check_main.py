@@ -1,0 +1,111 @@
+"""What forewarn.yaml and channels.yaml say."""
+
+import re
+
+from babel import Locale, UnknownLocaleError
+from babel.localedata import locale_identifiers
+
+from engine.config import convert
+from engine.config.load import MAIN
+from engine.config.loaded import Loaded
+from engine.config.model import ChannelConfig, Escalation, MainConfig, Place
+from engine.config.problems import nearest
+from engine.config.reader import Reader
+from engine.config.secrets import unset
+from engine.config.special import made
+from engine.config.yamlsource import Scalar
+
+PREFERRED = "preferred"
+"""In a list of channels: the recipient's own choice, so no name for a channel."""
+_ADDRESSES = {
+    "email": (re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+"), "an e-mail address"),
+    "phone": (re.compile(r"\+[1-9]\d{6,14}"), "a phone number as +15551234567"),
+    "url": (re.compile(r"https?://\S+"), "a URL"),
+}
+
+
+def check_main(loaded: Loaded) -> None:
+    """Note what is wrong with the main file and the channels."""
+    _check_channels(loaded)
+    if loaded.main is not None:
+        _check_numbers(loaded, loaded.main)
+        _check_texts(loaded, loaded.main)
+        for name, escalation in loaded.main.escalations.items():
+            _check_escalation(loaded, name, escalation)
+
+
+def _at(loaded: Loaded, *path: str) -> Place:
+    return loaded.where(loaded.roots[MAIN].place, *path)
+
+
+def _check_numbers(loaded: Loaded, main: MainConfig) -> None:
+    if not 0 <= main.listen.port <= 65535:
+        loaded.problems.error(_at(loaded, "listen", "port"), f"{main.listen.port} is no port", "write 1 to 65535")
+    if main.events.partitions < 1:
+        loaded.problems.error(_at(loaded, "events", "partitions"), "there is at least one partition")
+    if main.retention.snapshots < 1:
+        loaded.problems.error(_at(loaded, "retention", "snapshots"), "at least one snapshot is kept")
+    if main.snapshot_every <= 0:
+        loaded.problems.error(_at(loaded, "snapshot_every"), "must be longer than nothing", "write 1m")
+
+
+def _check_texts(loaded: Loaded, main: MainConfig) -> None:
+    if not main.sender.company.strip():
+        loaded.problems.error(_at(loaded, "sender", "company"), "customers must know who writes to them")
+    if not _ADDRESSES["url"][0].fullmatch(main.listen.public_url):
+        place = _at(loaded, "listen", "public_url")
+        loaded.problems.error(place, f'"{main.listen.public_url}" is no URL', "write https://…")
+    try:
+        convert.clock(Scalar(Place("", 0, 0), main.report_at, main.report_at))
+    except ValueError as error:
+        loaded.problems.error(_at(loaded, "report_at"), str(error))
+    _check_locale(loaded, main.locale)
+
+
+def _check_locale(loaded: Loaded, locale: str) -> None:
+    try:
+        Locale.parse(locale.replace("-", "_"))
+    except (UnknownLocaleError, ValueError):
+        known = [each.replace("_", "-") for each in locale_identifiers()]
+        near = nearest(locale, known)
+        hint = near if near.startswith("did") else "write a language code such as en or de-AT"
+        loaded.problems.error(_at(loaded, "locale"), f'no locale "{locale}"', hint)
+
+
+def _check_escalation(loaded: Loaded, name: str, escalation: Escalation) -> None:
+    if escalation.channel not in loaded.declared["channels"]:
+        place = _at(loaded, "escalations", name, "channel")
+        loaded.problems.unknown(place, "channel", escalation.channel, loaded.declared["channels"])
+        return
+    kind = address_kind(loaded, escalation.channel)
+    if kind in _ADDRESSES and not _ADDRESSES[kind][0].fullmatch(escalation.address):
+        place = _at(loaded, "escalations", name, "address")
+        loaded.problems.error(place, f'"{escalation.address}" is no address for it', f"write {_ADDRESSES[kind][1]}")
+
+
+def address_kind(loaded: Loaded, channel: str) -> str:
+    """Return which kind of address a channel sends to; empty if the channel could not be read."""
+    from outreach.registry import channel_class  # noqa: PLC0415 -- heavy: only where there is a channel
+
+    config = loaded.channels.get(channel)
+    return channel_class(config.type).address if config else ""
+
+
+def _check_channels(loaded: Loaded) -> None:
+    if PREFERRED in loaded.declared["channels"]:
+        place = loaded.declared["channels"][PREFERRED]
+        loaded.problems.error(place, f'a channel cannot be called "{PREFERRED}"', "it stands for the person's own")
+    for config in loaded.channels.values():
+        if not unset(config.params):
+            _check_channel(loaded, config)
+
+
+def _check_channel(loaded: Loaded, config: ChannelConfig) -> None:
+    """Make the channel once, so that its constructor can refuse; nothing is sent."""
+    from outreach.registry import channel_class  # noqa: PLC0415 -- heavy: only where there is a channel
+
+    reader = Reader(loaded.problems)
+    channel = made(reader, channel_class(config.type), config.params, loaded.tables[config.place])
+    close = getattr(channel, "close", None)
+    if close is not None:
+        close()

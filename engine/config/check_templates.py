@@ -1,0 +1,89 @@
+"""What templates say: that each exists in the default language, for every channel, and names only what is filled in."""
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from engine.config.check_main import PREFERRED
+from engine.config.check_playbooks import templates_of
+from engine.config.load import MAIN
+from engine.config.loaded import Loaded
+from engine.config.model import MessageStep, Place, Step, TicketStep
+from engine.config.problems import nearest
+from engine.config.variables import AGENT, MESSAGE
+from outreach.render import Templates
+
+TICKET = "ticket"
+COMMON = {"dismissed": "_common/correction", "expired": "_common/expired"}
+"""What closes an outreach where a playbook has no message of its own for it."""
+
+
+def check_templates(loaded: Loaded) -> None:
+    """Note what is wrong with every template that a playbook uses."""
+    if loaded.main is None:
+        return
+    folder = (loaded.folder / loaded.main.templates).resolve()
+    if not folder.is_dir():
+        place = loaded.where(loaded.roots[MAIN].place, "templates")
+        loaded.problems.error(place, f"there is no folder {folder}", "it is relative to the configuration")
+        return
+    checker = _Checker(loaded, Templates(folder, default_locale=loaded.main.locale), loaded.main.locale)
+    for playbook in loaded.playbooks.values():
+        for step, channels in templates_of(loaded, playbook):
+            checker.check_step(step, channels)
+        opening = [step for step in playbook.steps if isinstance(step, MessageStep) and step.on == "opened"]
+        for occasion, template in COMMON.items():
+            if opening and not any(isinstance(step, MessageStep) and step.on == occasion for step in playbook.steps):
+                checker.check_common(opening[0], occasion, template)
+
+
+class _Checker:
+    def __init__(self, loaded: Loaded, templates: Templates, locale: str) -> None:
+        self._loaded, self._templates, self._locale = loaded, templates, locale
+        self._names = templates.templates()
+
+    def check_step(self, step: Step, channels: Sequence[str]) -> None:
+        """Note what is wrong with a step's template."""
+        place = self._loaded.where(step.place, "template")
+        marketing = isinstance(step, MessageStep) and step.purpose == "marketing"
+        if step.template not in self._names:
+            self._loaded.problems.unknown(place, "template", step.template, self._names)
+            return
+        allowed = MESSAGE if isinstance(step, MessageStep) else AGENT
+        kinds = [TICKET] if isinstance(step, TicketStep) else self._kinds(channels)
+        self._check_locale(step.template, place)
+        self._check(step.template, kinds, allowed, place, promotion=marketing)
+
+    def check_common(self, step: MessageStep, occasion: str, template: str) -> None:
+        """Note that the common template, which stands in for a step that is not there, is not there either."""
+        if template not in self._names:
+            hint = f"add - message: {{on: {occasion}, template: …}}"
+            self._loaded.problems.error(step.place, f'no template "{template}" for when it is {occasion}', hint)
+        else:
+            self._check(template, self._kinds(step.channels), MESSAGE, step.place, promotion=False)
+
+    def _kinds(self, channels: Iterable[str]) -> list[str]:
+        """Return the kinds of the channels; the person's own may be any there is."""
+        wanted = set(channels)
+        known = self._loaded.channels
+        return sorted({config.type for name, config in known.items() if name in wanted or PREFERRED in wanted})
+
+    def _check_locale(self, template: str, place: Place) -> None:
+        locales = self._templates.files.locales(template)
+        if self._locale not in locales:
+            what = f'the template "{template}" is not written in "{self._locale}", the default'
+            self._loaded.problems.error(place, what, nearest(self._locale, locales))
+
+    def _check(
+        self, template: str, kinds: Sequence[str], allowed: frozenset[str], place: Place, *, promotion: bool
+    ) -> None:
+        for file, line, message in self._templates.problems(template, kinds, set(allowed)):
+            name = os.path.relpath(Path(file), self._loaded.folder.resolve())
+            what, _, hint = message.partition("; ")
+            if " is promotion" in what:
+                if not promotion:
+                    self._loaded.problems.warning(Place(name, line, 1), what, hint)
+            elif line == 0:
+                self._loaded.problems.error(place, f"{name}: {what}", hint)
+            else:
+                self._loaded.problems.error(Place(name, line, 1), what, hint)
