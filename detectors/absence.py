@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from detectors.base import Detector, Floats, Ints, Missed, Observations, Scores, Signal, State
 from detectors.compiled import compiled
-from detectors.durations import UNITS, Duration
+from detectors.durations import Duration
 
 DAY = 86400.0
 HOUR = Duration("1h")
@@ -202,15 +202,11 @@ def _spoken(seconds: float) -> str:
     """
     if not math.isfinite(seconds):
         return "an unknown time"
-    names = {"d": "d", "h": "h", "m": "min", "s": "s"}
-    sizes = [(name, UNITS[unit]) for unit, name in names.items()]
-    at = next((i for i, (_, size) in enumerate(sizes) if seconds >= size), len(sizes) - 1)
-    name, size = sizes[at]
-    if at + 1 >= len(sizes) or at == 2:
-        return f"{seconds / size:.0f} {name}"
-    small_name, small = sizes[at + 1]
-    count, rest = divmod(round(seconds / small), round(size / small))
-    return f"{count} {name} {rest} {small_name}" if rest else f"{count} {name}"
+    for name, size, small_name, small in (("d", DAY, "h", 3600.0), ("h", 3600.0, "min", 60.0)):
+        if seconds >= size:
+            count, rest = divmod(round(seconds / small), round(size / small))
+            return f"{count} {name} {rest} {small_name}" if rest else f"{count} {name}"
+    return f"{seconds / 60:.0f} min" if seconds >= 60 else f"{seconds:.0f} s"
 
 
 def _moment(seconds: float) -> str:

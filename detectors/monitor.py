@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Literal, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.base import Bytes, Detector, Floats, Ints, Missed, Observations, Scores, Signal, State
 from detectors.compiled import compiled
-from detectors.raising import ONGOING, STATES, Raiser, RaiseRule
+from detectors.raising import ONGOING, STATES, Raiser, RaiseRule, SignalState
 
 VERDICT_DECADES: Mapping[str, float] = {"false": 0.5, "true": -0.1, "missed": -0.5}
 """What a verdict on a series' issue adds to its threshold (`Monitor.adjust`), in decades of evidence.
@@ -146,12 +146,12 @@ class Monitor:
     def _signals(self, batch: Observations, scores: Scores, rows: Ints, codes: Bytes) -> list[Signal]:
         return [self._signal(batch, scores, row, STATES[code]) for row, code in zip(rows, codes, strict=True)]
 
-    def _signal(self, batch: Observations, scores: Scores, row: int, state: str) -> Signal:
+    def _signal(self, batch: Observations, scores: Scores, row: int, state: SignalState) -> Signal:
         bare = Signal(
             detector=self.name,
             kind=self.detector.kind,
             series=int(batch.series[row]),
-            state=cast(Literal["raised", "ongoing", "cleared"], state),
+            state=state,
             time=float(batch.time[row]),
             step=self.detector.step,
             score=float(scores.score[row]),

@@ -3,8 +3,9 @@
 One row of 16 bytes a series, one compiled loop over the batch. Python sees only the rows at which something happened.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,8 @@ from detectors.compiled import compiled
 
 RAISED, ONGOING, CLEARED = 1, 2, 3
 """Codes of `Raiser.observe`."""
-STATES = {RAISED: "raised", ONGOING: "ongoing", CLEARED: "cleared"}
+SignalState = Literal["raised", "ongoing", "cleared"]
+STATES: Mapping[int, SignalState] = {RAISED: "raised", ONGOING: "ongoing", CLEARED: "cleared"}
 
 MOST_DECADES = 12.0
 """Evidence is capped here: a double next to 1 tells no more than about 15 decades apart, and badly."""
