@@ -19,7 +19,7 @@ NONE = Duration(0.0)
 MIN_GAPS = 5
 """So many gaps are learned from before a learned limit is applied."""
 
-ROW = np.dtype([("last", "<f8"), ("mean", "<f8"), ("variance", "<f8"), ("gaps", "<u4"), ("spare", "<u4")], align=True)
+ROW = np.dtype([("last", "<f8"), ("mean", "<f8"), ("variance", "<f8"), ("gaps", "<u4"), ("spare", "<u4")])
 
 
 class _Rules(NamedTuple):

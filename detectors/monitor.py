@@ -19,7 +19,7 @@ confirmed issue takes back a fifth of a false one, so a series settles where abo
 0.5 · p = 0.1 · (1 − p) gives p = 1/6. This is the quantile step of stochastic approximation (Robbins and Monro, 1951).
 """
 
-AGE = np.dtype([("first", "<f8"), ("count", "<u4"), ("spare", "<u4")], align=True)
+AGE = np.dtype([("first", "<f8"), ("count", "<u4"), ("spare", "<u4")])
 _TELL_AGAIN = np.log(1.1)
 _NO_MISSES = np.zeros(0, np.bool_)
 

@@ -23,9 +23,7 @@ MOST_DECADES = 12.0
 SHIFT_LOW, SHIFT_HIGH = -1.0, 3.0
 """How far verdicts may move the threshold of one series, in decades."""
 
-ROW = np.dtype(
-    [("calm_since", "<f8"), ("shift", "<f4"), ("register", "<u2"), ("flags", "u1"), ("spare", "u1")], align=True
-)
+ROW = np.dtype([("calm_since", "<f8"), ("shift", "<f4"), ("register", "<u2"), ("flags", "u1"), ("spare", "u1")])
 _IS_RAISED, _IS_COUNTED = 1, 2
 _NO_MISSES = np.zeros(0, np.bool_)
 
