@@ -44,9 +44,12 @@ def prepare(connection: sqlite3.Connection, synchronous: str) -> None:
 
 
 @contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All that is done within is written, or nothing is. Takes the write lock at once, so it cannot deadlock."""
-    connection.execute("BEGIN IMMEDIATE")
+def transaction(connection: sqlite3.Connection, mode: str = "IMMEDIATE") -> Iterator[None]:
+    """All that is done within is written, or nothing is.
+
+    IMMEDIATE takes the write lock at once, so that it cannot deadlock; DEFERRED is for reading one state.
+    """
+    connection.execute(f"BEGIN {mode}")
     try:
         yield
         connection.execute("COMMIT")

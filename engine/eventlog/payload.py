@@ -1,5 +1,6 @@
-"""The bytes of a batch: packed for the disk, and cut to start at an event."""
+"""The bytes of a batch: packed and sealed for the disk, and cut to start at an event."""
 
+import struct
 import threading
 import zlib
 from typing import NamedTuple
@@ -10,6 +11,7 @@ from engine.errors import ForewarnError
 
 PLAIN, ZSTD = 0, 1
 _WORTH_TRYING = 1024
+_ROW = struct.Struct("<qqqd")
 _local = threading.local()
 
 
@@ -34,13 +36,24 @@ def pack(payload: bytes) -> Packed:
     return Packed(PLAIN, zlib.crc32(payload), payload)
 
 
-def unpack(packed: Packed, place: str) -> bytes:
-    """Return the payload. Raises ForewarnError naming `place` when the bytes are not those that were written."""
-    if zlib.crc32(packed.stored) != packed.crc:
-        raise ForewarnError("the events are damaged: wrong checksum", place=place, remedy="restore from a backup")
+def seal(packed: Packed, partition: int, first: int, count: int, appended_at: float) -> Packed:
+    """Let the checksum cover the whole row: bytes at the wrong offset are as bad as wrong bytes."""
+    return packed._replace(crc=zlib.crc32(_ROW.pack(partition, first, count, appended_at), packed.crc))
+
+
+def unpack(packed: Packed, partition: int, first: int, count: int, appended_at: float, place: str) -> bytes:
+    """Return the payload. Raises ForewarnError naming `place` when the row is not the one that was written."""
+    found = packed._replace(crc=zlib.crc32(packed.stored))
+    if seal(found, partition, first, count, appended_at).crc != packed.crc:
+        raise damaged(f"the batch at offset {first} of partition {partition} has a wrong checksum", place)
     if packed.packing == PLAIN:
         return packed.stored
     return zstandard.ZstdDecompressor().decompress(packed.stored)
+
+
+def damaged(cause: str, place: str) -> ForewarnError:
+    """Return the error for a log that does not hold what was written to it."""
+    return ForewarnError(f"the event log is damaged: {cause}", place=place, remedy="restore it from a backup")
 
 
 def drop_lines(payload: bytes, count: int) -> bytes:
