@@ -1,0 +1,55 @@
+"""Events: CloudEvents 1.0 in JSON, one a line (https://github.com/cloudevents/spec).
+
+>>> schema = Schema.build({"api.request": {"status": Kind.NUMBER}})
+>>> line = b'{"id":"1","source":"gw","type":"api.request","subject":"account/acme","data":{"status":503}}'
+>>> decoded = Decoder(schema, future=300.0).decode(line + b"\\n{}", arrived=0.0)
+>>> [columns] = decoded.runs[0].content.columns
+>>> columns.subject, columns.fields["status"]
+(['account/acme'], array([503.]))
+>>> decoded.rejects
+[Reject(line=1, reason='malformed', detail='object missing required field `type`', payload=b'{}')]
+"""
+
+from engine.events.decoder import Decoder
+from engine.events.encode import make_event
+from engine.events.rejects import FUTURE, MALFORMED, OVERSIZED, UNKNOWN_TYPE, Reject
+from engine.events.reserved import (
+    ActionEvent,
+    Address,
+    ConsentEvent,
+    ContactEvent,
+    Control,
+    DeliveryEvent,
+    EntityEvent,
+    OutcomeEvent,
+    TickEvent,
+    VerdictEvent,
+)
+from engine.events.runs import Decoded, Run, Telemetry
+from engine.events.schema import Schema
+from engine.expressions import Kind
+
+__all__ = [
+    "FUTURE",
+    "MALFORMED",
+    "OVERSIZED",
+    "UNKNOWN_TYPE",
+    "ActionEvent",
+    "Address",
+    "ConsentEvent",
+    "ContactEvent",
+    "Control",
+    "Decoded",
+    "Decoder",
+    "DeliveryEvent",
+    "EntityEvent",
+    "Kind",
+    "OutcomeEvent",
+    "Reject",
+    "Run",
+    "Schema",
+    "Telemetry",
+    "TickEvent",
+    "VerdictEvent",
+    "make_event",
+]

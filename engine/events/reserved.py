@@ -1,0 +1,193 @@
+"""The event types that carry what the engine itself needs: `forewarn.*`. Their fields are the keys of `data`.
+
+Everything here is in the log like any telemetry, so a replay knows at every moment who was who, what they had consented
+to and what became of each message.
+"""
+
+from functools import cache
+from typing import Annotated, Any, ClassVar, Literal
+from zoneinfo import available_timezones
+
+import msgspec
+from msgspec import Meta, Struct
+
+Scalar = str | int | float | bool | None
+Text = Annotated[str, Meta(min_length=1)]
+PREFIX = "forewarn."
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+class Control(Struct, kw_only=True, frozen=True):
+    """A reserved event. `id`, `source` and `subject` are the envelope's."""
+
+    type: ClassVar[str]
+    renamed: ClassVar[dict[str, str]] = {}
+    """Fields whose key in `data` is another word, because the envelope has one of that name."""
+    id: str
+    source: str
+    subject: str
+    time: float
+    """Epoch seconds; the time of arrival if the event gave none."""
+    line: int
+    """Its position in the batch it came in."""
+
+    def problem(self) -> str:
+        """Return what is wrong with it beyond what types can say, as ``place: cause``; empty if nothing is."""
+        return ""
+
+
+class Address(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a person can be reached."""
+
+    kind: Literal["email", "phone", "url"]
+    value: Text
+
+
+class EntityEvent(Control, kw_only=True, frozen=True):
+    """What is known of an account (`account/…`), a person (`contact/…`) or an asset (any other subject).
+
+    It replaces all that was known before.
+    """
+
+    type = "forewarn.entity"
+    parent: str | None = None
+    """The subject it belongs to."""
+    name: str = ""
+    locale: str = ""
+    zone: str = ""
+    """IANA zone, e.g. `Europe/Vienna`."""
+    country: str = ""
+    region: str = ""
+    roles: list[str] = []
+    prefers: list[str] = []
+    """Channels, the preferred first."""
+    addresses: list[Address] = []
+    attributes: Annotated[dict[str, Scalar], Meta(max_length=100)] = {}
+    deleted: bool = False
+
+    def problem(self) -> str:
+        """Return whether the zone is unknown."""
+        if self.zone and self.zone not in _zones():
+            return f"data.zone: no IANA time zone is called {self.zone!r:.80}, write one as in 'Europe/Vienna'"
+        return ""
+
+
+class ConsentEvent(Control, kw_only=True, frozen=True):
+    """A person allowed contact, or took that back."""
+
+    type = "forewarn.consent"
+    renamed = {"given_in": "source"}
+    state: Literal["granted", "withdrawn", "suspended", "objected"]
+    address: str = ""
+    """Empty: all of the person's."""
+    channel: str = "*"
+    purpose: str = "service"
+    written: bool = False
+    given_in: str = ""
+    """`data.source`: where the person said so, e.g. a form."""
+    wording: str = ""
+
+
+class ContactEvent(Control, kw_only=True, frozen=True):
+    """A customer reached us."""
+
+    type = "forewarn.contact"
+    channel: Text
+    text: str = ""
+    address: str = ""
+    issue: str = ""
+
+
+class OutcomeEvent(Control, kw_only=True, frozen=True):
+    """Something that counts in the end: a failure, a churn, a renewal, a purchase."""
+
+    type = "forewarn.outcome"
+    what: Text
+    value: float | None = None
+
+
+class VerdictEvent(Control, kw_only=True, frozen=True):
+    """What an agent found out about a signal."""
+
+    type = "forewarn.verdict"
+    verdict: Literal["true", "false", "unclear", "missed"]
+    detector: str
+    series: str
+    issue: str = ""
+    who: str = ""
+    note: str = ""
+
+
+class DeliveryEvent(Control, kw_only=True, frozen=True):
+    """What a provider says became of a message."""
+
+    type = "forewarn.delivery"
+    state: Text
+    intent: str = ""
+    provider_id: str = ""
+    channel: str = ""
+    code: str = ""
+    detail: str = ""
+    address: str = ""
+    raw: dict[str, Any] = {}
+
+
+class ActionEvent(Control, kw_only=True, frozen=True):
+    """What an operator or agent did."""
+
+    type = "forewarn.action"
+    what: Literal["acknowledge", "resolve", "dismiss", "note", "silence", "unsilence"]
+    who: Text
+    issue: str = ""
+    note: str = ""
+    matcher: dict[str, str] = {}
+    starts_at: float | None = None
+    ends_at: float | None = None
+    recurring: dict[str, Any] = {}
+    silence: str = ""
+
+
+class TickEvent(Control, kw_only=True, frozen=True):
+    """Time passed, though nothing may have happened. Written by the engine itself; the subject is `engine/…`."""
+
+    type = "forewarn.tick"
+
+    def problem(self) -> str:
+        """Return whether the subject is not the engine."""
+        return "" if self.subject.startswith("engine/") else "subject: a tick's subject begins with 'engine/'"
+
+
+RESERVED: tuple[type[Control], ...] = (
+    EntityEvent,
+    ConsentEvent,
+    ContactEvent,
+    OutcomeEvent,
+    VerdictEvent,
+    DeliveryEvent,
+    ActionEvent,
+    TickEvent,
+)
+ENVELOPE = {field.name for field in msgspec.structs.fields(Control)}
+
+
+def data_struct(event: type[Control]) -> type[Struct]:
+    """Return the type of `data` of a reserved event: its fields that are not the envelope's, and no others."""
+    fields = [field for field in msgspec.structs.fields(event) if field.name not in ENVELOPE]
+    return msgspec.defstruct(
+        f"{event.__name__}Data",
+        [(field.name, field.type, _default(field)) for field in fields],
+        kw_only=True,
+        frozen=True,
+        forbid_unknown_fields=True,
+        rename=event.renamed,
+    )
+
+
+def _default(field: msgspec.structs.FieldInfo) -> Any:
+    if field.default_factory is not msgspec.NODEFAULT:
+        return msgspec.field(default_factory=field.default_factory)
+    return msgspec.field(default=field.default)
