@@ -57,7 +57,8 @@ class Schedule:
     """The jobs of one engine."""
 
     def __init__(self, jobs: Sequence[Job], database: Database, clock: Clock) -> None:
-        self._jobs = jobs
+        self.jobs = jobs
+        """May be exchanged; a job that keeps its name goes on where it was."""
         self._database = database
         self._clock = clock
         self._last: dict[str, float] = {}
@@ -66,12 +67,12 @@ class Schedule:
     def run_due(self) -> list[str]:
         """Run all that is due by the clock; returns the names of the jobs that ran, in order."""
         now = self._clock.time()
-        return [job.name for job in self._jobs for due in self._due(job, now) if self._run(job, due)]
+        return [job.name for job in self.jobs for due in self._due(job, now) if self._run(job, due)]
 
     def next_due(self) -> float:
         """Return the epoch second at which something is due next."""
         now = self._clock.time()
-        return min((_after(job.trigger, self._latest(job, now)) for job in self._jobs), default=now)
+        return min((_after(job.trigger, self._latest(job, now)) for job in self.jobs), default=now)
 
     def start(self, *, wake: float = 1.0) -> None:
         """Run due jobs from a thread of its own, looking every `wake` seconds."""

@@ -1,0 +1,182 @@
+"""The one composition root: a configuration and a clock become a running engine.
+
+`Engine` has no loop of its own. `engine/serve.py` drives it with threads and the machine's clock, `engine/replay.py`
+over recorded events with a clock that the events drive: what runs in between is the same.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+
+import structlog
+
+from engine.clock import Clock
+from engine.config.load import load
+from engine.config.model import Config
+from engine.config.problems import Problem
+from engine.dispatch import Dispatcher
+from engine.events import Decoder, Schema
+from engine.intake import Intake
+from engine.letters import Outside
+from engine.links import Links
+from engine.pipeline import GROUP, Pipeline, Stores
+from engine.schedule import Job, Schedule, daily, every
+from engine.storage import Storage
+from engine.tickets import Tickets
+from engine.upkeep import Upkeep
+from engine.web.services import Services
+from engine.wording import Speaker
+from outreach.base import Channel
+from outreach.registry import channel_class
+from outreach.render import Templates
+from outreach.tickets.builtin import BuiltinDesk
+
+log = structlog.get_logger()
+READ = 20_000
+"""Events read from the log at once."""
+TICK = 10.0
+"""Seconds between two checks of what did not come."""
+
+
+class Engine:
+    """Every part, put together. Not thread-safe as a whole: `step`, `dispatch` and `run_due` each have one caller."""
+
+    def __init__(
+        self, config: Config, clock: Clock, storage: Storage, channels: Mapping[str, Channel] | None = None
+    ) -> None:
+        self.config = config
+        self.clock = clock
+        self.storage = storage
+        self.tickets = Tickets(storage.database, clock)
+        self.channels = dict(channels) if channels is not None else _channels(config)
+        self.links = Links(config.main.listen.public_url, storage.secret)
+        self.pipelines = self._pipelines()
+        self.intake = Intake(storage.log, storage.dead_letters, self._decoder(), clock)
+        self.schedule = Schedule((), storage.database, clock)
+        self._next: Config | None = None
+        self._snapshot_due = False
+        self._assemble()
+
+    def _pipelines(self) -> list[Pipeline]:
+        stores = Stores(self.storage.database, self.storage.dead_letters, self.storage.snapshots)
+        partitions = range(self.storage.log.partitions)
+        return [Pipeline(self.config, partition, stores, self.clock) for partition in partitions]
+
+    def _assemble(self) -> None:
+        """Build what is built anew with a new configuration; models are not."""
+        config = self.config
+        self.intake.decoder = self._decoder()
+        self.dispatcher = Dispatcher(
+            config,
+            self.storage.database,
+            Outside(
+                channels=self.channels,
+                desks={"builtin": BuiltinDesk(store=self.tickets)},
+                templates=Templates(config.templates_dir, default_locale=config.main.locale),
+                speaker=Speaker(config, self.links),
+            ),
+            self.clock,
+        )
+        self.upkeep = Upkeep(config, self.storage, self.clock)
+        self.schedule.jobs = self._jobs()
+
+    def _decoder(self) -> Decoder:
+        rules = self.config.main.events
+        schema = Schema.build(self.pipelines[0].scorer.fields, rules.known)
+        return Decoder(schema, future=float(rules.future))
+
+    def _jobs(self) -> list[Job]:
+        config, upkeep = self.config.main, self.upkeep
+        return [
+            Job("tick", every(TICK), upkeep.tick, kept=False),
+            Job("follow-up", every(60.0), upkeep.follow_up, kept=False),
+            Job("reconcile", every(60.0), lambda _: self.dispatcher.reconcile(), kept=False),
+            Job("snapshot", every(float(config.snapshot_every)), self._want_snapshot, kept=False),
+            Job("retention", every(3600.0), upkeep.retain),
+            Job("report", daily(config.report_at), upkeep.report, every_run=True),
+        ]
+
+    def restore(self) -> list[str]:
+        """Come back to where the engine was; returns what went wrong on the way, as sentences."""
+        self.dispatcher.recover()
+        return [reason for pipeline in self.pipelines for reason in pipeline.restore()]
+
+    def step(self) -> int:
+        """Process what has come in since; returns how many events that was."""
+        self._take_over()
+        count = sum(self._advance(pipeline) for pipeline in self.pipelines)
+        if self._snapshot_due:
+            self._snapshot_due = False
+            self.snapshot()
+        return count
+
+    def _advance(self, pipeline: Pipeline) -> int:
+        batches = self.storage.log.read(pipeline.partition, pipeline.offset, READ)
+        return pipeline.process(batches) if batches else 0
+
+    def dispatch(self) -> int:
+        """Do what is due in the outbox; returns how many intents were dealt with."""
+        return self.dispatcher.run_once()
+
+    def run_due(self) -> list[str]:
+        """Run the jobs that are due; returns their names."""
+        return self.schedule.run_due()
+
+    def _want_snapshot(self, due: float) -> None:
+        """Ask for a snapshot at the end of the next step: only there do the models stand still."""
+        self._snapshot_due = True
+
+    def snapshot(self) -> None:
+        """Write every partition's models, and let the log forget what lies before."""
+        for pipeline in self.pipelines:
+            pipeline.snapshot()
+            self.storage.log.commit(GROUP, pipeline.partition, pipeline.offset)
+
+    def lag(self) -> int:
+        """Return how many events are in the log and not yet processed."""
+        return sum(self.storage.log.end(each.partition) - each.offset for each in self.pipelines)
+
+    def reload(self) -> Sequence[Problem]:
+        """Read the configuration anew; with any error in it the running one stays, and the problems are returned."""
+        config, problems = load(self.config.folder)
+        if config is None:
+            log.warning("configuration not taken over", problems=[str(problem) for problem in problems])
+            return problems
+        self._next = config
+        return problems
+
+    def _take_over(self) -> None:
+        """Go on under the configuration that was read last; called between two steps, where nothing is under way."""
+        if self._next is not None:
+            self.config, self._next = self._next, None
+            for pipeline in self.pipelines:
+                pipeline.reconfigure(self.config)
+            self._assemble()
+
+    def close(self) -> None:
+        """Let go of connections and files. What was not snapshot is replayed at the next start."""
+        with ExitStack() as stack:
+            stack.callback(self.storage.close)
+            for channel in self.channels.values():
+                stack.callback(channel.close)
+
+
+def services(engine: Engine, unready: list[str]) -> Services:
+    """Return what the web part needs of `engine`."""
+    return Services(
+        config=lambda: engine.config,
+        clock=engine.clock,
+        database=engine.storage.database,
+        log=engine.storage.log,
+        dead_letters=engine.storage.dead_letters,
+        intake=engine.intake,
+        tickets=engine.tickets,
+        links=engine.links,
+        channels=engine.channels,
+        unready=lambda: unready,
+        lag=engine.lag,
+        reload=engine.reload,
+    )
+
+
+def _channels(config: Config) -> dict[str, Channel]:
+    return {name: channel_class(each.type)(**each.params) for name, each in config.channels.items()}

@@ -1,0 +1,185 @@
+"""Everything a decision is taken from, read out of the database at the moment it is taken (C13)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlmodel import Session, col, or_, select
+
+from engine.caps import Sent
+from engine.config.model import Config, Per
+from engine.consent import Entry
+from engine.entities import Person, people
+from engine.facts import ChannelFacts, Facts, IssueFacts, PolicyFacts, StepFacts, Suppressed
+from engine.issue_view import IssueView
+from engine.issues import active_issues, view
+from engine.playbooks import TOLD, Told, open_outreach
+from engine.silences import active, current, inhibited
+from engine.store.models import Consent, CustomerContact, Intent, Issue, Suppression, Ticket
+
+CONVERSATION = 4 * 3600.0
+"""A customer who contacted us about an issue is in conversation with us for so many seconds."""
+NOTHING = IssueFacts("", "dismissed", "low", -1)
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The facts, and the rows they came from that sending needs."""
+
+    facts: Facts
+    issue: Issue | None
+    person: Person | None
+
+
+class Gatherer:
+    """Gathers under one configuration."""
+
+    def __init__(self, config: Config, channels: Mapping[str, ChannelFacts]) -> None:
+        self._config = config
+        self._channels = channels
+        self._memory = max((cap.seconds for cap in self._caps()), default=0.0) + 2 * 86400.0
+
+    def gather(self, session: Session, intent: Intent, now: float) -> Gathered:
+        """Return what there is to know about `intent` at `now` (epoch seconds)."""
+        issue = session.get(Issue, intent.issue)
+        seen = view(issue) if issue else None
+        person = self._person(session, intent)
+        facts = Facts(
+            now=now,
+            occasion=intent.occasion,  # type: ignore[arg-type]  # the column holds what playbooks.Occasion lists
+            kind=intent.kind,  # type: ignore[arg-type]  # as above
+            issue=_issue(seen),
+            step=_step(intent),
+            person=person,
+            channels=self._channels,
+            policy=self._policy(intent),
+            consents=_consents(session, person),
+            suppressions=_suppressions(session, person),
+            sends=self._sends(session, person, now),
+            told=_told(session, intent),
+            silence=_silence(session, seen, now),
+            inhibited_by=self._inhibited_by(session, seen),
+            open_ticket=_open_ticket(session, intent, issue),
+            conversation=_conversation(session, intent, now),
+        )
+        return Gathered(facts, issue, person)
+
+    def _caps(self) -> list[Per]:
+        limits = [each.limits.per_customer for each in self._config.playbooks.values()]
+        return [*self._config.policy.caps.values(), *(each for each in limits if each)]
+
+    def _person(self, session: Session, intent: Intent) -> Person | None:
+        if intent.kind != "message" or not intent.recipient:
+            return None
+        everyone = people(session, intent.account, locale=self._config.main.locale)
+        return next((person for person in everyone if person.id == intent.recipient), None)
+
+    def _policy(self, intent: Intent) -> PolicyFacts:
+        playbook = self._config.playbooks.get(intent.playbook)
+        return PolicyFacts.of(self._config.policy, playbook.limits if playbook else None)
+
+    def _sends(self, session: Session, person: Person | None, now: float) -> tuple[Sent, ...]:
+        if person is None:
+            return ()
+        rows = session.exec(
+            select(Intent).where(
+                Intent.recipient == person.id,
+                Intent.kind == "message",
+                col(Intent.status).in_(("sending", "sent", "unknown")),
+                col(Intent.claimed_at) >= now - self._memory,
+            )
+        ).all()
+        return tuple(self._sent(row) for row in rows)
+
+    def _sent(self, row: Intent) -> Sent:
+        channel = self._channels.get(row.channel)
+        return Sent(
+            at=row.sent_at or row.claimed_at or row.created_at,
+            channel=channel.kind if channel else row.channel,
+            purpose=str(row.payload.get("purpose", "service")),
+            playbook=row.playbook,
+            occasion=row.occasion,
+        )
+
+    def _inhibited_by(self, session: Session, issue: IssueView | None) -> str:
+        rules = self._config.policy.inhibit
+        if not rules or issue is None:
+            return ""
+        narrow = issue.account if all("account" in rule.equal for rule in rules) else None
+        found = inhibited(active_issues(session, narrow), issue, rules)
+        return found.id if found else ""
+
+
+def _issue(seen: IssueView | None) -> IssueFacts:
+    if seen is None:
+        return NOTHING
+    return IssueFacts(seen.id, seen.status, seen.severity, seen.reopened, seen.flapping, seen.opened_at)
+
+
+def _step(intent: Intent) -> StepFacts:
+    payload = intent.payload
+    return StepFacts(
+        playbook=intent.playbook,
+        episode=intent.episode,
+        purpose=str(payload.get("purpose", "service")),
+        channels=tuple(payload.get("channels", ())),
+        emergency=str(payload.get("emergency", "")),
+        unless=payload.get("unless"),
+    )
+
+
+def _consents(session: Session, person: Person | None) -> tuple[Entry, ...]:
+    if person is None:
+        return ()
+    values = [value for _, value in person.addresses]
+    rows = session.exec(select(Consent).where(or_(Consent.entity == person.id, col(Consent.address).in_(values)))).all()
+    return tuple(Entry.of(row) for row in rows)
+
+
+def _suppressions(session: Session, person: Person | None) -> tuple[Suppressed, ...]:
+    if person is None:
+        return ()
+    values = [value for _, value in person.addresses]
+    rows = session.exec(select(Suppression).where(col(Suppression.address).in_(values))).all()
+    return tuple(Suppressed(row.address, row.channel, row.reason) for row in rows)
+
+
+def _told(session: Session, intent: Intent) -> Told | None:
+    others = session.exec(
+        select(Intent).where(
+            Intent.issue == intent.issue,
+            Intent.recipient == intent.recipient,
+            Intent.id != intent.id,
+            col(Intent.status).in_(TOLD),
+        )
+    ).all()
+    return next(iter(open_outreach(others)), None)
+
+
+def _silence(session: Session, issue: IssueView | None, now: float) -> str:
+    found = active(current(session, now), issue, now) if issue else None
+    return found.id if found else ""
+
+
+def _open_ticket(session: Session, intent: Intent, issue: Issue | None) -> str:
+    """Return the number of an open ticket on the same matter, or ""."""
+    if issue is None:
+        return ""
+    found = select(Ticket).where(Ticket.status != "resolved")
+    if intent.kind == "ticket":
+        rows = session.exec(found.where(Ticket.issue == issue.id, Ticket.external != intent.id)).all()
+    else:  # a ticket that waits, or that the playbooks made of this very issue, is no reason to be silent
+        live = found.where(Ticket.status == "claimed", Ticket.account == (issue.account or ""), Ticket.issue != issue.id)
+        rows = [row for row in session.exec(live).all() if issue.detector in row.tags]
+    return str(rows[0].number) if rows else ""
+
+
+def _conversation(session: Session, intent: Intent, now: float) -> str:
+    row = session.exec(
+        select(CustomerContact).where(
+            CustomerContact.issue == intent.issue,
+            CustomerContact.account == intent.account,
+            CustomerContact.at > now - CONVERSATION,
+            CustomerContact.at <= now,
+        )
+    ).first()
+    return row.id if row else ""

@@ -1,0 +1,132 @@
+"""What leaves: the words of a message, an escalation or a ticket, made at the moment it is sent."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlmodel import Session
+
+from engine.config.model import Config
+from engine.facts import Decision
+from engine.gather import Gathered
+from engine.issues import history
+from engine.picture import Band, picture
+from engine.store.models import Entity, Intent, Issue
+from engine.wording import Speaker
+from outreach.base import Channel, Draft, Message, Receipt, TicketDesk
+from outreach.render import Templates
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """The parts that speak to the world."""
+
+    channels: Mapping[str, Channel]
+    desks: Mapping[str, TicketDesk]
+    templates: Templates
+    speaker: Speaker
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """Something ready to go."""
+
+    send: Callable[[], Receipt]
+    columns: Mapping[str, Any]
+    """What the intent keeps of it: channel, address, and in the payload the text as it goes out."""
+
+
+class Writer:
+    """Writes letters under one configuration. Raises TemplateError where a template cannot be rendered."""
+
+    def __init__(self, config: Config, outside: Outside) -> None:
+        self._config = config
+        self._outside = outside
+
+    def write(self, session: Session, intent: Intent, gathered: Gathered, decision: Decision, now: float) -> Letter:
+        """Return what `intent`, which was decided to be sent, says at `now`."""
+        issue = gathered.issue
+        if issue is None:
+            raise LookupError(f"intent {intent.id} was decided to be sent about no issue")
+        if intent.kind == "ticket":
+            return self._ticket(session, intent, issue, now)
+        if intent.kind == "escalate":
+            return self._escalation(session, intent, issue, now)
+        return self._message(session, intent, gathered, decision, now)
+
+    def looked_for(self, intent: Intent) -> Receipt | None:
+        """Ask the other side what became of an intent whose outcome is unknown."""
+        if intent.kind == "ticket":
+            said = intent.payload
+            draft = Draft(intent.id, str(said["queue"]), str(said.get("subject", "")), "", "", intent.account or "")
+            return self._outside.desks[str(said["desk"])].find(draft)
+        channel = self._outside.channels.get(intent.channel)
+        message = Message(intent.id, intent.address, str(intent.payload.get("text", "")))
+        return channel.find(message) if channel else None
+
+    def _message(self, session: Session, intent: Intent, gathered: Gathered, decision: Decision, now: float) -> Letter:
+        person, issue = gathered.person, gathered.issue
+        if person is None or issue is None:
+            raise LookupError(f"intent {intent.id} was decided to be sent to nobody")
+        account = session.get(Entity, issue.account) if issue.account else None
+        addressed = intent.model_copy(update={"address": decision.address})
+        words = self._outside.speaker.to_person(addressed, issue, account, person, now)
+        return self._letter(addressed, decision.channel, person.locale, words)
+
+    def _escalation(self, session: Session, intent: Intent, issue: Issue, now: float) -> Letter:
+        target = self._config.main.escalations[str(intent.payload["to"])]
+        addressed = intent.model_copy(update={"address": target.address})
+        words = self._to_agent(session, issue, now)
+        return self._letter(addressed, target.channel, self._config.main.locale, words)
+
+    def _ticket(self, session: Session, intent: Intent, issue: Issue, now: float) -> Letter:
+        desk = self._outside.desks[str(intent.payload["desk"])]
+        words = self._to_agent(session, issue, now)
+        template = str(intent.payload["template"])
+        text = self._outside.templates.render(template, "ticket", self._config.main.locale, words)
+        draft = Draft(
+            id=intent.id,
+            queue=str(intent.payload["queue"]),
+            subject=text.subject,
+            body=text.text,
+            severity=issue.severity,
+            account=issue.account or issue.subject,
+            tags=("forewarn", issue.detector, issue.severity),
+            evidence={**issue.evidence, "issue": issue.id},
+            picture=evidence_picture(issue).encode(),
+            next_step=words["next_step"],
+        )
+        payload = {**intent.payload, "subject": text.subject, "text": text.text}
+        return Letter(lambda: desk.create(draft), {"payload": payload})
+
+    def _letter(self, intent: Intent, name: str, locale: str, words: Mapping[str, Any]) -> Letter:
+        channel = self._outside.channels[name]
+        templates, template = self._outside.templates, str(intent.payload["template"])
+        form = channel.kind if templates.has(template, channel.kind) else ("sms" if channel.plain else "email")
+        text = templates.render(template, form, locale, words)
+        message = Message(
+            id=intent.id,
+            to=intent.address,
+            text=text.text,
+            subject="" if channel.plain else text.subject,
+            html="" if channel.plain else text.html,
+            purpose="marketing" if intent.payload.get("purpose") == "marketing" else "service",
+            thread=intent.thread,
+            unsubscribe_url=words["links"].get("unsubscribe", ""),
+            data={"issue": words["issue"], "evidence": words["evidence"], "occasion": intent.occasion},
+        )
+        said = {"subject": message.subject, "text": message.text, "html": message.html, "locale": text.locale}
+        columns = {"channel": name, "address": message.to, "payload": {**intent.payload, **said}}
+        return Letter(lambda: channel.send(message), columns)
+
+    def _to_agent(self, session: Session, issue: Issue, now: float) -> dict[str, Any]:
+        account = session.get(Entity, issue.account) if issue.account else None
+        return self._outside.speaker.to_agent(issue, account, history(session, issue.id), now)
+
+
+def evidence_picture(issue: Issue) -> str:
+    """Return an issue's evidence as an SVG picture."""
+    seen = issue.evidence
+    ends = (float("nan") if seen.get(name) is None else float(seen[name]) for name in ("low", "expected", "high"))
+    points = [(at, float("nan") if value is None else value) for at, value in seen.get("points", [])]
+    return picture(points, Band(*ends), title=f"{issue.detector} of {issue.series}")

@@ -1,0 +1,84 @@
+"""Running the engine for real: one process, a thread for each thing that waits for something else."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import structlog
+
+from engine.app import Engine
+from engine.errors import Retryable
+
+log = structlog.get_logger()
+IDLE = 0.5
+"""Seconds to wait for work before looking again."""
+BACK_OFF = (1.0, 2.0, 5.0, 10.0, 30.0)
+"""Seconds between attempts while the disk is full or a file is locked; the last one repeats."""
+
+
+class Runner:
+    """Drives an engine: one thread processes events, one sends, APScheduler's keeps the time."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._stop = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._loop, args=("process", self._process), name="process"),
+            threading.Thread(target=self._loop, args=("dispatch", self._dispatch), name="dispatch"),
+        ]
+        self._failures: dict[str, str] = {}
+
+    def start(self) -> None:
+        """Come back to where the engine was, and go on."""
+        for reason in self._engine.restore():
+            log.warning("restored with a loss of time only", reason=reason)
+        for thread in self._threads:
+            thread.start()
+        self._engine.schedule.start()
+
+    def stop(self) -> None:
+        """Finish what is under way, write a snapshot, and stop."""
+        self._stop.set()
+        self._engine.schedule.stop()
+        for thread in self._threads:
+            thread.join()
+        self._engine.snapshot()
+
+    def unready(self) -> list[str]:
+        """Return what keeps the engine from working now, one sentence each."""
+        dead = [f"{thread.name}: stopped; see the log" for thread in self._threads if not thread.is_alive()]
+        return [f"{name}: {why}" for name, why in self._failures.items()] + dead
+
+    def _process(self) -> None:
+        if not self._engine.step():
+            self._engine.storage.log.wait(IDLE)
+
+    def _dispatch(self) -> None:
+        if not self._engine.dispatch():
+            self._stop.wait(IDLE)
+
+    def _loop(self, name: str, work: Callable[[], None]) -> None:
+        """Do `work` until told to stop. What may pass is waited out and shown as not ready; anything else ends it."""
+        attempt = 0
+        while not self._stop.is_set():
+            try:
+                work()
+            except Retryable as error:
+                self._failures[name] = str(error)
+                log.warning("waiting", doing=name, error=str(error))
+                self._stop.wait(BACK_OFF[min(attempt, len(BACK_OFF) - 1)])
+                attempt += 1
+            else:
+                self._failures.pop(name, None)
+                attempt = 0
+
+
+@contextmanager
+def running(engine: Engine) -> Iterator[Runner]:
+    """Run `engine` for as long as the block lasts."""
+    runner = Runner(engine)
+    runner.start()
+    try:
+        yield runner
+    finally:
+        runner.stop()

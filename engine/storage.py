@@ -1,0 +1,42 @@
+"""Where an engine keeps things, opened together."""
+
+from dataclasses import dataclass
+
+from engine.clock import Clock
+from engine.config.model import Config
+from engine.eventlog.base import DeadLetters, EventLog
+from engine.eventlog.deadletters import SqliteDeadLetters
+from engine.eventlog.sqlite import SqliteLog
+from engine.links import secret_at
+from engine.snapshots import Snapshots
+from engine.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Where an engine keeps things."""
+
+    log: EventLog
+    dead_letters: DeadLetters
+    database: Database
+    snapshots: Snapshots
+    secret: bytes
+
+    @classmethod
+    def embedded(cls, config: Config, clock: Clock, *, synchronous: str = "FULL") -> "Storage":
+        """Open everything in the configuration's data folder: SQLite files and a folder of snapshots."""
+        folder = config.data_dir
+        folder.mkdir(parents=True, exist_ok=True)
+        return cls(
+            log=SqliteLog(folder / "log.db", partitions=config.main.events.partitions, clock=clock),
+            dead_letters=SqliteDeadLetters(folder / "deadletters.db"),
+            database=Database.open(folder / "forewarn.db", synchronous=synchronous),
+            snapshots=Snapshots(folder / "snapshots", keep=config.main.retention.snapshots),
+            secret=secret_at(folder / "links.key"),
+        )
+
+    def close(self) -> None:
+        """Let go of all files."""
+        self.log.close()
+        self.dead_letters.close()
+        self.database.close()

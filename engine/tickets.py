@@ -1,0 +1,171 @@
+"""The built-in desk's tickets, on the engine's own tables: made once, claimed, noted on, resolved with a verdict."""
+
+import base64
+from collections.abc import Sequence
+from typing import Literal
+
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from engine.clock import Clock
+from engine.errors import Permanent
+from engine.events import make_event
+from engine.ids import derive
+from engine.intake import Intake
+from engine.store.database import Database
+from engine.store.models import Issue, Ticket, TicketNote
+from outreach.base import Draft
+
+Verdict = Literal["true", "false", "unclear"]
+SEVERITY_FIRST = {"critical": 0, "high": 1, "medium": 2, "low": 3}
+
+
+class Tickets:
+    """Implements `outreach.tickets.builtin.TicketStore`, and what agents do with tickets."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    # -- what the desk asks for
+
+    def add(self, draft: Draft) -> int:
+        """Keep a ticket once for each `draft.id`; returns its number."""
+        with self._database.transaction() as session:
+            known = self._of(session, draft.id)
+            if known is not None:
+                return known.number
+            latest = session.exec(select(func.max(col(Ticket.number)))).one()
+            ticket = self._ticket(draft, (latest or 0) + 1)
+            session.add(ticket)
+            return ticket.number
+
+    def annotate(self, number: int, note: str) -> bool:
+        """Add an internal note; False if there is no such ticket."""
+        return self._note(number, "engine", note)
+
+    def number_of(self, draft_id: str) -> int | None:
+        """Return the number of the ticket made from a draft."""
+        with self._database.reading() as session:
+            found = self._of(session, draft_id)
+            return found.number if found else None
+
+    # -- what agents do
+
+    def open(self, *, queue: str = "", limit: int = 100) -> list[Ticket]:
+        """Return tickets not yet resolved, the worst first, then the oldest."""
+        found = select(Ticket).where(Ticket.status != "resolved")
+        if queue:
+            found = found.where(Ticket.queue == queue)
+        with self._database.reading() as session:
+            rows = session.exec(found.order_by(col(Ticket.opened_at)).limit(10 * limit)).all()
+        return sorted(rows, key=lambda row: SEVERITY_FIRST.get(row.severity, 9))[:limit]
+
+    def get(self, number: int) -> tuple[Ticket, Sequence[TicketNote]]:
+        """Return a ticket and its notes, oldest first. Raises Permanent if there is none."""
+        with self._database.reading() as session:
+            ticket = self._need(session, number)
+            notes = session.exec(select(TicketNote).where(TicketNote.ticket == ticket.id).order_by(col(TicketNote.at)))
+            return ticket, notes.all()
+
+    def claim(self, number: int, who: str) -> Ticket:
+        """Let `who` work on it. Raises Permanent if somebody else does, or it is resolved."""
+        with self._database.transaction() as session:
+            ticket = self._need(session, number)
+            if ticket.status == "resolved" or ticket.assignee not in ("", who):
+                state = "is resolved" if ticket.status == "resolved" else f"is with {ticket.assignee}"
+                raise Permanent(f"ticket {number} {state}", remedy="pick another: `forewarn tickets list`")
+            ticket.status, ticket.assignee, ticket.updated_at = "claimed", who, self._clock.time()
+            return ticket
+
+    def note(self, number: int, who: str, text: str) -> None:
+        """Write an internal note. Raises Permanent if there is no such ticket."""
+        if not self._note(number, who, text):
+            raise _unknown(number)
+
+    def resolve(self, number: int, who: str, verdict: Verdict, note: str, intake: Intake) -> Ticket:
+        """End it with a verdict, which goes into the log as an event: the detector learns from it."""
+        with self._database.transaction() as session:
+            ticket = self._need(session, number)
+            if ticket.status == "resolved":
+                raise Permanent(f"ticket {number} was resolved before, with verdict {ticket.verdict}")
+            issue = session.get(Issue, ticket.issue)
+        if issue is not None:
+            intake.accept(self._verdict(ticket, issue, who, verdict, note), "desk")
+        with self._database.transaction() as session:
+            ticket = self._need(session, number)
+            now = self._clock.time()
+            ticket.status, ticket.verdict, ticket.assignee = "resolved", verdict, ticket.assignee or who
+            ticket.resolved_at = ticket.updated_at = now
+            if note:
+                session.add(_note(ticket, who, note, now))
+            return ticket
+
+    def _verdict(self, ticket: Ticket, issue: Issue, who: str, verdict: Verdict, note: str) -> bytes:
+        data = {
+            "verdict": verdict,
+            "issue": issue.id,
+            "detector": issue.detector,
+            "series": issue.series,
+            "who": who,
+            "note": note,
+        }
+        now = self._clock.time()
+        return make_event(
+            "forewarn.verdict", issue.subject, data, id=f"ticket-{ticket.number}", source="forewarn/desk", time=now
+        )
+
+    def _note(self, number: int, who: str, text: str) -> bool:
+        with self._database.transaction() as session:
+            ticket = session.exec(select(Ticket).where(Ticket.number == number)).first()
+            if ticket is None:
+                return False
+            ticket.updated_at = self._clock.time()
+            session.merge(_note(ticket, who, text, ticket.updated_at))
+            return True
+
+    def _ticket(self, draft: Draft, number: int) -> Ticket:
+        now = self._clock.time()
+        return Ticket(
+            id=derive("tkt", draft.id),
+            number=number,
+            external=draft.id,
+            issue=str(draft.evidence.get("issue", "")),
+            account=draft.account,
+            queue=draft.queue,
+            subject=draft.subject,
+            body=draft.body,
+            severity=draft.severity,
+            requester=draft.requester,
+            status="open",
+            evidence=dict(draft.evidence),
+            picture=draft.picture.decode(),
+            next_step=draft.next_step,
+            tags=list(draft.tags),
+            opened_at=now,
+            updated_at=now,
+        )
+
+    @staticmethod
+    def _of(session: Session, draft_id: str) -> Ticket | None:
+        return session.exec(select(Ticket).where(Ticket.external == draft_id)).first()
+
+    @staticmethod
+    def _need(session: Session, number: int) -> Ticket:
+        found = session.exec(select(Ticket).where(Ticket.number == number)).first()
+        if found is None:
+            raise _unknown(number)
+        return found
+
+
+def picture_url(ticket: Ticket) -> str:
+    """Return the evidence picture as a data URL, for pages that may load nothing."""
+    return "data:image/svg+xml;base64," + base64.b64encode(ticket.picture.encode()).decode()
+
+
+def _note(ticket: Ticket, who: str, text: str, now: float) -> TicketNote:
+    return TicketNote(id=derive("tkn", ticket.id, who, repr(now), text), ticket=ticket.id, at=now, who=who, text=text)
+
+
+def _unknown(number: int) -> Permanent:
+    return Permanent(f"there is no ticket {number}", remedy="list them with `forewarn tickets list`")

@@ -1,0 +1,73 @@
+"""What is done by the clock: telling the time, ending what lasted too long, forgetting what is old, reporting."""
+
+import msgspec
+from sqlalchemy import delete
+from sqlmodel import Session, col, select
+
+from engine.clock import Clock
+from engine.config.model import Config
+from engine.eventlog.base import Append
+from engine.events import make_event
+from engine.issue_view import ACTIVE, Transition
+from engine.issues import IssueBook, view
+from engine.planning import Planner
+from engine.playbooks import expires_at
+from engine.report import Report, measure
+from engine.storage import Storage
+from engine.store.models import Issue, JobRun
+
+DAY = 86400.0
+RUNS_KEPT = 90 * DAY
+
+
+class Upkeep:
+    """Jobs on an engine's storage; each is called with the epoch second it was due at."""
+
+    def __init__(self, config: Config, storage: Storage, clock: Clock) -> None:
+        self._config = config
+        self._storage = storage
+        self._clock = clock
+        self._book = IssueBook(config.policy)
+        self._planner = Planner(config)
+
+    def tick(self, due: float) -> None:
+        """Write into every partition that time has come so far: what did not come is noticed by it.
+
+        Time goes through the log like everything else, so a replay notices the same at the same place.
+        """
+        event = make_event("forewarn.tick", "engine/clock", {}, id=f"{due:.3f}", source="forewarn/clock", time=due)
+        self._storage.log.append(Append(each, event, 1) for each in range(self._storage.log.partitions))
+
+    def follow_up(self, due: float) -> None:
+        """End issues that were held open and are calm, and those that were open for too long."""
+        now = self._clock.time()
+        with self._storage.database.transaction() as session:
+            transitions = self._book.settle(session, now) + self._expire(session, now)
+            self._planner.plan(session, transitions, now)
+
+    def _expire(self, session: Session, now: float) -> list[Transition]:
+        playbooks = tuple(self._config.playbooks.values())
+        transitions: list[Transition] = []
+        for row in session.exec(select(Issue).where(col(Issue.status).in_(ACTIVE))).all():
+            end = expires_at(playbooks, view(row))
+            if end is not None and end <= now:
+                transitions += self._book.expire(session, row.id, now)
+        return transitions
+
+    def retain(self, due: float) -> None:
+        """Forget events, dead letters and runs older than the configuration keeps them."""
+        keep = self._config.main.retention
+        self._storage.log.trim(due - float(keep.events))
+        self._storage.dead_letters.trim(due - float(keep.dead_letters))
+        with self._storage.database.transaction() as session:
+            session.execute(delete(JobRun).where(col(JobRun.due_at) < due - RUNS_KEPT))
+
+    def report(self, due: float) -> Report:
+        """Write the report of the day that ended at `due` into the data folder."""
+        with self._storage.database.reading() as session:
+            report = measure(session, due - DAY, due)
+        folder = self._config.data_dir / "reports"
+        folder.mkdir(parents=True, exist_ok=True)
+        name = folder / f"{self._clock.now():%Y-%m-%d}.json"
+        name.write_bytes(msgspec.json.format(msgspec.json.encode(report)))
+        return report

@@ -1,0 +1,1 @@
+"""Everything that speaks HTTP: events in, agents' and operators' API, providers' callbacks, pages."""

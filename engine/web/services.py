@@ -1,0 +1,37 @@
+"""What the web part needs of the engine, handed to it by the composition root."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from engine.clock import Clock
+from engine.config.model import Config
+from engine.config.problems import Problem
+from engine.eventlog.base import DeadLetters, EventLog
+from engine.intake import Intake
+from engine.links import Links
+from engine.store.database import Database
+from engine.tickets import Tickets
+from outreach.base import Channel
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The engine, as its web part sees it."""
+
+    config: Callable[[], Config]
+    """The configuration in force; it changes with a reload."""
+    clock: Clock
+    database: Database
+    log: EventLog
+    dead_letters: DeadLetters
+    intake: Intake
+    tickets: Tickets
+    links: Links
+    channels: Mapping[str, Channel]
+    """By name, as in channels.yaml."""
+    unready: Callable[[], Sequence[str]]
+    """What keeps the engine from working, one sentence each; empty when all is well."""
+    lag: Callable[[], int]
+    """How many events are in the log and not yet processed."""
+    reload: Callable[[], Sequence[Problem]]
+    """Read the configuration anew; with any error in it the running one stays, and the problems are returned."""
