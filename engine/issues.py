@@ -18,6 +18,8 @@ from engine.ids import derive
 from engine.issue_view import ACTIVE, IssueView, Moved, Rules, Transition, track_json, track_of
 from engine.store.models import Change, Issue, SignalRow
 
+__all__ = ["Finding", "IssueBook", "IssueView", "Transition", "active_issues", "history", "view"]
+
 _CHUNK = 5_000
 """Values of one IN clause: SQLite takes 32,766."""
 T = TypeVar("T")

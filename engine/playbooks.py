@@ -46,6 +46,8 @@ class Told:
     """provider_id of the opening message; empty until it is known."""
     purpose: str = "service"
     emergency: str = ""
+    status: str = "sent"
+    """The opening message's: claimed or sending while it is not known to have gone."""
 
 
 def matches(when: When, issue: IssueView) -> bool:
@@ -75,15 +77,16 @@ def expires_at(playbooks: Iterable[PlaybookConfig], issue: IssueView) -> float |
     return min((issue.began_at + playbook.expire for playbook in matching(playbooks, issue)), default=None)
 
 
-def open_outreach(intents: Iterable[Intent]) -> list[Told]:
+def open_outreach(intents: Iterable[Intent], but: str = "") -> list[Told]:
     """Return who, by the message `intents` of one issue, was told and has heard no closing message yet.
 
     A closing message that is still pending does not count: if the issue comes back before it went out it never goes,
-    and the person, who was never told otherwise, is still one who was told.
+    and the person, who was never told otherwise, is still one who was told. The intent with the id `but` is left out:
+    the one that is being decided.
     """
     told: dict[str, Told] = {}
     for intent in sorted(intents, key=lambda each: (each.episode, each.occasion in CLOSING, each.created_at, each.id)):
-        if intent.kind != "message" or intent.status not in TOLD:
+        if intent.kind != "message" or intent.status not in TOLD or intent.id == but:
             continue
         if intent.occasion in CLOSING:
             told.pop(intent.recipient, None)
@@ -191,6 +194,7 @@ def _told(intent: Intent) -> Told:
         thread=intent.provider_id,
         purpose=str(intent.payload.get("purpose", "service")),
         emergency=str(intent.payload.get("emergency", "")),
+        status=intent.status,
     )
 
 
