@@ -13,6 +13,7 @@ from engine.config.load import read_folder
 from engine.config.loaded import Loaded
 from engine.config.model import Config
 from engine.config.problems import Problem, errors
+from engine.config.tests_read import load_tests
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 
@@ -31,6 +32,7 @@ def checked(folder: Path, environ: Mapping[str, str] | None = None) -> tuple[Con
     check_playbooks(loaded)
     check_templates(loaded)
     _check_names(loaded)
+    loaded.problems.found.extend(load_tests(loaded.folder)[1])
     problems = loaded.problems.sorted()
     return (None if errors(problems) else loaded.config()), problems
 

@@ -79,7 +79,7 @@ class _Checker:
     ) -> None:
         for file, line, message in self._templates.problems(template, kinds, set(allowed)):
             name = os.path.relpath(Path(file), self._loaded.folder.resolve())
-            what, _, hint = message.partition("; ")
+            what, _, hint = message.replace(f"{self._templates.folder}{os.sep}", "").partition("; ")
             if " is promotion" in what:
                 if not promotion:
                     self._loaded.problems.warning(Place(name, line, 1), what, hint)

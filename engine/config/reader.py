@@ -190,8 +190,9 @@ class Reader:
         return BROKEN
 
     def _items(self, hint: Any, node: Node) -> Any:
-        if isinstance(node, Table) and not dataclasses.is_dataclass(hint) and hint not in self.special:
-            self.problems.error(node.place, "expected a list, not a mapping")
+        single = isinstance(node, Table) and not dataclasses.is_dataclass(hint) and hint not in self.special
+        if single or (isinstance(node, Scalar) and node.value is None):
+            self.problems.error(node.place, f"expected a list, not {_kind(node)}")
             return BROKEN
         nodes = node.items if isinstance(node, Items) else (node,)
         values = [self.read(hint, each) for each in nodes]

@@ -10,8 +10,8 @@ WHOLE: Mapping[str, str] = {
     "  on-call: {channel: mail, address: on-call@example.com}\n",
     "policy.yaml": 'hours: {from: "08:00", to: "21:00"}\n',
     "channels.yaml": "mail: {type: memory}\n",
-    "detectors/errors.yaml": "name: errors\nabout: Calls fail.\nwatch: {event: api.request, by: account, "
-    "measure: count}\nmodel: {kind: threshold, above: 5}\n",
+    "detectors/errors.yaml": "name: errors\nabout: Calls fail.\n"
+    "watch: {event: api.request, by: account, measure: count}\nmodel: {kind: threshold, above: 5}\n",
     "playbooks/errors.yaml": "name: errors\nwhen: {detector: errors}\nsteps:\n"
     "  - message: {channels: mail, template: errors/notice}\n"
     "  - message: {on: resolved, template: errors/resolved}\n",
@@ -19,6 +19,15 @@ WHOLE: Mapping[str, str] = {
     "templates/errors/notice/sample.json": "{}",
     "templates/errors/resolved/en/email.txt.j2": "Subject: Over\n\nIt is over.\n",
     "templates/errors/resolved/sample.json": "{}",
+    "templates/_layouts/email.html.j2": "<p>{{ mail.subject }}</p>\n",
+    "templates/_common/correction/en/email.txt.j2": "Subject: Sorry\n\nIt was a false alarm.\n",
+    "templates/_common/correction/sample.json": "{}",
+    "templates/_common/expired/en/email.txt.j2": "Subject: Closed\n\nWe no longer follow this.\n",
+    "templates/_common/expired/sample.json": "{}",
+    "templates/_common/escalation/en/email.txt.j2": "Subject: Nobody acted\n\n{{ next_step }}\n",
+    "templates/_common/escalation/sample.json": '{"next_step": "Look at it."}',
+    "templates/errors/agent/en/ticket.txt.j2": "Subject: Calls fail\n\n{{ issue.summary }}\n",
+    "templates/errors/agent/sample.json": '{"issue": {"summary": "Calls fail."}}',
 }
 
 

@@ -1,0 +1,294 @@
+"""Every kind of mistake, each at its line: a table of what is broken and what must be said about it."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from engine.config.check import check, checked
+
+Write = Callable[..., Path]
+
+MAIN = "sender: {company: Example}\ntemplates: templates\n"
+WATCH = "watch: {event: api.request, by: account, measure: count}\n"
+MODEL = "model: {kind: threshold, above: 5}\n"
+HEAD = "name: errors\nabout: Calls fail.\n"
+WHEN = "name: errors\nwhen: {detector: errors}\n"
+CLOSE = "  - message: {on: resolved, template: errors/resolved}\n"
+
+
+def main(text: str) -> Mapping[str, str]:
+    """Lines after the third of forewarn.yaml."""
+    return {"forewarn.yaml": f"{MAIN}{text}\n"}
+
+
+def policy(text: str) -> Mapping[str, str]:
+    return {"policy.yaml": text}
+
+
+def channels(text: str) -> Mapping[str, str]:
+    return {"channels.yaml": f"mail: {{type: memory}}\n{text}\n"}
+
+
+def detector(text: str, *, watch: str = WATCH, model: str = MODEL) -> Mapping[str, str]:
+    """Lines after the fourth of a detector; or its third line, or its fourth."""
+    return {"detectors/errors.yaml": f"{HEAD}{watch}{model}{text}\n"}
+
+
+def watch(inside: str) -> Mapping[str, str]:
+    """The third line of a detector, from column 9."""
+    return detector("", watch=f"watch: {{{inside}}}\n")
+
+
+def when(inside: str) -> Mapping[str, str]:
+    """The second line of a playbook, from column 8."""
+    steps = "steps:\n  - message: {channels: mail, template: errors/notice}\n"
+    return {"playbooks/errors.yaml": f"name: errors\nwhen: {{{inside}}}\n{steps}{CLOSE}"}
+
+
+def steps(*lines: str, after: str = "") -> Mapping[str, str]:
+    """Steps from the fourth line of a playbook on, each from column 5."""
+    text = "".join(f"  - {line}\n" for line in lines)
+    return {"playbooks/errors.yaml": f"{WHEN}steps:\n{text}{after}"}
+
+
+NOTICE = "message: {channels: mail, template: errors/notice}"
+RESOLVED = "message: {on: resolved, template: errors/resolved}"
+D, P = "detectors/errors.yaml", "playbooks/errors.yaml"
+
+BROKEN: list[tuple[Mapping[str, str | None], str]] = [
+    # the files by themselves
+    ({"policy.yaml": "hours: {from: 8\n"}, "policy.yaml:2:1: expected ',' or '}'"),
+    ({D: HEAD + WATCH + MODEL + HEAD}, f'{D}:5:1: "name" is given twice; first in line 1'),
+    (detector("ownr: me"), f'{D}:5:1: unknown key "ownr"; did you mean "owner"?'),
+    ({D: HEAD + MODEL}, f'{D}:1:1: "watch" is missing'),
+    (detector("raise: {for: 3 of 2}"), f"{D}:5:14: 3 of 2 can never be"),
+    (detector("raise: {score: 101%}"), f"{D}:5:16: 101% is out of range"),
+    (detector("grace: 1 day"), f"{D}:5:8: '1 day' is not a duration"),
+    (detector("demand: {class: remvoe}"), f'{D}:5:17: "remvoe" is not allowed here; did you mean "remove"?'),
+    # detectors
+    (watch("event: api.*, by: account, measure: count"), f'{D}:3:16: "api.*" is no event type'),
+    (watch("event: forewarn.contact, by: account, measure: count"), f'{D}:3:16: "forewarn.contact" is reserved'),
+    (watch("event: a, by: [], measure: count"), f"{D}:3:23: there is no key"),
+    (watch("event: a, by: account, measure: medain"), f'{D}:3:41: no measure "medain"'),
+    (watch("event: a, by: account, measure: {ratio: status}, where: 5"), f"{D}:3:65: this is a number"),
+    (watch("event: a, by: account, measure: {ratio: status + 1}"), f"{D}:3:49: this is a number, but a condition"),
+    (watch("event: a, by: account, measure: {mean: lower(x)}"), f"{D}:3:48: this is a text, but a number"),
+    (watch("event: a, by: account, measure: count, every: 0s"), f"{D}:3:55: a window is longer than nothing"),
+    (watch("event: a, by: account, measure: count, min_events: 0"), f"{D}:3:60: min_events is 0"),
+    (watch("event: a, by: x, measure: count, where: lenght(a) > 1"), f"{D}:3:49: no function 'lenght'"),
+    (watch("event: a, by: x, measure: {sum: b}, compute: {a: b + 1, b: '2'}"), f'{D}:3:58: "b" is not computed yet'),
+    (watch("event: a, by: x, measure: {sum: d}, compute: {d: lower(s)}"), f'{D}:3:41: "d" of a is used as a number'),
+    (watch("event: a, by: x, measure: {sum: s}, where: \"s == 'x'\""), f'{D}:3:41: "s" of a is used as a number'),
+    (detector("", model="model: {kind: treshold}\n"), f'{D}:4:15: no kind "treshold"; did you mean "threshold"?'),
+    (detector("", model="model: {above: 5}\n"), f'{D}:4:8: "kind" is missing'),
+    (detector("", model="model: {kind: threshold, abov: 5}\n"), f'{D}:4:26: unknown key "abov"; did you mean "above"?'),
+    (detector("", model="model: {kind: threshold, above: x}\n"), f'{D}:4:33: expected a number, not "x"'),
+    (detector("", model="model: {kind: threshold}\n"), f"{D}:4:8: threshold needs a limit"),
+    (detector("raise: {score: 1}"), f"{D}:5:16: the score 1 is never reached"),
+    (detector("min_samples: -1"), f"{D}:5:14: min_samples is -1"),
+    (detector('severity: {hihg: "value > 1"}'), f'{D}:5:18: no severity "hihg"; did you mean "high"?'),
+    (detector('severity: {high: "vaule > 1"}'), f'{D}:5:19: nothing is called "vaule" here; did you mean "value"?'),
+    (detector('severity: {high: "value + 1"}'), f"{D}:5:19: this is a number, but a condition is needed"),
+    ({D: "name: other\n" + (HEAD + WATCH + MODEL).partition("\n")[2]}, f"{D}:1:7: warning: the name"),
+    ({D: "name: a b\n" + (HEAD + WATCH + MODEL).partition("\n")[2]}, f'{D}:1:7: "a b" is no name'),
+    (
+        {"detectors/more.yaml": HEAD + WATCH + MODEL},
+        'detectors/more.yaml:1:7: the name "errors" is taken; by detectors',
+    ),
+    (
+        {"detectors/lone.yaml": HEAD.replace("errors", "lone") + WATCH + MODEL},
+        'detectors/lone.yaml:1:7: warning: no playbook answers the detector "lone"',
+    ),
+    (
+        {
+            "detectors/a.yaml": "name: a\nabout: x\nwatch: {event: e, by: x, measure: {mean: f}}\n" + MODEL,
+            "detectors/b.yaml": "name: b\nabout: x\nwatch: {event: e, by: x, measure: {distinct: lower(f)}}\n" + MODEL,
+        },
+        'detectors/b.yaml:3:52: "f" of e is used as a text here, as a number by a',
+    ),
+    # playbooks
+    (when("detector: erors"), f'{P}:2:18: no detector "erors"; did you mean "errors"?'),
+    (when('detector: [errors, "web-*"]'), f'{P}:2:27: no detector "web-*"'),
+    (when("detector: []"), f"{P}:2:18: no detector is named"),
+    (when("detector: errors, severity: [hgih]"), f'{P}:2:37: no severity "hgih"; did you mean "high"?'),
+    (when("detector: errors, severity: high"), f"{P}:2:36: no detector named here gives the severity high; they give"),
+    (when("detector: errors, where: valeu > 1"), f'{P}:2:33: nothing is called "valeu" here; did you mean "value"?'),
+    (when("detector: errors, where: account.plan"), ""),
+    (when("detector: errors, where: score + 1"), f"{P}:2:33: this is a number, but a condition is needed"),
+    (steps(), f"{P}:3:7: expected a list, not nothing"),
+    ({P: WHEN + "steps: []\n"}, f"{P}:3:8: the playbook does nothing"),
+    (steps("mesage: {}"), f'{P}:4:5: no step "mesage"; did you mean "message"?'),
+    (steps(NOTICE), f"{P}:4:14: those who are told never hear that it is over; add - message: {{on: resolved"),
+    (steps(NOTICE, NOTICE, RESOLVED), f"{P}:5:14: this step is never reached; the same step stands before it"),
+    (steps(RESOLVED), f"{P}:4:19: this step is never reached; no message opens"),
+    (
+        steps(NOTICE, RESOLVED, "message: {on: resolved, template: errors/notice}"),
+        f"{P}:6:19: this step is never reached; the first one is sent",
+    ),
+    (
+        steps(NOTICE, "message: {on: resolved, template: errors/resolved, audience: x}"),
+        f"{P}:5:56: warning: audience has no effect here",
+    ),
+    (
+        steps("message: {channels: [preferred, smss], template: errors/notice}", RESOLVED),
+        f'{P}:4:37: no channel "smss"; there are mail, preferred',
+    ),
+    (steps("message: {channels: [], template: errors/notice}", RESOLVED), f"{P}:4:25: no channel is named"),
+    (
+        steps("message: {template: errors/notice, unless: acknowledged}", RESOLVED),
+        f"{P}:4:48: nothing is acknowledged before an immediate step",
+    ),
+    (
+        steps("message: {template: errors/notice, after: 2d}", RESOLVED, after="expire: 1d\n"),
+        f"{P}:4:47: this step is never reached; the issue expires after 1d",
+    ),
+    (
+        steps('message: {template: errors/notice, emergency: ""}', RESOLVED),
+        f"{P}:4:51: an emergency needs the name of its approver",
+    ),
+    (
+        steps("message: {template: errors/notice, emergency: true}", RESOLVED),
+        f"{P}:4:51: expected text, not true",
+    ),
+    (
+        steps("message: {template: errors/notice, purpose: marketing}", RESOLVED),
+        f"{P}:4:49: marketing needs a postal address",
+    ),
+    (steps("ticket: {template: errors/agent, desk: bultin}"), f'{P}:4:44: no ticket desk "bultin"; did you mean'),
+    (steps("escalate: {after: 5m, to: on-cal}"), f'{P}:4:31: no escalation "on-cal"; did you mean "on-call"?'),
+    (
+        steps("ticket: {template: errors/agent}", after="limits: {per_customer: 0 per day}\n"),
+        f"{P}:5:24: this playbook may never contact anyone",
+    ),
+    # policy
+    (policy('hours: {from: "25:00", to: "8:00"}'), 'policy.yaml:1:15: "25:00" is not a time of day'),
+    (policy('hours: {from: "08:00", to: "08:00"}'), "policy.yaml:1:8: these hours are empty"),
+    (policy('regions: {US-FK: {from: "08:00", to: "20:00"}}'), 'policy.yaml:1:11: no region "US-FK"; did you mean'),
+    (policy('regions: {XQ: {from: "08:00", to: "20:00"}}'), 'policy.yaml:1:11: no country "XQ"'),
+    (policy('regions: {Austria: {from: "08:00", to: "20:00"}}'), 'policy.yaml:1:11: no region "Austria"'),
+    (policy("caps: {smss: 2 per day}"), 'policy.yaml:1:8: no cap "smss"; did you mean "sms"?'),
+    (policy("consent: {emial: implied}"), 'policy.yaml:1:11: no channel or channel/purpose "emial"; did you mean'),
+    (policy("consent: {sms: implied}"), "policy.yaml:1:11: sms always needs a stored consent"),
+    (policy("consent: {email/marketing: implied}"), "policy.yaml:1:11: email/marketing always needs a stored consent"),
+    (
+        policy("inhibit:\n  - source: {detector: erors}\n    target: {detector: errors}\n"),
+        'policy.yaml:2:24: no detector "erors"; did you mean "errors"?',
+    ),
+    (
+        policy("inhibit:\n  - source: {detector: errors, where: plam == 1}\n    target: {detector: errors}\n"),
+        'policy.yaml:2:39: nothing is called "plam" here',
+    ),
+    # the main file and channels
+    (main("locale: english"), 'forewarn.yaml:3:9: no locale "english"'),
+    (main("report_at: six"), 'forewarn.yaml:3:12: "six" is not a time of day'),
+    (main("listen: {port: 99999}"), "forewarn.yaml:3:16: 99999 is no port"),
+    (main("listen: {public_url: example.com}"), 'forewarn.yaml:3:22: "example.com" is no URL'),
+    (main("events: {partitions: 0}"), "forewarn.yaml:3:22: there is at least one partition"),
+    (main("retention: {snapshots: 0}"), "forewarn.yaml:3:24: at least one snapshot is kept"),
+    (main("snapshot_every: 0"), "forewarn.yaml:3:17: must be longer than nothing"),
+    (main("escalations: {x: {channel: mial, address: a@b.cd}}"), 'forewarn.yaml:3:28: no channel "mial"; did you mean'),
+    (main("escalations: {x: {channel: mail, address: nobody}}"), 'forewarn.yaml:3:43: "nobody" is no address'),
+    ({"forewarn.yaml": "sender: {}\ntemplates: templates\n"}, 'forewarn.yaml:1:9: "company" is missing'),
+    ({"forewarn.yaml": 'sender: {company: " "}\ntemplates: templates\n'}, "forewarn.yaml:1:19: customers must know"),
+    ({"forewarn.yaml": "sender: {company: x}\ntemplates: nowhere\n"}, "forewarn.yaml:2:12: there is no folder"),
+    (channels("preferred: {type: memory}"), 'channels.yaml:2:1: a channel cannot be called "preferred"'),
+    (channels("x: {type: memroy}"), 'channels.yaml:2:11: no type "memroy"; did you mean "memory"?'),
+    (
+        channels("x: {type: webhook, secret: {env: NOT_SET}}"),
+        "channels.yaml:2:34: warning: the variable NOT_SET is not",
+    ),
+    (channels("x: {type: webhook, secret: nonsense}"), "channels.yaml:2:28: "),
+    # templates
+    (
+        steps("message: {template: errors/notise}", RESOLVED),
+        f'{P}:4:25: no template "errors/notise"; did you mean "errors/notice"?',
+    ),
+    ({"templates/errors/notice/en/email.txt.j2": None}, f'{P}:4:41: no template "errors/notice"'),
+    (
+        {
+            "templates/errors/notice/de/email.txt.j2": "Subject: Ach\n\nEs geht nicht.\n",
+            "templates/errors/notice/en/email.txt.j2": None,
+        },
+        f'{P}:4:41: the template "errors/notice" is not written in "en", the default',
+    ),
+    (
+        {"templates/errors/notice/en/email.txt.j2": "Subject: x\n\n{{ isue.summary }}\n"},
+        "templates/errors/notice/en/email.txt.j2:3:1: nothing fills the variable 'isue.summary'",
+    ),
+    (
+        {"templates/errors/notice/en/email.txt.j2": "Subject: x\n\n\n{{ issue.summary\n"},
+        "templates/errors/notice/en/email.txt.j2:4:1: ",
+    ),
+    (
+        {"templates/errors/notice/en/email.txt.j2": "Subject: x\n\n{{ links.console }}\n"},
+        "templates/errors/notice/en/email.txt.j2:3:1: nothing fills the variable 'links.console'",
+    ),
+    (
+        {"templates/errors/notice/en/email.txt.j2": "Subject: x\n\nBuy now and save 20 % off!\n"},
+        "templates/errors/notice/en/email.txt.j2:3:1: warning: ",
+    ),
+    ({"templates/_common/expired/en/email.txt.j2": None}, f'{P}:4:14: no template "_common/expired" for when it is'),
+    (channels("text: {type: sms}"), "channels.yaml:2:7: "),
+    # tests beside playbooks
+    ({"playbooks/errors.test.yaml": "name: x\n"}, 'playbooks/errors.test.yaml:1:1: "start" is missing'),
+]
+
+
+@pytest.mark.parametrize(("changes", "expected"), BROKEN, ids=[each[1] or "none" for each in BROKEN])
+def test_a_mistake_is_told_at_its_place(write: Write, changes: Mapping[str, str | None], expected: str) -> None:
+    told = [str(problem) for problem in check(write(changes), {})]
+    if expected:
+        assert any(each.startswith(expected) for each in told), "\n".join(told)
+    else:
+        assert told == []
+
+
+def test_there_are_enough_of_them() -> None:
+    assert len({expected for _, expected in BROKEN}) >= 45
+
+
+def test_a_whole_configuration_has_no_problem(write: Write) -> None:
+    config, problems = checked(write(), {})
+    assert problems == []
+    assert config is not None
+
+
+def test_warnings_alone_leave_the_configuration_usable(write: Write) -> None:
+    config, problems = checked(write(channels("x: {type: webhook, secret: {env: NOT_SET}}")), {})
+    assert [problem.severity for problem in problems] == ["warning"]
+    assert config is not None
+
+
+def test_mistakes_of_several_files_come_in_one_go_sorted(write: Write) -> None:
+    changes = {
+        **policy("caps: {smss: 2 per day}\nhours: {from: 8, to: 9}\n"),
+        **main("locale: english\nescalations: {on-call: {channel: mial, address: x}}"),
+        **detector('severity: {hihg: "value > 1"}'),
+        **steps("message: {template: errors/notise, channels: [smss]}"),
+    }
+    problems = check(write(changes), {})
+    places = [f"{problem.place.file}:{problem.place.line}" for problem in problems]
+    assert places == [
+        "detectors/errors.yaml:5",
+        "forewarn.yaml:3",
+        "forewarn.yaml:4",
+        "playbooks/errors.yaml:4",
+        "playbooks/errors.yaml:4",
+        "playbooks/errors.yaml:4",
+        "policy.yaml:1",
+        "policy.yaml:2",
+        "policy.yaml:2",
+    ]
+    assert problems == sorted(problems)
+
+
+def test_one_unreadable_detector_does_not_cause_more_problems(write: Write) -> None:
+    problems = check(write(detector("", model="model: {kind: nope}\n")), {})
+    assert [str(problem.place) for problem in problems] == ["detectors/errors.yaml:4:15"]
+
+
+def test_a_secret_is_never_told(write: Write) -> None:
+    folder = write(channels("x: {type: webhook, secret: {env: HOOK}}"))
+    config, problems = checked(folder, {"HOOK": "hunter2-hunter2"})
+    assert "hunter2" not in " ".join(map(str, problems)) + repr(config)
