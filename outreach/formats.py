@@ -1,6 +1,7 @@
 """What templates say in a person's own language and zone: times, durations, numbers. CLDR data through Babel.
 
-Every filter reads the `locale` variable of the rendering; a value of the wrong kind raises ValueError.
+Every filter reads the variables `locale` and, if it is given none, `zone` of the rendering; a value of the wrong kind
+raises ValueError.
 """
 
 import math
@@ -50,8 +51,9 @@ def _number(value: Any, what: str) -> float:
     return float(value)
 
 
-def _moment(value: Any, zone: Any) -> datetime:
-    return datetime.fromtimestamp(_number(value, "time in epoch seconds"), zone_of(str(zone)))
+def _moment(context: Context, value: Any, zone: str) -> datetime:
+    chosen = zone or context.resolve("zone") or ""
+    return datetime.fromtimestamp(_number(value, "time in epoch seconds"), zone_of(str(chosen)))
 
 
 def zone_name(moment: datetime, locale: Locale) -> str:
@@ -75,30 +77,30 @@ def _day_and_hour(moment: datetime, locale: Locale) -> str:
 
 @pass_context
 def when(context: Context, value: float, zone: str = "") -> str:
-    """`{{ next_update_at | when(customer.zone) }}` → `Sunday, 22 November 2026 at 14:05 CET`."""
-    moment, locale = _moment(value, zone), _locale(context)
+    """`{{ next_update_at | when }}` → `Sunday, 22 November 2026 at 14:05 CET`."""
+    moment, locale = _moment(context, value, zone), _locale(context)
     return f"{_day_and_hour(moment, locale)} {zone_name(moment, locale)}"
 
 
 @pass_context
 def clock(context: Context, value: float, zone: str = "") -> str:
-    """`{{ issue.opened_at | clock(customer.zone) }}` → `14:05 CET`."""
-    moment, locale = _moment(value, zone), _locale(context)
+    """`{{ issue.opened_at | clock }}` → `14:05 CET`."""
+    moment, locale = _moment(context, value, zone), _locale(context)
     return f"{format_time(moment, 'short', locale=locale)} {zone_name(moment, locale)}"
 
 
 @pass_context
 def short(context: Context, value: float, zone: str = "") -> str:
-    """`{{ next_update_at | short(customer.zone) }}` → `22 Nov, 14:05 CET`: for text messages."""
-    moment, locale = _moment(value, zone), _locale(context)
+    """`{{ next_update_at | short }}` → `22 Nov, 14:05 CET`: for text messages."""
+    moment, locale = _moment(context, value, zone), _locale(context)
     pattern = "d. MMM, HH:mm" if locale.language == "de" else "d MMM, HH:mm"
     return f"{format_datetime(moment, pattern, locale=locale)} {zone_name(moment, locale)}"
 
 
 @pass_context
 def date(context: Context, value: float, zone: str = "") -> str:
-    """`{{ fields.expires_at | date(customer.zone) }}` → `22 November 2026`."""
-    return format_date(_moment(value, zone), "long", _locale(context))
+    """`{{ next_update_at | date }}` → `22 November 2026`."""
+    return format_date(_moment(context, value, zone), "long", _locale(context))
 
 
 @pass_context

@@ -9,10 +9,11 @@ from jinja2 import Environment, TemplateNotFound, TemplateSyntaxError
 from outreach.files import OWN_TEXT, WITH_SUBJECT, Files, has_subject
 from outreach.names import Use, uses
 from outreach.segments import segments
+from outreach.text import mark
 from outreach.wording import promotion
 
 SMS_SEGMENTS = 2
-BUILT_IN = ("locale",)
+BUILT_IN = ("locale", "zone")
 
 
 class Problem(NamedTuple):
@@ -102,7 +103,7 @@ class Lint:
             yield from self._length(shown.text.strip(), path)
 
     def _length(self, text: str, path: str) -> Iterator[Problem]:
-        cost = segments(text)
+        cost = segments(f"{text} {mark(path)}")
         if cost.messages > SMS_SEGMENTS:
             why = f", because of {cost.outside!r}" if cost.outside else ""
             yield Problem(

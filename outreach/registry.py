@@ -6,11 +6,11 @@ Packages of others join through the entry-point groups `forewarn.channels` and `
 import difflib
 import importlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import TypeVar, get_origin
+from typing import TypeVar
 
 from outreach.base import Channel, TicketDesk
 
@@ -49,20 +49,6 @@ def channel_class(type_: str) -> type[Channel]:
 def desk_class(kind: str) -> type[TicketDesk]:
     """Return the class of a ticket desk; ValueError with the nearest name if there is none."""
     return _load("tickets", kind, TicketDesk, "ticket desk")  # type: ignore[type-abstract]  # as above
-
-
-def parameters(class_: type[Channel | TicketDesk]) -> dict[str, inspect.Parameter]:
-    """Return what configuration may set, by key (`from_` is `from`), types resolved; injected callables are left out.
-
-    >>> sorted(parameters(channel_class("webhook")))
-    ['allow_internal', 'secret', 'secrets', 'timeout']
-    """
-    found = inspect.signature(class_, eval_str=True).parameters.values()
-    return {p.name.rstrip("_"): p for p in found if p.kind is p.KEYWORD_ONLY and not _injected(p)}
-
-
-def _injected(parameter: inspect.Parameter) -> bool:
-    return get_origin(parameter.annotation) is Callable
 
 
 @cache

@@ -1,6 +1,5 @@
 """What people read: templates into subject, text and HTML, in their locale, within bounds (`outreach.sandbox`)."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,10 +15,9 @@ from outreach.formats import FILTERS
 from outreach.lint import Lint, Problem
 from outreach.names import uses
 from outreach.sandbox import Sandbox
+from outreach.text import CONTROL, one_line
 
 LAYOUT = "_layouts/email.html.j2"
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-"""Control characters and those that turn the direction of reading; line ends and tabs stay."""
 
 
 class TemplateError(ValueError):
@@ -61,10 +59,11 @@ class Templates:
     def render(self, template: str, channel: str, locale: str, variables: Mapping[str, Any]) -> Rendered:
         """Render for one reader. Raises TemplateError; gives a text, never half of one.
 
-        `variables` are mappings, lists and scalars; times are epoch seconds.
+        `variables` are mappings, lists and scalars; times are epoch seconds. Times are shown in the person's zone,
+        else the customer's. `locale` and `zone` are given beside them.
         """
         written, name = self._find(template, channel, locale)
-        values = {**variables, "locale": _spoken(locale, written)}
+        values = {**variables, "locale": _spoken(locale, written), "zone": _zone(variables)}
         subject = one_line(self._run(name + SUBJECT, values)) if self._has_subject(name) else ""
         text = CONTROL.sub("", self._run(name + BODY, values)).strip() + "\n"
         html = self._html(name, values, subject, text) if name.endswith("/email.txt.j2") else ""
@@ -131,19 +130,16 @@ class Templates:
         return lines[-1] if lines else 1
 
 
-def one_line(text: str) -> str:
-    r"""Return a text that is safe in a header: no line ends, no control characters.
-
-    >>> one_line("Hello\r\nBcc: all@example.org")
-    'Hello Bcc: all@example.org'
-    """
-    return " ".join(CONTROL.sub(" ", text.replace("\u2028", " ").replace("\u2029", " ")).split())
-
-
 def _spoken(asked: str, written: str) -> str:
     """Return the locale for numbers and times: the reader's own, if the text is in that language."""
     same = asked.replace("_", "-").partition("-")[0] == written.partition("-")[0]
     return asked if same else written
+
+
+def _zone(variables: Mapping[str, Any]) -> str:
+    """Return the zone the reader lives in, as far as it is known."""
+    found = (variables.get(who, {}).get("zone") for who in ("person", "customer"))
+    return next((str(zone) for zone in found if zone), "")
 
 
 def _mail(values: Mapping[str, Any], subject: str, text: str) -> dict[str, Any]:

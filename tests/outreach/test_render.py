@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from outreach.render import TemplateError, Templates, one_line
+from outreach.render import TemplateError, Templates
+from outreach.text import one_line
 
 SUNDAY = 1795352700.0  # 2026-11-22T13:05:00Z
 NOTICE = """Subject: {{ customer.name }}: calls fail

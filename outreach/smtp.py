@@ -1,0 +1,170 @@
+"""One conversation with a mail server, step by step: after any failure it is known what the server may have taken.
+
+Until the line with the final dot is sent, nothing was taken (RFC 5321, 4.1.1.4); after it, only an answer tells.
+"""
+
+import re
+import smtplib
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from outreach.base import Outcome, Receipt
+
+Tls = Literal["starttls", "tls", "none"]
+DEAD = re.compile(r"5\.1\.(?:1|2|3|6|10)|5\.2\.1")
+"""Enhanced codes of addresses that are dead (RFC 3463, RFC 7505); 5.1.7 and 5.1.8 speak of the sender's."""
+DOT = b".\r\n"
+
+
+class Refused(Exception):
+    """The server said no to a step."""
+
+    def __init__(self, step: str, code: int, text: str) -> None:
+        self.step, self.code, self.text = step, code, text
+        super().__init__(f"{step}: {code} {text}")
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where mail is handed in, and how."""
+
+    host: str
+    port: int
+    tls: Tls
+    username: str
+    password: str
+    ca_file: str
+    timeout: float
+
+    def context(self) -> ssl.SSLContext:
+        """Return a context that checks the server's certificate and name."""
+        return ssl.create_default_context(cafile=self.ca_file or None)
+
+
+class Session:
+    """An open, greeted, encrypted and logged-in connection. Opening raises Refused or OSError: nothing was sent."""
+
+    def __init__(self, server: Server) -> None:
+        self._smtp = _connect(server)
+        try:
+            self._greet(server)
+        except BaseException:
+            self._smtp.close()
+            raise
+
+    def _greet(self, server: Server) -> None:
+        self._expect("EHLO", self._smtp.ehlo())
+        if server.tls == "starttls":
+            self._encrypt(server)
+        if server.username:
+            self._log_in(server)
+
+    def _encrypt(self, server: Server) -> None:
+        if not self._smtp.has_extn("starttls"):
+            raise Refused("STARTTLS", 0, "is not offered, and mail is not sent in plain")
+        self._expect("STARTTLS", self._smtp.starttls(context=server.context()))
+        self._expect("EHLO", self._smtp.ehlo())
+
+    def _log_in(self, server: Server) -> None:
+        try:
+            self._smtp.login(server.username, server.password)
+        except smtplib.SMTPAuthenticationError as error:
+            raise Refused("AUTH", error.smtp_code, _text(error.smtp_error)) from error
+
+    @property
+    def international(self) -> bool:
+        """Whether the server takes addresses beyond ASCII (RFC 6531)."""
+        return self._smtp.has_extn("smtputf8")
+
+    def limit(self, seconds: float) -> None:
+        """Wait at most so long for each answer from now on."""
+        if self._smtp.sock:
+            self._smtp.sock.settimeout(max(seconds, 0.001))
+
+    def alive(self) -> bool:
+        """Say whether the connection still stands, and leave nothing of the mail before."""
+        try:
+            return self._smtp.rset()[0] == 250
+        except (smtplib.SMTPException, OSError):
+            return False
+
+    def envelope(self, sender: str, to: str, options: Sequence[str]) -> None:
+        """Name sender and recipient, and get leave to send; raises Refused or OSError: nothing was taken."""
+        self._expect("MAIL", self._smtp.mail(sender, list(options)))
+        self._expect("RCPT", self._smtp.rcpt(to))
+        code, text = self._smtp.docmd("DATA")
+        if code != 354:
+            raise Refused("DATA", code, _text(text))
+
+    def body(self, data: bytes) -> None:
+        """Send the mail but for its final dot; raises OSError: nothing was taken."""
+        stuffed = re.sub(rb"(?m)^\.", b"..", data)
+        self._smtp.send(stuffed if stuffed.endswith(b"\r\n") else stuffed + b"\r\n")
+
+    def finish(self) -> str:
+        """Send the final dot and return the answer; raises Refused (not taken) or OSError (nobody knows)."""
+        self._smtp.send(DOT)
+        code, text = self._smtp.getreply()
+        self._expect("end of DATA", (code, text))
+        return f"{code} {_text(text)}"
+
+    def close(self) -> None:
+        """Say goodbye if the server still listens, and hang up."""
+        try:
+            self._smtp.quit()
+        except (smtplib.SMTPException, OSError):
+            self._smtp.close()
+
+    def _expect(self, step: str, reply: tuple[int, bytes]) -> None:
+        if not 200 <= reply[0] < 300:
+            raise Refused(step, reply[0], _text(reply[1]))
+
+
+def _connect(server: Server) -> smtplib.SMTP:
+    try:
+        if server.tls == "tls":
+            return smtplib.SMTP_SSL(server.host, server.port, timeout=server.timeout, context=server.context())
+        return smtplib.SMTP(server.host, server.port, timeout=server.timeout)
+    except smtplib.SMTPConnectError as error:
+        raise Refused("greeting", error.smtp_code, _text(error.smtp_error)) from error
+
+
+def before_the_mail(error: Refused | OSError) -> Receipt:
+    """Return what a failure means that came before this mail was spoken of: the same mail may pass later."""
+    code = str(error.code) if isinstance(error, Refused) and error.code else type(error).__name__
+    return Receipt(Outcome.RETRY, _detail(error), code=code)
+
+
+def not_taken(error: Refused | OSError) -> Receipt:
+    """Return what a failure means that came before the final dot, or as the answer to it."""
+    if not isinstance(error, Refused):
+        return Receipt(Outcome.RETRY, _detail(error), code=type(error).__name__)
+    outcome = Outcome.PERMANENT if error.code >= 500 else Outcome.RETRY
+    enhanced = re.match(r"\d\.\d{1,3}\.\d{1,3}", error.text)
+    dead = outcome is Outcome.PERMANENT and bool(enhanced and DEAD.fullmatch(enhanced.group()))
+    return Receipt(outcome, _detail(error), code=str(error.code), suppress=dead)
+
+
+def nobody_knows(error: OSError, provider_id: str) -> Receipt:
+    """Return what a failure means that came after the final dot."""
+    detail = f"no answer after the mail was sent ({_detail(error)})"
+    return Receipt(Outcome.UNKNOWN, detail, provider_id=provider_id, code=type(error).__name__)
+
+
+def attempt(step: Callable[[], None], meaning: Callable[[Refused | OSError], Receipt]) -> Receipt | None:
+    """Take a step; None if it went well. smtplib's errors are OSErrors."""
+    try:
+        step()
+    except (Refused, OSError) as error:
+        return meaning(error)
+    return None
+
+
+def _detail(error: Exception) -> str:
+    return (str(error) or type(error).__name__)[:500]
+
+
+def _text(reply: bytes | str) -> str:
+    return reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply

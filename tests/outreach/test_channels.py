@@ -1,0 +1,154 @@
+"""The conformance checks of `outreach.checks`, over every channel."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from outreach.base import Channel, Message, Outcome, Receipt
+from outreach.channels.email import Email
+from outreach.channels.memory import MemoryChannel
+from outreach.channels.sms import Sms
+from outreach.channels.webhook import Webhook
+from outreach.checks import Bench, Taken, checks
+from tests.outreach.fakes import twilio
+from tests.outreach.fakes.mail import BreakingServer, MailServer
+from tests.outreach.fakes.twilio import FakeTwilio
+from tests.outreach.fakes.web import Answer, Request, WebServer
+
+NOBODY = 1
+"""A port on which nothing listens."""
+SECRET = "whsec_" + "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
+
+
+class MemoryBench(Bench):
+    good, refused, nonsense = "ann@example.org", "gone@example.org", ()
+    threads = True
+
+    def __init__(self, _stack: ExitStack) -> None:
+        self.channel = self._memory = MemoryChannel(script=self._answer)
+        self._outcome = Outcome.ACCEPTED
+
+    def _answer(self, message: Message) -> Receipt:
+        if message.to == self.refused:
+            return Receipt(Outcome.PERMANENT, "no such person", code="550")
+        return Receipt(self._outcome, provider_id=message.id)
+
+    def taken(self) -> list[Taken]:
+        return [Taken(m.id, m.text, m.thread, m.unsubscribe_url) for m in self._memory.sent]
+
+    def swallow(self) -> None:
+        self._outcome = Outcome.UNKNOWN
+
+    def unreachable(self) -> Channel:
+        return MemoryChannel(script=[Receipt(Outcome.RETRY)])
+
+
+class EmailBench(Bench):
+    good, refused = "ann@example.org", "gone@example.org"
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._server = stack.enter_context(MailServer())
+        self._server.answers["gone@example.org"] = "550 5.1.1 no such user"
+        self._breaking: BreakingServer | None = None
+        self.channel = _email(self._server.port)
+
+    def taken(self) -> list[Taken]:
+        if self._breaking:
+            return [Taken("broken", raw.decode()) for raw in self._breaking.taken]
+        return [self._taken(mail.parsed) for mail in self._server.mails]
+
+    def _taken(self, mail: Any) -> Taken:
+        text = mail.get_body(("plain",)).get_content()
+        url = re.sub(r"^<|>$", "", mail.get("List-Unsubscribe", ""))
+        return Taken(mail["Message-ID"], text, mail.get("References", ""), url)
+
+    def swallow(self) -> None:
+        self._breaking = self._stack.enter_context(BreakingServer("dot"))
+        self.channel = _email(self._breaking.port)
+
+    def unreachable(self) -> Channel:
+        return _email(NOBODY)
+
+
+def _email(port: int) -> Email:
+    return Email(host="127.0.0.1", port=port, from_="Example <status@example.com>", timeout=5, now=lambda: 1e9)
+
+
+class SmsBench(Bench):
+    good, refused, threads = "+436641234567", twilio.NOT_MOBILE, False
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._server = stack.enter_context(FakeTwilio())
+        self.channel = self._sms(self._server.url)
+
+    def _sms(self, url: str) -> Sms:
+        return Sms(
+            account_sid=twilio.ACCOUNT,
+            auth_token=twilio.TOKEN,
+            from_=twilio.FROM,
+            base_url=url,
+            timeout=0.5,
+            now=lambda: 1795352700.0,
+        )
+
+    def taken(self) -> list[Taken]:
+        return [Taken(one["body"].rsplit("#", 1)[1], one["body"]) for one in self._server.messages]
+
+    def swallow(self) -> None:
+        self._server.swallow()
+
+    def unreachable(self) -> Channel:
+        return self._sms(f"http://127.0.0.1:{NOBODY}")
+
+
+class WebhookBench(Bench):
+    def __init__(self, stack: ExitStack) -> None:
+        self._silent = False
+        self._taken: list[Taken] = []
+        self._server = stack.enter_context(WebServer(self._answer))
+        self.good, self.refused = f"{self._server.url}/hook", f"{self._server.url}/gone"
+        self.channel = self._webhook()
+
+    def _webhook(self) -> Webhook:
+        return Webhook(secret=SECRET, timeout=0.5, allow_internal=True)
+
+    def _answer(self, request: Request) -> Answer:
+        from standardwebhooks import Webhook as Verifier  # noqa: PLC0415 -- keeps it apart from the one under test
+
+        if request.path == "/gone":
+            return Answer(410, b"gone")
+        data = Verifier(SECRET).verify(request.body, dict(request.headers))["data"]
+        id_ = request.headers["webhook-id"]
+        self._taken.append(Taken(id_, data["text"], data.get("thread", ""), data.get("unsubscribe_url", "")))
+        silent, self._silent = self._silent, False
+        return Answer(silent=silent)
+
+    def taken(self) -> list[Taken]:
+        return self._taken
+
+    def swallow(self) -> None:
+        self._silent = True
+
+    def unreachable(self) -> Channel:
+        self.good = f"http://127.0.0.1:{NOBODY}/"
+        return self._webhook()
+
+
+BENCHES: list[Callable[[ExitStack], Bench]] = [MemoryBench, EmailBench, SmsBench, WebhookBench]
+
+
+@pytest.fixture(params=BENCHES, ids=lambda bench: str(bench.__name__))
+def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    with ExitStack() as stack:
+        made: Bench = request.param(stack)
+        yield made
+        made.channel.close()
+
+
+@pytest.mark.parametrize("check", checks(), ids=lambda check: str(check.__name__))
+def test_conforms(bench: Bench, check: Callable[[Bench], None]) -> None:
+    check(bench)
