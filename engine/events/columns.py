@@ -49,8 +49,8 @@ def _array(kind: Kind, values: list[Any]) -> Column:
 
 
 def identities(events: Sequence[Any]) -> bytes:
-    """Return source, 0x1F and id of each event, joined by 0x1E."""
-    parts = ["", "\x1f", "", "\x1e"] * len(events)
+    """Return source, 0x1F and id of each event, joined by line breaks."""
+    parts = ["", "\x1f", "", "\n"] * len(events)
     parts[0::4] = [event.source for event in events]
     parts[2::4] = [event.id for event in events]
     return "".join(parts[:-1]).encode()

@@ -39,8 +39,10 @@ def explain(error: Exception, keys: Iterable[str] = ()) -> str:
     found = _PLACE.fullmatch(str(error))
     assert found is not None
     what, path = found["what"].replace(" | null`", "`"), found["path"]
-    cause = what[:1].lower() + what[1:] + _nearest(what, keys)
-    return f"{path}: {cause}" if path else cause
+    if path == "data_base64":
+        return "data_base64: binary data is not taken; send `data` as a JSON object"
+    cause = f"{what[:1].lower()}{what[1:]:.300}{_nearest(what, keys)}"
+    return f"{path:.200}: {cause}" if path else cause
 
 
 def _nearest(what: str, keys: Iterable[str]) -> str:

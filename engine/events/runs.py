@@ -57,7 +57,7 @@ class Run:
 
     content: Telemetry | list[Control]
     identities: bytes
-    """Of each event in order: source, 0x1F, id; joined by 0x1E. Neither byte can be part of a source or an id."""
+    """Of each event in order: source, 0x1F, id; joined by line breaks. Neither can be part of a source or an id."""
 
     def only(self, mask: Mask) -> Telemetry | list[Control]:
         """Return the content without the events for which `mask` is false."""

@@ -32,7 +32,7 @@ _ENVELOPE: list[tuple[str, Any] | tuple[str, Any, Any]] = [
     ("datacontenttype", str | None, None),
 ]
 # CloudEvents allows binary data; an event here is what can be read. A type that no value has refuses the key itself.
-_BASE64 = ("data_base64", Literal["no binary data: send `data` as a JSON object"] | None, None)
+_BASE64 = ("data_base64", Literal["not taken"] | None, None)
 
 
 class Path(NamedTuple):
