@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from sqlmodel import Session, col, select
 
+from engine import silences
 from engine.entities import Entities, save_entities
 from engine.errors import Permanent
 from engine.events import (
@@ -26,7 +27,6 @@ from engine.ids import derive
 from engine.issue_view import Transition
 from engine.issues import IssueBook
 from engine.leadtime import reached
-from engine.silences import end_silence, start_silence
 from engine.store.models import (
     Consent,
     CustomerContact,
@@ -131,8 +131,15 @@ class Feedback:
             )
         )
         if event.verdict == "false" and event.issue:
-            return self._act(session, "dismiss", event.issue, event.who, event.note, now)
+            return self._dismiss(session, event, now)
         return []
+
+    def _dismiss(self, session: Session, event: VerdictEvent, now: float) -> list[Transition]:
+        try:
+            return self._book.dismiss(session, event.issue, event.who, now, event.note)
+        except Permanent as error:
+            log.warning("verdict on an issue that is not there", who=event.who, error=str(error))
+            return []
 
     def _delivery(self, session: Session, event: DeliveryEvent, now: float) -> list[Transition]:
         intent = _intent(session, event)
@@ -158,25 +165,42 @@ class Feedback:
         return []
 
     def _action(self, session: Session, event: ActionEvent, now: float) -> list[Transition]:
-        if event.what == "silence":
-            start_silence(session, event, now)
-            return []
-        if event.what == "unsilence":
-            end_silence(session, event.silence, event.who, now, event.note)
-            return []
-        return self._act(session, event.what, event.issue, event.who, event.note, now)
-
-    def _act(self, session: Session, what: str, issue: str, who: str, note: str, now: float) -> list[Transition]:
-        """Do what an operator said; what cannot be done is written down, since nobody waits for an answer here."""
+        """Do what an operator said; what cannot be done is written to the log, as nobody waits here for an answer."""
         try:
-            if what == "note":
-                self._book.note(session, issue, who, now, note)
-                return []
-            act = {"acknowledge": self._book.acknowledge, "resolve": self._book.resolve, "dismiss": self._book.dismiss}
-            return act[what](session, issue, who, now, note)
+            return self._operate(session, event, now)
         except Permanent as error:
-            log.warning("action on an issue that is not there", what=what, who=who, error=str(error))
+            log.warning("action could not be done", what=event.what, who=event.who, error=str(error))
             return []
+
+    def _operate(self, session: Session, event: ActionEvent, now: float) -> list[Transition]:
+        match event.what:
+            case "acknowledge":
+                return self._book.acknowledge(session, event.issue, event.who, now, event.note)
+            case "resolve":
+                return self._book.resolve(session, event.issue, event.who, now, event.note)
+            case "dismiss":
+                return self._book.dismiss(session, event.issue, event.who, now, event.note)
+            case "note":
+                self._book.note(session, event.issue, event.who, now, event.note)
+            case "silence":
+                _silence(session, event)
+            case "unsilence":
+                silences.end(session, event.silence, event.who, now, event.note)
+        return []
+
+
+def _silence(session: Session, event: ActionEvent) -> None:
+    starts = event.time if event.starts_at is None else event.starts_at
+    silences.create(
+        session,
+        event.matcher,
+        event.who,
+        event.note,
+        event.time,
+        starts_at=starts,
+        ends_at=event.ends_at,
+        recurring=event.recurring,
+    )
 
 
 def suppress(session: Session, address: str, channel: str, reason: str, now: float) -> None:

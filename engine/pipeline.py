@@ -61,7 +61,7 @@ class Stores(NamedTuple):
 
     database: Database
     dead_letters: DeadLetters
-    snapshots: Snapshots
+    snapshots: Snapshots | None
 
 
 class Pipeline:
@@ -191,12 +191,14 @@ class Pipeline:
 
     def snapshot(self) -> None:
         """Write all that the models remember, with the offset they are at."""
+        if self._stores.snapshots is None:
+            return
         meta = {"config": sorted(self._config.detectors)}
         self._stores.snapshots.write(self.partition, self.offset, self._state(), meta)
 
     def restore(self) -> list[str]:
         """Come back from the latest good snapshot, or start afresh; returns why newer ones were passed over."""
-        snapshot = self._stores.snapshots.latest(self.partition)
+        snapshot = self._stores.snapshots and self._stores.snapshots.latest(self.partition)
         if snapshot is None:
             return []
         self.load(snapshot.arrays)

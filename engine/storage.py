@@ -19,7 +19,8 @@ class Storage:
     log: EventLog
     dead_letters: DeadLetters
     database: Database
-    snapshots: Snapshots
+    snapshots: Snapshots | None
+    """None: nothing of the models is to last."""
     secret: bytes
 
     @classmethod
