@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
@@ -44,13 +45,18 @@ def read_tests(path: Path, name: str, problems: Problems) -> list[PlaybookTest]:
     return tests
 
 
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
 def _check(test: PlaybookTest, problems: Problems) -> None:
     for issue in test.expect.issues or ():
         if issue.severity and issue.severity not in SEVERITIES:
             problems.unknown(issue.place, "severity", issue.severity, SEVERITIES)
     for given in test.given:
-        if isinstance(given, Entity) and given.zone and given.zone not in available_timezones():
-            problems.unknown(test.place, "zone", given.zone, available_timezones())
+        if isinstance(given, Entity) and given.zone and given.zone not in _zones():
+            problems.unknown(test.place, "zone", given.zone, _zones())
     for happening in test.events:
         if happening.repeat is not None:
             _check_repeat(happening.repeat, happening.place, problems)
