@@ -132,7 +132,7 @@ class Facts:
     occasion: Occasion
     issue: IssueFacts
     step: StepFacts
-    kind: Literal["message", "ticket", "escalate"] = "message"
+    kind: Literal["message", "ticket", "escalate", "annotate"] = "message"
     person: Person | None = None
     channels: Mapping[str, ChannelFacts] = field(default_factory=dict)
     """The configured channels by name, in their order."""

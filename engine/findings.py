@@ -40,7 +40,11 @@ class Finding:
         return self.signal.time + self.signal.step
 
     def evidence(self) -> dict[str, Any]:
-        """Return what was seen as plain JSON; numbers that JSON does not know become null."""
+        """Return what was seen, with the last points, as plain JSON; numbers that JSON does not know become null."""
+        return {**self.measured(), "points": [[at, finite(value)] for at, value in self.points]}
+
+    def measured(self) -> dict[str, Any]:
+        """Return what was seen without the points: most of them stood in the signal before."""
         seen = self.signal
         numbers = ("score", "value", "expected", "low", "high")
         return {
@@ -48,7 +52,6 @@ class Finding:
             "kind": seen.kind,
             "state": seen.state,
             "window": [seen.time, self.until],
-            "points": [[at, finite(value)] for at, value in self.points],
             "explanation": seen.explanation,
             "extra": {name: finite(value) for name, value in seen.extra.items()},
             "attributes": dict(self.attributes),

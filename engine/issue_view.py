@@ -1,7 +1,7 @@
 """An issue as it was at one moment, and one change of it: what functions that decide are given."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, NamedTuple
 
 from engine.config.model import SEVERITIES, PolicyConfig
@@ -131,6 +131,9 @@ def worse(one: str, other: str) -> bool:
     return SEVERITIES.index(one) > SEVERITIES.index(other)
 
 
+_TRACK = tuple(each.name for each in fields(Track))
+
+
 def track_of(evidence: Mapping[str, Any]) -> Track:
     """Read back what `track_json` wrote."""
     return Track(**evidence.get("track", {}))
@@ -138,4 +141,4 @@ def track_of(evidence: Mapping[str, Any]) -> Track:
 
 def track_json(track: Track) -> dict[str, Any]:
     """Return `track` as plain JSON."""
-    return asdict(track)
+    return {name: getattr(track, name) for name in _TRACK}

@@ -130,8 +130,10 @@ _COLUMNS = tuple(name for name in Issue.model_fields if name not in _SPECIAL)
 
 def _write(row: Issue, issue: IssueView) -> None:
     for name in _COLUMNS:
-        setattr(row, name, getattr(issue, name))
-    row.flapped = list(issue.flapped)
+        if getattr(row, name) != getattr(issue, name):
+            setattr(row, name, getattr(issue, name))
+    if issue.flapped != tuple(row.flapped):
+        row.flapped = list(issue.flapped)
     row.evidence = {**issue.evidence, "track": track_json(issue.track)}
 
 
@@ -156,7 +158,7 @@ def _columns(issue: IssueView) -> dict[str, Any]:
 
 
 def _signal(finding: Finding, issue: IssueView | None, now: float) -> dict[str, Any]:
-    evidence = finding.evidence()
+    evidence = finding.evidence() if finding.signal.state == "raised" else finding.measured()
     return {
         "id": finding.id,
         "issue": issue.id if issue else "",

@@ -12,7 +12,7 @@ The rules stand in `RULES` in the order they are asked; the first that objects d
 A closing message is a promise to someone who was told (C16): it goes on the channel and to the address they were told
 on, passes caps, silences, inhibition and collision, but neither opt-outs nor quiet hours. An emergency class passes
 quiet hours and caps (C6), never an opt-out. Tickets and escalations are for our own people: only what makes them
-pointless counts.
+pointless counts; a note on a ticket is always made.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -174,6 +174,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     ),
     "ticket": (*_STILL_SO, _unsilenced, _uninhibited, _no_ticket_yet),
     "escalate": (*_STILL_SO, _unsilenced, _uninhibited),
+    "annotate": (),
 }
 """By the kind of what is planned: the rules, in the order they are asked."""
 

@@ -91,7 +91,7 @@ def random_facts(draw: st.DrawFn) -> Facts:
     return Facts(
         now=now,
         occasion=draw(st.sampled_from(["opened", "resolved", "dismissed", "expired", "escalated"])),
-        kind=draw(st.sampled_from(["message", "message", "message", "ticket", "escalate"])),
+        kind=draw(st.sampled_from(["message", "message", "message", "ticket", "escalate", "annotate"])),
         issue=draw(
             st.builds(
                 IssueFacts,
