@@ -40,7 +40,7 @@ class Gatherer:
 
     def gather(self, session: Session, intent: Intent, now: float) -> Gathered:
         """Return what there is to know about `intent` at `now` (epoch seconds)."""
-        issue = session.get(Issue, intent.issue)
+        issue = session.get(Issue, intent.issue, with_for_update=True)  # no end passes unseen before it leaves
         seen = view(issue) if issue else None
         person = self._person(session, intent)
         facts = Facts(
@@ -168,7 +168,9 @@ def _open_ticket(session: Session, intent: Intent, issue: Issue | None) -> str:
     if intent.kind == "ticket":
         rows = session.exec(found.where(Ticket.issue == issue.id, Ticket.external != intent.id)).all()
     else:  # a ticket that waits, or that the playbooks made of this very issue, is no reason to be silent
-        live = found.where(Ticket.status == "claimed", Ticket.account == (issue.account or ""), Ticket.issue != issue.id)
+        live = found.where(
+            Ticket.status == "claimed", Ticket.account == (issue.account or ""), Ticket.issue != issue.id
+        )
         rows = [row for row in session.exec(live).all() if issue.detector in row.tags]
     return str(rows[0].number) if rows else ""
 

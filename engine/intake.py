@@ -35,7 +35,7 @@ class Intake:
     def __init__(
         self, log: EventLog, dead: DeadLetters, decoder: Decoder, clock: Clock, *, max_pending: int = MAX_PENDING
     ) -> None:
-        self._log, self._dead, self._decoder, self._clock = log, dead, decoder, clock
+        self._log, self._dead, self.decoder, self._clock = log, dead, decoder, clock
         self._max_pending = max_pending
         self._pending = 0
         self._lock = threading.Lock()
@@ -103,7 +103,7 @@ class Intake:
 
     def _decode(self, payload: bytes, now: float) -> Decoded:
         with self._decoding:
-            return self._decoder.decode(payload, now)
+            return self.decoder.decode(payload, now)
 
     def _bury(self, rejects: Sequence[Reject], origin: str, now: float, first: int) -> None:
         if rejects:

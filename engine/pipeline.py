@@ -11,7 +11,7 @@ the two is replayed through the models, and its effects, which the database alre
 happens once.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, NamedTuple, cast
@@ -176,8 +176,8 @@ class Pipeline:
     def _apply(self, session: Session, run: list[Finding] | list[Control]) -> list[Transition]:
         now = self._clock.time()
         if isinstance(run[0], Finding):
-            return self._book.apply_all(session, with_attributes(session, cast("list[Finding]", run)), now)
-        return self._feedback.apply(session, cast("list[Control]", run), now)
+            return self._book.apply_all(session, with_attributes(session, run), now)
+        return self._feedback.apply(session, run, now)
 
     def _done(self) -> int:
         """Return the offset up to which the database has the effects."""
@@ -198,7 +198,7 @@ class Pipeline:
 
     def restore(self) -> list[str]:
         """Come back from the latest good snapshot, or start afresh; returns why newer ones were passed over."""
-        snapshot = self._stores.snapshots and self._stores.snapshots.latest(self.partition)
+        snapshot = self._stores.snapshots.latest(self.partition) if self._stores.snapshots else None
         if snapshot is None:
             return []
         self.load(snapshot.arrays)
@@ -220,7 +220,7 @@ class Pipeline:
         }
         return {f"{part}/{name}": array for part, state in parts.items() for name, array in state.items()}
 
-    def load(self, arrays: Arrays) -> None:
+    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take over what `state` of a pipeline of the same log returned."""
         self._entities.load(within(arrays, "entities"))
         self._dedup.load(within(arrays, "dedup"))

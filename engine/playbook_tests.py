@@ -116,19 +116,8 @@ def _told(expected: Any) -> str:
 
 
 SHOWN = (
-    "detector",
-    "subject",
-    "severity",
-    "status",
-    "playbook",
-    "step",
-    "recipient",
-    "channel",
-    "verdict",
-    "reason",
-) + (
-    "to",
-    "queue",
+    *("detector", "subject", "severity", "status", "playbook", "step"),
+    *("recipient", "channel", "verdict", "reason", "to", "queue"),
 )
 """What identifies a row to somebody who reads why a test failed."""
 

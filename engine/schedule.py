@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import structlog
-from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.base import BaseTrigger
-from apscheduler.triggers.cron import CronTrigger
-from apscheduler.triggers.interval import IntervalTrigger
+from apscheduler.schedulers.background import BackgroundScheduler  # type: ignore[import-untyped]  # has no types
+from apscheduler.triggers.base import BaseTrigger  # type: ignore[import-untyped]  # has no types
+from apscheduler.triggers.cron import CronTrigger  # type: ignore[import-untyped]  # has no types
+from apscheduler.triggers.interval import IntervalTrigger  # type: ignore[import-untyped]  # has no types
 from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col

@@ -119,3 +119,6 @@ class DeadLetters(ABC):
     @abstractmethod
     def trim(self, before: float) -> int:
         """Delete those older than epoch second `before`; returns how many."""
+
+    def close(self) -> None:
+        """Let go of files."""
