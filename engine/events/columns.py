@@ -50,7 +50,11 @@ def _array(kind: Kind, values: list[Any]) -> Column:
 
 def identities(events: Sequence[Any]) -> bytes:
     """Return source, 0x1F and id of each event, joined by line breaks."""
+    sources = [event.source for event in events]
+    ids = [event.id for event in events]
+    if sources.count(sources[0]) == len(sources):
+        head = f"{sources[0]}\x1f"
+        return (head + f"\n{head}".join(ids)).encode()
     parts = ["", "\x1f", "", "\n"] * len(events)
-    parts[0::4] = [event.source for event in events]
-    parts[2::4] = [event.id for event in events]
+    parts[0::4], parts[2::4] = sources, ids
     return "".join(parts[:-1]).encode()

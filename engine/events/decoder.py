@@ -25,12 +25,16 @@ MAX_LEARNED = 1_000
 _CHUNK = 64
 
 
+_Json = msgspec.json.Decoder[Any]
+
+
 class _Typed(Struct):
     type: str
 
 
 class _Read(NamedTuple):
     events: list[Any]
+    kinds: list[type]
     numbers: NDArray[np.int32]
     rejects: list[Reject]
 
@@ -47,9 +51,13 @@ class Decoder:
         self._build()
 
     def _build(self) -> None:
-        wires = [kind.wire for kind in self._types.values()]
-        self._by_wire: Mapping[type, EventType] = {kind.wire: kind for kind in self._types.values()}
-        self._json: msgspec.json.Decoder[Any] = msgspec.json.Decoder(reduce(operator.or_, wires))
+        kinds = self._types.values()
+        wires = [kind.wire for kind in kinds]
+        self._by_wire: Mapping[type, EventType] = {
+            wire: kind for kind in kinds for wire in (kind.wire, kind.alone) if wire is not None
+        }
+        self._json: _Json = msgspec.json.Decoder(reduce(operator.or_, wires))
+        self._alone: tuple[type, _Json] | None = None
 
     def decode(self, payload: bytes, arrived: float) -> Decoded:
         """Take `payload` apart. Events without a time get that of their arrival, `arrived`, in epoch seconds.
@@ -60,7 +68,7 @@ class Decoder:
         whole = self._whole(lines)
         read = whole or self._piecewise(lines)
         screen = Screen(lines, arrived, self._future, self._by_wire)
-        sifted = screen.sift(read.events, read.numbers)
+        sifted = screen.sift(read.events, read.kinds, read.numbers)
         rejects = sorted(read.rejects + sifted.rejects)
         runs = runs_of(sifted, self._by_wire)
         return Decoded(len(sifted.events), runs, rejects, tidy=whole is not None and not rejects)
@@ -69,16 +77,37 @@ class Decoder:
         """Return all events, if the payload is one decodable event a line."""
         if not lines.tidy(self._max_bytes):
             return None
-        try:
-            events = self._json.decode_lines(lines.payload)
-        except UNDECODABLE:
+        events, kinds = self._at_once(lines.payload)
+        if len(events) != lines.count:
             return None
-        return _Read(events, np.arange(len(events), dtype=np.int32), []) if len(events) == lines.count else None
+        return _Read(events, kinds, np.arange(len(events), dtype=np.int32), [])
+
+    def _at_once(self, text: bytes) -> tuple[list[Any], list[type]]:
+        """Return the events and what they were decoded to; none if any of them cannot be."""
+        if self._alone:
+            # The batch before was all of one type; this one is likely to be, too.
+            wire, decoder = self._alone
+            try:
+                events = decoder.decode_lines(text)
+                return events, [wire] * len(events)
+            except UNDECODABLE:
+                self._alone = None
+        try:
+            events = self._json.decode_lines(text)
+        except UNDECODABLE:
+            return [], []
+        kinds = list(map(type, events))
+        self._expect(set(kinds))
+        return events, kinds
+
+    def _expect(self, kinds: set[type]) -> None:
+        wire = self._by_wire[kinds.pop()].alone if len(kinds) == 1 else None
+        self._alone = (wire, msgspec.json.Decoder(wire)) if wire else None
 
     def _piecewise(self, lines: Lines) -> _Read:
         """Return the events of the lines that can be decoded, and the others as rejects."""
         filled = lines.filled()
-        read = _Read([], np.empty(0, np.int32), [])
+        read = _Read([], [], np.empty(0, np.int32), [])
         numbers: list[int] = []
         for start in range(0, len(filled), _CHUNK):
             for line, event in self._chunk(filled[start : start + _CHUNK]):
@@ -86,6 +115,7 @@ class Decoder:
                     read.rejects.append(event)
                 else:
                     read.events.append(event)
+                    read.kinds.append(type(event))
                     numbers.append(line.number)
         return read._replace(numbers=np.array(numbers, np.int32))
 

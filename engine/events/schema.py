@@ -55,6 +55,8 @@ class EventType:
     """Which of `OWN` are watched."""
     control: type[Control] | None = None
     """What a reserved event becomes."""
+    alone: type[Struct] | None = None
+    """What its JSON is decoded to where all lines are of this type: the same, but quicker as no other is looked for."""
 
     def keys(self) -> list[str]:
         """Return the keys that its `data` may have, if it may have no others."""
@@ -115,7 +117,7 @@ def event_type(name: str, fields: Mapping[str, Kind] | None = None) -> EventType
         for field, kind in wanted.items():
             _plant(tree, field, kind)
         data, paths = _data(tree)
-        return EventType(name, _wire(name, data), tuple(paths), own)
+        return EventType(name, _wire(name, data), tuple(paths), own, alone=_alone(name, data))
     except ValueError as error:
         raise ConfigError(str(error), place=f"event {name}", remedy="choose other field names") from None
 
@@ -159,8 +161,18 @@ def _data(tree: _Tree) -> tuple[type[Struct], list[Path]]:
 
 
 def _wire(name: str, data: type[Struct]) -> type[Struct]:
-    required = any(field.required for field in msgspec.structs.fields(data))
-    inner = [("data", data)] if required else [("data", data, msgspec.field(default_factory=data))]
     return msgspec.defstruct(
-        "Event", [*_ENVELOPE, *inner, _BASE64], tag_field="type", tag=name, kw_only=True, gc=False, frozen=True
+        "Event", _attributes(data), tag_field="type", tag=name, kw_only=True, gc=False, frozen=True
     )
+
+
+def _alone(name: str, data: type[Struct]) -> type[Struct]:
+    # Not a tag: msgspec lets an object without one pass where there is but one struct it can be.
+    fields = [*_attributes(data), ("type", Literal[name])]
+    return msgspec.defstruct("Event", fields, kw_only=True, gc=False, frozen=True)
+
+
+def _attributes(data: type[Struct]) -> list[tuple[str, Any] | tuple[str, Any, Any]]:
+    required = any(field.required for field in msgspec.structs.fields(data))
+    inner = ("data", data) if required else ("data", data, msgspec.field(default_factory=data))
+    return [*_ENVELOPE, inner, _BASE64]

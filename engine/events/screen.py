@@ -25,6 +25,8 @@ class Sifted(NamedTuple):
 
     events: Sequence[Any]
     """As decoded; reserved ones as `Control`."""
+    kinds: list[type]
+    """What each was decoded to."""
     numbers: NDArray[np.int32]
     times: Floats
     rejects: list[Reject]
@@ -38,15 +40,15 @@ class Screen:
         self._reserved = {wire: kind.control for wire, kind in types.items() if kind.control}
         self._bad: dict[int, tuple[str, str]] = {}
 
-    def sift(self, events: list[Any], numbers: NDArray[np.int32]) -> Sifted:
+    def sift(self, events: list[Any], kinds: list[type], numbers: NDArray[np.int32]) -> Sifted:
         """Separate good events from others, and make reserved ones what they are."""
         times = self._times(events)
         self._content_types(events)
         if self._lines.may_hold_control_characters():
             self._texts(events)
-        if not self._reserved.keys().isdisjoint(set(map(type, events))):
+        if not self._reserved.keys().isdisjoint(set(kinds)):
             events = self._controls(events, numbers, times)
-        return self._separate(events, numbers, times)
+        return self._separate(events, kinds, numbers, times)
 
     def _refuse(self, place: int, reason: str, detail: str) -> None:
         self._bad.setdefault(place, (reason, detail))
@@ -101,13 +103,15 @@ class Screen:
             self._refuse(place, MALFORMED, problem)
         return made
 
-    def _separate(self, events: list[Any], numbers: NDArray[np.int32], times: Floats) -> Sifted:
+    def _separate(self, events: list[Any], kinds: list[type], numbers: NDArray[np.int32], times: Floats) -> Sifted:
         if not self._bad:
-            return Sifted(events, numbers, times, [])
+            return Sifted(events, kinds, numbers, times, [])
         good = np.ones(len(events), np.bool_)
         good[list(self._bad)] = False
         rejects = [self._reject(int(numbers[place]), *self._bad[place]) for place in self._bad]
-        return Sifted(list(compress(events, good.tolist())), numbers[good], times[good], rejects)
+        chosen = good.tolist()
+        kept = list(compress(events, chosen)), list(compress(kinds, chosen))
+        return Sifted(*kept, numbers[good], times[good], rejects)
 
     def _reject(self, number: int, reason: str, detail: str) -> Reject:
         return Reject(number, reason, detail, self._lines.raw[number])

@@ -135,6 +135,27 @@ def test_types_side_by_side() -> None:
     assert [part.type for part in found.only(np.array([True, False, False])).columns] == ["job.done"]
 
 
+def test_identities_of_several_sources() -> None:
+    lines = [{**GOOD, "source": source, "id": id_} for source, id_ in [("é", "1"), ("gw", "1"), ("é", "2")]]
+    assert decode(*lines).runs[0].identities == "é\x1f1\ngw\x1f1\né\x1f2".encode()
+
+
+def test_one_type_after_another() -> None:
+    decoder = Decoder(SCHEMA, future=300.0)
+    other = {**GOOD, "type": "job.done"}
+    untyped = {key: GOOD[key] for key in ("id", "source", "subject")}
+    for lines, types in (
+        ([GOOD, GOOD], ["api.request"]),
+        ([other, GOOD], ["job.done", "api.request"]),
+        ([other, other], ["job.done"]),
+        ([untyped, other, {**GOOD, "type": "nonsense"}], ["job.done"]),
+        ([GOOD], ["api.request"]),
+    ):
+        decoded = decoder.decode("\n".join(map(json.dumps, lines)).encode(), NOW)
+        assert [part.type for part in telemetry(decoded).columns] == types
+        assert [reject.reason for reject in decoded.rejects] == ["malformed", "unknown-type"] * (len(lines) == 3)
+
+
 def test_reserved_events_part_the_telemetry() -> None:
     tick = {**GOOD, "type": "forewarn.tick", "subject": "engine/clock", "time": "2023-11-14T22:13:20Z"}
     decoded = decode(GOOD, GOOD, tick, {**tick, "id": "2"}, GOOD)
