@@ -5,6 +5,7 @@ template's folder. E-mails and tickets begin with a line ``Subject: …``.
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from jinja2 import Environment, FileSystemLoader
 
 SUBJECT, BODY = "?subject", "?body"
 """Suffixes of the names under which the two parts of one file are loaded."""
+TAG_AT_END = re.compile(r"^(?!\s*\{%(?:(?!%\}).)*%\}\s*$)(.*[^\s+-]\s*)%\}[ \t]*$", re.MULTILINE)
+"""A line that ends in a tag and has more than that: Jinja is told (`+%}`) to keep its end."""
 OWN_TEXT = ("sms", "ticket")
 """Channels that need a text of their own; any other without one says what the e-mail says."""
 WITH_SUBJECT = ("email", "ticket")
@@ -77,13 +80,16 @@ class Files:
 
 
 class PartsLoader(FileSystemLoader):
-    """Loads a file whole, or by suffix its subject line or what follows it, line numbers kept."""
+    """Loads a file whole, or by suffix its subject line or what follows it, line numbers kept.
+
+    A tag alone on its line leaves no line behind; one at the end of a line of text does not swallow the line's end.
+    """
 
     def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
         """Return the source of a part."""
         name, mark, part = template.partition("?")
         source, filename, uptodate = super().get_source(environment, name)
-        return _part(source, mark + part), filename, uptodate
+        return _part(TAG_AT_END.sub(r"\1+%}", source), mark + part), filename, uptodate
 
 
 def _part(source: str, part: str) -> str:

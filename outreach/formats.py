@@ -118,6 +118,13 @@ def ahead(context: Context, seconds: float) -> str:
 
 
 @pass_context
+def ago(context: Context, seconds: float) -> str:
+    """`{{ evidence.value | ago }}` → `3 days ago`, `vor 3 Tagen`."""
+    length = timedelta(seconds=-abs(_number(seconds, "number of seconds")))
+    return format_timedelta(length, threshold=1.5, add_direction=True, locale=_locale(context))
+
+
+@pass_context
 def number(context: Context, value: float, digits: int = 2) -> str:
     """`{{ evidence.value | number }}` → `1,234.5`, `1.234,5`; at most `digits` decimals."""
     pattern = "#,##0." + "#" * min(digits, 12) if digits else "#,##0"
@@ -140,6 +147,6 @@ def money(context: Context, value: float, currency: str) -> str:
 
 
 FILTERS: Mapping[str, Callable[..., str]] = {
-    "when": when, "clock": clock, "short": short, "date": date, "duration": duration, "ahead": ahead,
+    "when": when, "clock": clock, "short": short, "date": date, "duration": duration, "ahead": ahead, "ago": ago,
     "number": number, "percent": percent, "money": money,
 }  # fmt: skip

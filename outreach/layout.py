@@ -9,6 +9,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 PREHEADER = 140
+LABEL = 90
+"""Characters that the words of a link may have."""
 URL = re.compile(r"https?://[^\s<>\"]*[^\s<>\".,;:!?)]")
 
 
@@ -72,18 +74,24 @@ def _headed(lines: list[str]) -> tuple[str, list[str]]:
 
 
 def _action(lines: list[list[Piece]]) -> Piece | None:
-    """Return the link of a block such as ``See what happened: https://…``, with its words."""
-    if len(lines) != 1 or len(lines[0]) != 2:
-        return None
-    label, link = lines[0]
-    words = label.text.strip()
-    return Piece(words.removesuffix(":"), link.url) if link.url and words.endswith(":") and len(words) <= 60 else None
+    """Return the link of a block such as ``See what happened: https://…``."""
+    only = lines[0][0] if len(lines) == 1 and len(lines[0]) == 1 else None
+    return only if only and only.url and only.text != only.url else None
 
 
 def _pieces(line: str, links: Collection[str]) -> list[Piece]:
     pieces, end = [], 0
     for match in URL.finditer(line):
         if match.group() in links:
-            pieces += [Piece(line[end : match.start()]), Piece(match.group(), match.group())]
+            pieces += _linked(line[end : match.start()], match.group(), line[match.end() :])
             end = match.end()
     return [piece for piece in [*pieces, Piece(line[end:])] if piece.text]
+
+
+def _linked(before: str, url: str, after: str) -> list[Piece]:
+    """Return the link; one that ends a line and has a label (``Choose here: https://…``) hides behind it."""
+    start = max(before.rfind(". ") + 2, 0) if ". " in before else 0
+    label = before[start:].strip()
+    if after.strip() or not label.endswith(":") or len(label) > LABEL:
+        return [Piece(before), Piece(url, url)]
+    return [Piece(before[:start]), Piece(label[:-1], url)]

@@ -15,6 +15,7 @@ from outreach.formats import FILTERS
 from outreach.lint import Lint, Problem
 from outreach.names import uses
 from outreach.sandbox import Sandbox
+from outreach.segments import plain
 from outreach.text import CONTROL, one_line
 
 LAYOUT = "_layouts/email.html.j2"
@@ -66,6 +67,7 @@ class Templates:
         values = {**variables, "locale": _spoken(locale, written), "zone": _zone(variables)}
         subject = one_line(self._run(name + SUBJECT, values)) if self._has_subject(name) else ""
         text = CONTROL.sub("", self._run(name + BODY, values)).strip() + "\n"
+        text = plain(text) if name.endswith("/sms.txt.j2") else text
         html = self._html(name, values, subject, text) if name.endswith("/email.txt.j2") else ""
         return Rendered(subject, text, html, written)
 
@@ -144,7 +146,6 @@ def _zone(variables: Mapping[str, Any]) -> str:
 
 def _mail(values: Mapping[str, Any], subject: str, text: str) -> dict[str, Any]:
     links = {str(url) for url in values.get("links", {}).values() if url}
-    links |= {str(values.get("sender", {}).get("help_url", ""))} - {""}
     body, small = layout.blocks(text, links)
     parts = {"body": [asdict(block) for block in body], "small": [asdict(block) for block in small]}
     return {"subject": subject, "preheader": layout.preheader(text), **parts}
