@@ -45,7 +45,8 @@ def _turn(value: np.uint64, by: int) -> np.uint64:
 
 
 @compiled
-def _mix(value: np.uint64) -> np.uint64:
+def mix(value: np.uint64) -> np.uint64:
+    """Return `value` with every bit depending on all (the finisher of MurmurHash3)."""
     value = (value ^ (value >> _U(33))) * _M1
     value = (value ^ (value >> _U(33))) * _M2
     return value ^ (value >> _U(33))
@@ -75,7 +76,7 @@ def murmur(data: Blob, start: int, end: int) -> tuple[np.uint64, np.uint64]:
     h1, h2 = h1 ^ size, h2 ^ size
     h1 += h2
     h2 += h1
-    h1, h2 = _mix(h1), _mix(h2)
+    h1, h2 = mix(h1), mix(h2)
     h1 += h2
     return h1, h2 + h1
 
