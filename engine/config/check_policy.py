@@ -10,8 +10,9 @@ from engine.config.load import POLICY
 from engine.config.loaded import Loaded
 from engine.config.model import Hours, Place
 from engine.config.problems import nearest
-from engine.consent import ALWAYS_REQUIRED
 
+NEEDS_CONSENT = frozenset({"sms", "whatsapp", "voice"})
+"""As `engine.consent` has it, which would load the whole store."""
 PURPOSES = ("service", "marketing")
 _STATES = (
     "AL AK AZ AR CA CO CT DE DC FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK OR "
@@ -76,11 +77,11 @@ def _check_consent(loaded: Loaded, start: Place) -> None:
         kind, _, purpose = name.partition("/")
         if name not in known:
             loaded.problems.unknown(place, "channel or channel/purpose", name, known)
-        elif needed == "implied" and (kind in ALWAYS_REQUIRED or purpose == "marketing"):
+        elif needed == "implied" and (kind in NEEDS_CONSENT or purpose == "marketing"):
             loaded.problems.error(place, f"{name} always needs a stored consent", "write required, or leave it out")
 
 
 def _channel_kinds() -> list[str]:
     from outreach.registry import channel_types  # noqa: PLC0415 -- reads a folder: only where a policy is checked
 
-    return sorted({*channel_types(), *ALWAYS_REQUIRED})
+    return sorted({*channel_types(), *NEEDS_CONSENT})

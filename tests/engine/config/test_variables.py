@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from detectors.base import Signal
+from engine.config.check_policy import NEEDS_CONSENT
 from engine.config.load import load_or_raise
 from engine.config.variables import AGENT, MESSAGE, SEVERITY, WHEN
+from engine.consent import ALWAYS_REQUIRED
 from engine.entities import Person
 from engine.issue_view import IssueView
 from engine.links import Links
@@ -75,3 +77,7 @@ def test_a_severity_is_given_what_it_may_use(write: Write) -> None:
         "errors", "threshold", 0, "raised", 0.0, 60.0, score=1.0, value=2.0, expected=3.0, low=4.0, high=5.0
     )
     assert severity(config, signal) == "high"
+
+
+def test_what_needs_consent_is_what_the_ledger_asks_for() -> None:
+    assert NEEDS_CONSENT == ALWAYS_REQUIRED
