@@ -178,3 +178,24 @@ def test_an_include_that_is_not_there(folder: Path) -> None:
 @pytest.mark.parametrize("text", ["a\r\nb", "a\nb", "a\x00b", "a\u2028b", "a\x85b", "a\tb"])
 def test_one_line_is_one_line(text: str) -> None:
     assert one_line(text) == "a b"
+
+
+def test_a_tag_takes_a_line_away_only_where_it_stands_alone(folder: Path) -> None:
+    text = (
+        "a{% if customer %}b{% endif %}\n{% if customer %}\nc\n{% endif %}\n\nd {# x #}{% if customer %}{% endif %}\ne"
+    )
+    write(folder, "book/notice/en/sms.txt.j2", text)
+    assert Templates(folder).render("book/notice", "sms", "en", variables()).text == "ab\nc\n\nd \ne\n"
+
+
+def test_text_messages_lose_the_typography_that_doubles_their_price(folder: Path) -> None:
+    write(folder, "book/notice/en/sms.txt.j2", "“{{ evidence.value | percent }}” – …")
+    assert Templates(folder).render("book/notice", "sms", "de", variables()).text == '"12%" - ...\n'
+
+
+def test_times_are_shown_where_the_reader_lives(folder: Path) -> None:
+    write(folder, "book/notice/en/sms.txt.j2", "{{ issue.opened_at | clock }}")
+    subject = Templates(folder)
+    assert subject.render("book/notice", "sms", "en", variables()).text == "14:05 CET\n"
+    abroad = variables() | {"person": {"zone": "Asia/Tokyo"}}
+    assert subject.render("book/notice", "sms", "en", abroad).text == "22:05 JST\n"
