@@ -79,7 +79,7 @@ class Feedback:
                 purpose=event.purpose,
                 state=event.state,
                 written=event.written,
-                source=event.source,
+                source=event.given_in or event.source,
                 wording=event.wording,
             )
         )
