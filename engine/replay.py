@@ -6,18 +6,13 @@ fortnight takes seconds; a chunk's length is how exact the times of what is done
 """
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from engine.app import Engine
+from engine.chunk import Chunk
 from engine.clock import FakeClock
 from engine.intake import Accepted
 
-
-class Chunk(NamedTuple):
-    """Events that arrived together: NDJSON, and the epoch second up to which they were recorded."""
-
-    until: float
-    payload: bytes
+__all__ = ["Chunk", "drain", "replay"]
 
 
 def replay(engine: Engine, clock: FakeClock, chunks: Iterable[Chunk], *, origin: str) -> Iterator[Accepted]:
