@@ -262,6 +262,7 @@ class Ticket(SQLModel, table=True):
 class TicketNote(SQLModel, table=True):
     """A note on a ticket; always internal."""
 
+    __tablename__ = "ticket_note"
     id: str = Field(primary_key=True)
     ticket: str = Field(index=True)
     at: float
@@ -272,6 +273,7 @@ class TicketNote(SQLModel, table=True):
 class CustomerContact(SQLModel, table=True):
     """A customer contacted us (`forewarn.contact`)."""
 
+    __tablename__ = "customer_contact"
     id: str = Field(primary_key=True)
     at: float
     subject: str

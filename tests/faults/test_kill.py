@@ -107,7 +107,7 @@ def people() -> list[bytes]:
     for n in range(4):
         account, contact = f"account/a{n}", f"contact/c{n}"
         address = [{"kind": "email", "value": f"c{n}@example.com"}]
-        given = [
+        given: list[tuple[str, dict[str, Any]]] = [
             (account, {"name": f"A{n}"}),
             (contact, {"parent": account, "zone": "Asia/Tokyo", "addresses": address}),
             (f"device/d{n}", {"parent": account}),
@@ -175,7 +175,7 @@ def test_an_undisturbed_run_does_something(undisturbed: tuple[Path, int]) -> Non
     assert {row[1] for row in found["issue"]} == {"resolved"}
     assert len(found["issue"]) == 3
     assert len(found["sent"]) == 6
-    assert undisturbed[1] > 200
+    assert undisturbed[1] > 150
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -14,7 +14,7 @@ _TABLES = (
     "address",
     "consent",
     "suppression",
-    "customercontact",
+    "customer_contact",
     "outcome",
     "signal",
     "issue",
@@ -26,7 +26,7 @@ _TABLES = (
     "intent",
     "receipt",
     "ticket",
-    "ticketnote",
+    "ticket_note",
     "progress",
     "job_run",
     "token",
@@ -104,7 +104,7 @@ def _customers() -> None:
         sa.PrimaryKeyConstraint("address", "channel"),
     )
     op.create_table(
-        "customercontact",
+        "customer_contact",
         _text("id"),
         _real("at"),
         _text("subject"),
@@ -114,8 +114,8 @@ def _customers() -> None:
         _text("issue"),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("ix_customercontact_account", "customercontact", ["account"])
-    op.create_index("ix_customercontact_issue", "customercontact", ["issue"])
+    op.create_index("ix_customer_contact_account", "customer_contact", ["account"])
+    op.create_index("ix_customer_contact_issue", "customer_contact", ["issue"])
     op.create_table(
         "outcome",
         _text("id"),
@@ -321,7 +321,7 @@ def _outreach() -> None:
     op.create_index("ix_ticket_queue", "ticket", ["queue"])
     op.create_index("ix_ticket_status", "ticket", ["status"])
     op.create_table(
-        "ticketnote",
+        "ticket_note",
         _text("id"),
         _text("ticket"),
         _real("at"),
@@ -329,7 +329,7 @@ def _outreach() -> None:
         _text("text"),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("ix_ticketnote_ticket", "ticketnote", ["ticket"])
+    op.create_index("ix_ticket_note_ticket", "ticket_note", ["ticket"])
 
 
 def _running() -> None:
