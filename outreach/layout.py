@@ -7,6 +7,7 @@ lines that start with "- " are a list, and what follows a line "--" is small pri
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from typing import Any
 
 PREHEADER = 140
 LABEL = 90
@@ -21,6 +22,10 @@ class Piece:
     text: str
     url: str = ""
 
+    def data(self) -> dict[str, str]:
+        """Return it as a template reads it."""
+        return {"text": self.text, "url": self.url}
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
@@ -31,6 +36,15 @@ class Block:
     lines: list[list[Piece]] = field(default_factory=list)
     action: Piece | None = None
     """The link, where the whole block is one: shown as a button."""
+
+    def data(self) -> dict[str, Any]:
+        """Return it as a template reads it."""
+        return {
+            "kind": self.kind,
+            "heading": self.heading,
+            "lines": [[piece.data() for piece in line] for line in self.lines],
+            "action": self.action.data() if self.action else None,
+        }
 
 
 def blocks(text: str, links: Collection[str]) -> tuple[list[Block], list[Block]]:

@@ -1,5 +1,6 @@
 """A message as an e-mail: text and HTML, with headers that thread it and let its reader out: RFC 5322, 3834, 8058."""
 
+import hashlib
 import re
 from datetime import UTC, datetime
 from email.headerregistry import Address, HeaderRegistry, UnstructuredHeader
@@ -53,6 +54,8 @@ def compose(message: Message, to: Mailbox, head: Letterhead, at: float) -> Email
     mail.set_content(message.text, cte="quoted-printable")
     if message.html:
         mail.add_alternative(message.html, subtype="html", cte="quoted-printable")
+        # Python's own is random; this one is the same for each attempt, and no text can hold its own digest.
+        mail.set_boundary(hashlib.blake2b((message.text + message.html).encode(), digest_size=16).hexdigest())
     return mail
 
 

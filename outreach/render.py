@@ -1,7 +1,7 @@
 """What people read: templates into subject, text and HTML, in their locale, within bounds (`outreach.sandbox`)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from traceback import walk_tb
 from typing import Any, NoReturn
@@ -147,5 +147,5 @@ def _zone(variables: Mapping[str, Any]) -> str:
 def _mail(values: Mapping[str, Any], subject: str, text: str) -> dict[str, Any]:
     links = {str(url) for url in values.get("links", {}).values() if url}
     body, small = layout.blocks(text, links)
-    parts = {"body": [asdict(block) for block in body], "small": [asdict(block) for block in small]}
+    parts = {"body": [block.data() for block in body], "small": [block.data() for block in small]}
     return {"subject": subject, "preheader": layout.preheader(text), **parts}

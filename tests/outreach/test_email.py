@@ -97,6 +97,15 @@ def test_the_text_arrives_as_it_is(plain: MailServer) -> None:
     assert plain.mails[0].raw.isascii()
 
 
+def test_each_attempt_is_the_same_to_the_byte(plain: MailServer) -> None:
+    sender = channel(plain.port)
+    for _ in range(2):
+        sender.send(replace(MESSAGE, html="<p>Grüße</p>"))
+    sender.close()
+    first, again = plain.mails
+    assert first.raw == again.raw
+
+
 @pytest.mark.parametrize(
     "evil",
     [
