@@ -1,0 +1,523 @@
+"""The compiled loop of `Seasonal`: one row of state a series, one pass over the observations.
+
+Every constant stands here with its reason. *Unit* means the series' mean absolute residual, `row.scale`, so a normal
+standard deviation is 1.25 units.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from detectors.base import Bytes, Floats, Ints
+from detectors.compiled import compiled
+
+ROW = np.dtype(
+    [
+        ("time", "f8"),  # of the last observation
+        ("level", "f8"),
+        ("slope", "f4"),  # of the level, per second; in the first day the value that slot means are relative to
+        ("scale", "f4"),  # mean absolute residual
+        ("count", "f4"),  # observations learned
+        ("last", "f4"),  # last residual in units, cut at ±3
+        ("covariance", "f4"),  # of neighbouring residuals, so cut
+        ("variance", "f4"),
+        (
+            "tails",
+            "f4",
+            (2, 3),
+        ),  # above and below: a quantile in units, the next decade's width in it, the third's in that
+        ("outside", "f4"),  # signed share of the recent past that was beyond the outer quantile
+        ("shift", "f4"),  # recent mean residual
+        ("hour_sum", "f4"),  # of the residuals of the visit to the present hour
+        ("day_sum", "f4"),
+        ("quantum", "f4"),  # what 1 in `profile` is worth
+        ("hour_count", "i2"),  # observations in the visit to the present hour
+        ("day_count", "i2"),
+        ("hours", "i2"),  # visits to any hour so far
+        ("days", "i2"),
+        ("profile", "i2", 31),  # 24 hours of the day, then Monday to Sunday
+        ("marks", "u1", 8),  # two bits a slot: was its last visit outside, and on which side
+        ("run", "i2"),  # observations in a row beyond the outer quantile
+        ("moved", "f4"),  # by how much the level moved since the day began
+    ]
+)
+"""168 bytes."""
+
+FIRST_TAIL = np.array([2.2, 0.9, 1.2], np.float32)
+"""The tail before anything is known: between those of a normal (2.06, 0.57, 0.77), a Laplace (2.3, 1, 1) and a
+Student t variable of 3 degrees (2.13, 1.5, 2)."""
+TAIL_RATE = (0.05, 0.1, 0.2)
+"""Relative step of each. A quantile's spread about the truth is then √(rate / 4.6): 10, 15 and 21 %."""
+LEAST_TAIL = (1.0, 0.2, 0.5)
+"""No tail is thinner: a side that never reaches its mean residual (counts near zero) must not raise on its commonest
+value."""
+MOST_TAIL = 1e6
+TEACHABLE = 3.0
+"""A run beyond the outer quantile teaches the tail like some two independent observations, then nothing more: an
+incident widens the band by about a fifth however long it lasts."""
+CUT_LEVEL, CUT_SCALE, CUT_PAIR = 3.0, 4.0, 3.0
+"""Units at which a residual is cut before it teaches level, scale and correlation (2.4 and 3.2 standard deviations)."""
+UNCUT = 8.0
+"""Observations before there is a unit to cut at."""
+PAIR_RATE = 1 / 512
+"""Memory of the correlation: its standard error is then 0.03."""
+NIL_VARIANCE, EVENT_UNITS, NIL_FADE = 0.3, 6.0, 0.1
+"""If nearly all residuals are nil (cut variance under 0.3 instead of about 1.4), an event's own size sets the unit, at
+a sixth: far outside once, within reach of the tail when it turns out to be usual; and the unit fades at a tenth of the
+pace, as what is nil says nothing of the size of events."""
+SHIFT_CALM, SHIFT_FADE = 10.0, 0.25
+"""While a level shift is pending it widens the unit at a quarter of the pace, from a tenth of the share outside on."""
+EARLY_TAIL = 500.0
+"""Steps of the tail are up to three times larger in the first few hundred observations."""
+RELATIVE_FLOOR, ABSOLUTE_FLOOR = 1e-6, 1e-30
+"""Least unit, relative to the level: some ten roundings of a 32-bit number; and absolute: nothing divides by 0."""
+LATEST = 1e12
+"""Times beyond are none: year 33,658."""
+CEILING = 1e30
+"""Values beyond are taken as this, so that their squares fit a 32-bit number's range when scaled."""
+DECADE = math.log(10.0)
+LONGEST = 4096.0
+"""Observations after which no weight is that of a plain mean any more."""
+MOST_STEPS = 4.0
+"""An observation after a gap teaches the level like so many at most."""
+GAP_LIMIT = 8.0
+"""A gap of so many memories: the level may be anywhere; the unit grows no more (threefold)."""
+ADOPTED = 0.5
+"""Share of the recent past outside at which a shift is the new normal; the rate is such that `adopt` does it."""
+HOUR_VISITS, DAY_VISITS = 14.0, 6.0
+"""A slot's effect is the mean over so many visits: two weeks of days, six weeks of weekdays."""
+OUTSIDE_VISIT = 2.0
+"""Mean residual of a visit, in units, that is no chance: it is cut there, unless the visit before was outside too."""
+WEEK = 7
+SEEN = 3
+"""The mark of a slot seen in the first round."""
+EARLY_VISITS = 3.0
+"""Visits in which nothing is cut, as there is no pattern yet to protect."""
+PATTERN_WEIGHT = 1 / 3
+"""Weight of a visit that was outside twice in a row: a pattern, to be learned in a few visits."""
+FINE = 128.0
+"""Quanta in a unit at first: effects of ±256 units fit, and what is lost by rounding is under a hundredth of a unit."""
+
+
+class Config(NamedTuple):
+    """What the loop needs to know of the detector's configuration."""
+
+    step: float
+    memory: float
+    """Seconds."""
+    gain: float
+    """Weight of one observation in the level, once learned."""
+    young_gain: float
+    """The same in the first day."""
+    slope_gain: float
+    slope_keep: float
+    scale_gain: float
+    adopt_gain: float
+    shift_gain: float
+    share: float
+    """Of the tail probability .1, one side's."""
+    warmup: float
+    least: float
+    slots: float
+    """Hour slots visited in a day."""
+    daily: bool
+    weekly: bool
+    up: bool
+    down: bool
+
+
+class Columns(NamedTuple):
+    """What the loop writes for each observation."""
+
+    score: Floats
+    expected: Floats
+    low: Floats
+    high: Floats
+
+
+@compiled
+def run(
+    state: Bytes, settings: tuple[Any, ...], series: Ints, time: Floats, value: Floats, columns: Any, learn: bool
+) -> None:
+    """Score each observation and, if `learn`, take it in before the next.
+
+    `state` is the rows' bytes, `settings` a `Config` and `columns` a `Columns`, as plain tuples: numba takes
+    milliseconds a call to recognise records and named tuples, microseconds for these.
+    """
+    rows, config, out = state.view(ROW), Config(*settings), Columns(*columns)
+    seen, hour, within = np.nan, 0, 0.0
+    for i in range(series.shape[0]):
+        out.score[i] = out.expected[i] = np.nan
+        out.low[i], out.high[i] = -np.inf, np.inf
+        t, y = time[i], min(max(value[i], -CEILING), CEILING)
+        if not (abs(t) < LATEST and math.isfinite(value[i])):
+            continue
+        if t != seen:
+            seen, hour = t, math.floor(t) // 3600
+            within = _within(config, t - hour * 3600.0)
+        row = rows[series[i]]
+        if row.count > 0:
+            ahead = max(t - row.time, 0.0)
+            drift = _drift(row, config, ahead)
+            expected = row.level + drift + _effect(row, config, hour, within)
+            unit = _unit(row, config, ahead)
+            if row.count >= config.warmup:
+                _write(row, config, out, i, y - expected, expected, unit)
+            if learn:
+                _learn(row, config, y, y - expected, unit, ahead, drift, hour)
+                row.time = max(row.time, t)
+        elif learn:
+            _begin(row, config, t, y)
+
+
+@compiled
+def _within(config: Config, second: float) -> float:
+    """Return where in its hour a window lies, from −½ to ½ about the middle; 0 if it spans the hour."""
+    return (second + 0.5 * config.step) / 3600.0 - 0.5 if config.step < 3600.0 else 0.0
+
+
+@compiled
+def _write(row: Any, config: Config, out: Columns, i: int, error: float, expected: float, unit: float) -> None:
+    z = error / unit
+    out.expected[i] = expected
+    out.score[i] = _score(row, z) if (config.up if z > 0 else config.down) else 0.0
+    if abs(error) < config.least:
+        out.score[i] = min(out.score[i], 0.9)
+    if config.up:
+        out.high[i] = expected + max(unit * _reach(row, 0), config.least)
+    if config.down:
+        out.low[i] = expected - max(unit * _reach(row, 1), config.least)
+
+
+@compiled
+def _begin(row: Any, config: Config, t: float, y: float) -> None:
+    row.time, row.level, row.count = t, y, 1.0
+    row.slope = y if config.daily else 0.0
+    for side in range(2):
+        for j in range(3):
+            row.tails[side, j] = FIRST_TAIL[j]
+
+
+@compiled
+def _drift(row: Any, config: Config, ahead: float) -> float:
+    """Return what the slope adds in `ahead` seconds; damped over a gap, to a quarter memory at most."""
+    if config.daily and row.hours <= config.slots:
+        return 0.0
+    if ahead > config.step:
+        ahead /= 1.0 + 4.0 * ahead / config.memory
+    return float(row.slope * ahead)
+
+
+@compiled
+def _effect(row: Any, config: Config, hour: int, within: float) -> float:
+    effect = 0.0
+    if config.daily and row.hours > config.slots:
+        slot = hour % 24
+        own = row.profile[slot]
+        before, after = own - row.profile[slot - 1 if slot else 23], row.profile[slot + 1 if slot < 23 else 0] - own
+        effect += own
+        if before * after > 0:  # a slope within the hour, unless the neighbours tell of an edge or a peak (minmod)
+            effect += within * (before if abs(before) < abs(after) else after)
+    if config.weekly and row.days > WEEK:
+        effect += row.profile[_weekday(hour)]
+    return effect * float(row.quantum)
+
+
+@compiled
+def _weekday(hour: int) -> int:
+    return 24 + (hour // 24 + 3) % 7  # 1970-01-01 was a Thursday
+
+
+@compiled
+def _unit(row: Any, config: Config, ahead: float) -> float:
+    unit = max(float(row.scale), RELATIVE_FLOOR * abs(row.level), ABSOLUTE_FLOOR)
+    if ahead > config.step:
+        unit *= math.sqrt(1.0 + min((ahead - config.step) / config.memory, GAP_LIMIT))
+    return float(unit)
+
+
+@compiled
+def _reach(row: Any, side: int) -> float:
+    return float(row.tails[side, 0]) * (1.0 + float(row.tails[side, 1]) * (1.0 + float(row.tails[side, 2])))
+
+
+@compiled
+def _score(row: Any, z: float) -> float:
+    side = int(z < 0)
+    z = abs(z) / float(row.tails[side, 0])
+    return 0.9 * z if z < 1.0 else _tail_score((z - 1.0) / float(row.tails[side, 1]), float(row.tails[side, 2]))
+
+
+@compiled
+def _tail_score(z: float, width: float) -> float:
+    """Return 1 − tail probability: 0.9, 0.99, 0.999 at the tracked quantiles, exponential between, Pareto beyond."""
+    decades = z
+    if z >= 1.0:
+        z = (z - 1.0) / width
+        growth = max(width, 1.0)  # each decade of a Pareto tail is so much wider than the one before
+        decades = 1.0 + (z if z <= 1.0 or growth < 1.001 else math.log1p((growth - 1.0) * z) / math.log(growth))
+    return 1.0 - 0.1 * math.exp(-DECADE * decades)
+
+
+@compiled
+def _learn(
+    row: Any, config: Config, y: float, error: float, unit: float, ahead: float, drift: float, hour: int
+) -> None:
+    row.level += drift
+    row.moved += drift
+    if row.time < hour * 3600.0:
+        _turn(row, config, hour)
+    count = float(row.count)
+    first = 1.0 / (count + 1.0) if count < LONGEST else 0.0  # weight in a plain mean, while that is the larger
+    z = error / unit
+    if count >= UNCUT:
+        _learn_tails(row, config.share, z, min(1.0 + EARLY_TAIL * first, 3.0))
+        if row.variance < NIL_VARIANCE and abs(z) > EVENT_UNITS:
+            row.scale = unit = abs(error) / EVENT_UNITS
+    cut = CUT_LEVEL * unit if count >= UNCUT else np.inf
+    _learn_scale(row, abs(error), CUT_SCALE * unit if count >= UNCUT else np.inf, config.scale_gain, first)
+    _learn_pair(row, min(max(z, -CUT_PAIR), CUT_PAIR), max(PAIR_RATE, first), ahead < 1.5 * config.step)
+    if config.daily and row.hours <= config.slots:
+        row.level += max(config.young_gain, first) * min(max(error, -cut), cut)
+        _visit_hour(row, y - row.slope)
+    else:
+        _learn_level(row, config, min(max(error, -cut), cut), first, ahead)
+        _learn_shift(row, config, error)
+        _visit(row, config, error)
+    row.count = min(count + 1.0, 1e7)
+
+
+@compiled
+def _visit(row: Any, config: Config, error: float) -> None:
+    if config.daily:
+        _visit_hour(row, error)
+    if config.weekly:
+        row.day_sum += error + row.moved
+        row.day_count = min(row.day_count + 1, 30000)
+
+
+@compiled
+def _learn_scale(row: Any, size: float, cut: float, gain: float, first: float) -> None:
+    gain = max(gain, first)
+    if row.variance < NIL_VARIANCE and row.count >= UNCUT:
+        gain *= NIL_FADE
+    if size > row.scale:
+        gain *= max(1.0 - abs(row.outside) * SHIFT_CALM, SHIFT_FADE)
+    row.scale += gain * (min(size, cut) - row.scale)
+
+
+@compiled
+def _visit_hour(row: Any, residual: float) -> None:
+    row.hour_sum += residual
+    row.hour_count = min(row.hour_count + 1, 30000)
+
+
+@compiled
+def _learn_level(row: Any, config: Config, error: float, first: float, ahead: float) -> None:
+    """Move level and slope by the cut error: a critically damped g-h filter (h = g²/4), the slope fading in time."""
+    gain = max(config.gain, first)
+    if ahead > config.step:
+        gain = min(gain * min(ahead / config.step, MOST_STEPS), 0.5)
+    row.level += gain * error
+    row.moved += gain * error
+    if row.count >= config.warmup:
+        row.slope = row.slope * config.slope_keep + config.slope_gain * error
+
+
+@compiled
+def _learn_pair(row: Any, z: float, rate: float, near: bool) -> None:
+    row.variance += rate * (z * z - row.variance)
+    if near:
+        row.covariance += rate * (z * row.last - row.covariance)
+    row.last = z
+
+
+@compiled
+def _independence(row: Any) -> float:
+    """Return the root of how many independent observations one is worth: (1 − φ) / (1 + φ), first-order autoregression.
+
+    Steps so reduced let the spread of a tracked quantile and the time to learn it grow alike.
+    """
+    covariance = max(float(row.covariance), 0.0)
+    return math.sqrt(max((row.variance - covariance) / (row.variance + covariance + 1e-9), 0.0))
+
+
+@compiled
+def _learn_tails(row: Any, share: float, z: float, early: float) -> None:
+    weight = early * _independence(row)
+    side = int(z < 0)
+    z = abs(z)
+    _learn_inside(row, 1 - side, share * weight)
+    if z < row.tails[side, 0]:
+        row.run -= (row.run + 7) // 8
+        _learn_inside(row, side, share * weight)
+        return
+    taught = weight * max(0.0, 1.0 - row.run * weight / TEACHABLE)
+    row.run = min(row.run + 1, 30000) if z > row.tails[side, 0] * (1.0 + row.tails[side, 1]) else 0
+    _learn_outside(row, side, z, share, weight, taught)
+
+
+@compiled
+def _learn_inside(row: Any, side: int, weight: float) -> None:
+    """Move each quantile of a side that was not exceeded down."""
+    row.tails[side, 0] = max(row.tails[side, 0] * (1.0 - TAIL_RATE[0] * weight), LEAST_TAIL[0])
+    row.tails[side, 1] = max(row.tails[side, 1] * (1.0 - TAIL_RATE[1] * 0.1 * weight), LEAST_TAIL[1])
+    row.tails[side, 2] = max(row.tails[side, 2] * (1.0 - TAIL_RATE[2] * 0.01 * weight), LEAST_TAIL[2])
+
+
+@compiled
+def _learn_outside(row: Any, side: int, z: float, share: float, weight: float, taught: float) -> None:
+    """Move each quantile up if exceeded and down if not, so that in the long run its share is exceeded."""
+    reach, width = 0.0, 1.0
+    for j in range(3):
+        width *= row.tails[side, j]
+        reach += width
+        change = taught * (1.0 - share) if z > reach else -weight * share
+        moved = row.tails[side, j] * (1.0 + TAIL_RATE[j] * change)
+        row.tails[side, j] = min(max(moved, LEAST_TAIL[j]), MOST_TAIL)
+        share *= 0.1
+
+
+@compiled
+def _learn_shift(row: Any, config: Config, error: float) -> None:
+    """Adopt a new level once the residual stayed outside, on one side, for the configured time."""
+    side = 0.0
+    if row.run > 0:
+        side = 1.0 if error > 0 else -1.0
+    row.outside += config.adopt_gain * (side - row.outside)
+    row.shift += config.shift_gain * (error - row.shift)
+    if abs(row.outside) > ADOPTED:
+        row.level += row.shift
+        row.moved += row.shift
+        row.outside = row.shift = 0.0
+        row.run = 0
+        row.count = min(row.count, config.warmup)
+
+
+@compiled
+def _turn(row: Any, config: Config, hour: int) -> None:
+    """Close the visits to the hour and the day of the last observation, which was in an earlier hour."""
+    last = math.floor(row.time) // 3600
+    if last // 24 != hour // 24 and row.day_count > 0:
+        _turn_day(row, config, _weekday(last), row.day_sum / row.day_count)
+        row.day_sum, row.day_count, row.days = 0.0, 0, min(row.days + 1, 30000)
+    if row.hour_count > 0:
+        _turn_hour(row, config, last % 24, row.hour_sum / row.hour_count)
+        row.hour_sum, row.hour_count, row.hours = 0.0, 0, min(row.hours + 1, 30000)
+
+
+@compiled
+def _turn_hour(row: Any, config: Config, slot: int, mean: float) -> None:
+    if row.hours > config.slots:
+        _close(row, slot, mean, row.hours / config.slots, HOUR_VISITS)
+    elif row.hours < config.slots:
+        _store(row, slot, mean)
+        _mark(row, slot, SEEN)
+    else:
+        share, middle = _split(row, 0, 24, slot, mean, max(3600.0 / config.step, 1.0))
+        row.level += share * (row.slope + middle - row.level)
+        row.slope = row.moved = 0.0
+        if row.variance > 0:  # what the profile now explains is no longer noise; learn anew how much is left
+            row.scale *= math.sqrt(1.0 - share * min(max(row.covariance / row.variance, 0.0), 0.98))
+        row.count = min(row.count, config.warmup)
+
+
+@compiled
+def _turn_day(row: Any, config: Config, slot: int, mean: float) -> None:
+    if row.days > WEEK:
+        learned = _close(row, slot, mean, row.days / WEEK, DAY_VISITS)
+        row.level -= learned / mean * row.moved if learned != 0 else 0.0  # what the day explains, the level gives back
+        row.moved = 0.0
+    elif row.days < WEEK:
+        _store(row, slot, mean)
+        _mark(row, slot, SEEN)
+    else:
+        share, middle = _split(row, 24, 31, slot, mean, max(86400.0 / config.step, 1.0))
+        row.level -= share * (row.moved - middle)
+        row.moved = 0.0
+
+
+@compiled
+def _split(row: Any, start: int, end: int, slot: int, again: float, each: float) -> tuple[float, float]:
+    """Turn the means of a first round into effects, when its first slot has come `again`; a slot has `each` values.
+
+    The effects are shrunk by the share of their spread that noise would make, after James and Stein: noise is what the
+    first slot's two means differ by (a ramp or a shift does not come back to where it was, a rhythm does), and at least
+    what the residuals' variance beyond their covariance makes of a mean. Returns the share kept and the middle.
+    """
+    number, total, squares = 0, 0.0, 0.0
+    for j in range(start, end):
+        if _marked(row, j) == SEEN:
+            mean = row.profile[j] * float(row.quantum)
+            number, total, squares = number + 1, total + mean, squares + mean * mean
+    middle = total / max(number, 1)
+    spread = squares / max(number, 1) - middle * middle
+    noise = max(row.variance - row.covariance, 0.0) * row.scale * row.scale / each
+    if _marked(row, slot) == SEEN:
+        noise = max(noise, 0.5 * (again - row.profile[slot] * float(row.quantum)) ** 2)
+    share = max(1.0 - noise / spread, 0.0) if spread > 0 else 0.0
+    for j in range(start, end):
+        effect = share * (row.profile[j] * float(row.quantum) - middle) if _marked(row, j) == SEEN else 0.0
+        _mark(row, j, 0)
+        _store(row, j, effect)
+    return share, middle
+
+
+@compiled
+def _close(row: Any, slot: int, mean: float, visits: float, most: float) -> float:
+    """Teach a slot the mean residual of a visit, cut unless it is early or the visit before was outside likewise.
+
+    Returns what the effect changed by.
+    """
+    limit = OUTSIDE_VISIT * float(row.scale)
+    mark = 0
+    if abs(mean) > limit:
+        mark = 1 if mean > 0 else 2
+    weight = 1.0 / min(visits + 2.0, most)  # one visit of no effect is taken as seen
+    if mark != 0 and mark == _marked(row, slot):
+        weight = max(weight, PATTERN_WEIGHT)
+    elif visits >= EARLY_VISITS:
+        mean = min(max(mean, -limit), limit)
+    _mark(row, slot, mark)
+    _store(row, slot, row.profile[slot] * float(row.quantum) + weight * mean)
+    return weight * mean
+
+
+@compiled
+def _store(row: Any, slot: int, effect: float) -> None:
+    """Write an effect in quanta, coarser if it does not fit, finer again when all of them would."""
+    if row.quantum == 0:
+        row.quantum = max(float(row.scale) / FINE, ABSOLUTE_FLOOR)
+    size = abs(effect) / row.quantum
+    if size > 32000:
+        _rescale(row, 0.5 ** float(math.ceil(math.log2(size / 32000.0))))
+    elif row.quantum * FINE > 2.0 * row.scale and size < 8000 and _widest(row) < 8000:
+        _rescale(row, 2.0)
+    row.profile[slot] = round(effect / row.quantum)
+
+
+@compiled
+def _rescale(row: Any, factor: float) -> None:
+    for slot in range(31):
+        row.profile[slot] = round(row.profile[slot] * factor)
+    row.quantum = max(row.quantum / factor, ABSOLUTE_FLOOR)
+
+
+@compiled
+def _widest(row: Any) -> int:
+    widest = 0
+    for slot in range(31):
+        widest = max(widest, abs(row.profile[slot]))
+    return widest
+
+
+@compiled
+def _marked(row: Any, slot: int) -> int:
+    return int(row.marks[slot >> 2] >> (2 * (slot & 3)) & 3)
+
+
+@compiled
+def _mark(row: Any, slot: int, mark: int) -> None:
+    shift = 2 * (slot & 3)
+    row.marks[slot >> 2] = (row.marks[slot >> 2] & ~(3 << shift)) | (mark << shift)
