@@ -14,11 +14,10 @@ from jinja2 import BaseLoader, StrictUndefined, nodes, select_autoescape
 from jinja2.compiler import CodeGenerator, Frame
 from jinja2.environment import Template
 from jinja2.exceptions import SecurityError, TemplateSyntaxError
-from jinja2.runtime import LoopContext, Undefined
+from jinja2.runtime import LoopContext, Undefined, markup_join
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 from jinja2.visitor import NodeTransformer
-from markupsafe import Markup, escape
 
 STEPS = 10_000
 """Loop turns, calls and includes that one rendering may take."""
@@ -106,10 +105,10 @@ def _bounded(parts: Iterable[str]) -> str:
 
 
 def _joined(parts: Iterable[Any]) -> str:
-    kept = list(parts)
-    if any(isinstance(part, Markup) for part in kept):
-        return Markup(_bounded(escape(part) for part in kept))  # noqa: S704 -- each part was escaped
-    return _bounded(str(part) for part in kept)
+    text = markup_join(parts)
+    if len(text) > LENGTH:
+        raise SecurityError(f"the text is longer than {LENGTH} characters")
+    return text
 
 
 def _step() -> str:

@@ -118,7 +118,6 @@ class Sms(Channel):
 
     def _ask(self, question: Callable[[], Any]) -> Any:
         """Return the SDK's answer, or a receipt that says why there is none."""
-        import requests  # noqa: PLC0415 -- the SDK's own
         from twilio.base.exceptions import (  # type: ignore[import-untyped]  # noqa: PLC0415
             TwilioException,
             TwilioRestException,
@@ -130,7 +129,7 @@ class Sms(Channel):
             return refusal(error.status, error.code, f"{error.status}: {error.msg}")
         except Throttled as error:
             return Receipt(Outcome.RETRY, str(error), code="429", retry_after=error.wait)
-        except requests.RequestException as error:
+        except OSError as error:  # what the SDK's HTTP library raises
             return of_error(error)
         except TwilioException as error:
             return refusal(getattr(error.args[-1], "status_code", 500), None, str(error))
