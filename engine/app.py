@@ -4,16 +4,18 @@
 over recorded events with a clock that the events drive: what runs in between is the same.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 
 import structlog
 
 from engine.clock import Clock
-from engine.config.load import load
-from engine.config.model import Config
-from engine.config.problems import Problem
+from engine.config.check import checked
+from engine.config.model import NOWHERE, Config
+from engine.config.problems import Problem, errors
+from engine.config.ready import ready
 from engine.dispatch import Dispatcher
+from engine.errors import ConfigError
 from engine.events import Decoder, Schema
 from engine.intake import Intake
 from engine.letters import Outside
@@ -47,12 +49,14 @@ class Engine:
         self.clock = clock
         self.storage = storage
         self.tickets = Tickets(storage.database, clock)
+        self._given = channels is not None
         self.channels = dict(channels) if channels is not None else _channels(config)
+        self._retired: list[Channel] = []
         self.links = Links(config.main.listen.public_url, storage.secret)
         self.pipelines = self._pipelines()
         self.intake = Intake(storage.log, storage.dead_letters, self._decoder(), clock)
         self.schedule = Schedule((), storage.database, clock)
-        self._next: Config | None = None
+        self._next: tuple[Config, dict[str, Channel]] | None = None
         self._snapshot_due = False
         self._assemble()
 
@@ -137,31 +141,47 @@ class Engine:
 
     def reload(self) -> Sequence[Problem]:
         """Read the configuration anew; with any error in it the running one stays, and the problems are returned."""
-        config, problems = load(self.config.folder)
-        if config is None:
-            log.warning("configuration not taken over", problems=[str(problem) for problem in problems])
-            return problems
-        self._next = config
+        config, problems = checked(self.config.folder)
+        try:
+            if config is not None:
+                self._next = config, self._channels_of(config)
+                return problems
+        except ConfigError as error:
+            log.warning("configuration not taken over", error=str(error))
+            return [*problems, Problem(NOWHERE, "error", error.cause)]
+        log.warning("configuration not taken over", problems=[str(problem) for problem in errors(problems)])
         return problems
+
+    def _channels_of(self, config: Config) -> dict[str, Channel]:
+        """Return the channels there now, unless `config` says other than the configuration in force."""
+        same = self._given or config.channels == self.config.channels
+        return self.channels if same else _channels(config)
 
     def _take_over(self) -> None:
         """Go on under the configuration that was read last; called between two steps, where nothing is under way."""
-        if self._next is not None:
-            self.config, self._next = self._next, None
-            for pipeline in self.pipelines:
-                pipeline.reconfigure(self.config)
-            self._assemble()
+        if self._next is None:
+            return
+        (self.config, channels), self._next = self._next, None
+        if channels is not self.channels:
+            self._retired += self.channels.values()  # one may be sending: closed at the end
+            self.channels.update(channels)  # in place: the web part holds it too
+            for name in self.channels.keys() - channels.keys():
+                del self.channels[name]
+        for pipeline in self.pipelines:
+            pipeline.reconfigure(self.config)
+        self._assemble()
+        log.info("configuration taken over", folder=str(self.config.folder))
 
     def close(self) -> None:
         """Let go of connections and files. What was not snapshot is replayed at the next start."""
         with ExitStack() as stack:
             stack.callback(self.storage.close)
-            for channel in self.channels.values():
+            for channel in (*self._retired, *self.channels.values()):
                 stack.callback(channel.close)
 
 
-def services(engine: Engine, unready: list[str]) -> Services:
-    """Return what the web part needs of `engine`."""
+def services(engine: Engine, unready: Callable[[], Sequence[str]]) -> Services:
+    """Return what the web part needs of `engine`; `unready` says what keeps it from working."""
     return Services(
         config=lambda: engine.config,
         clock=engine.clock,
@@ -172,11 +192,15 @@ def services(engine: Engine, unready: list[str]) -> Services:
         tickets=engine.tickets,
         links=engine.links,
         channels=engine.channels,
-        unready=lambda: unready,
+        unready=unready,
         lag=engine.lag,
         reload=engine.reload,
     )
 
 
 def _channels(config: Config) -> dict[str, Channel]:
-    return {name: channel_class(each.type)(**each.params) for name, each in config.channels.items()}
+    """Return the channels that can be used. Raises ConfigError for one that is needed and cannot be."""
+    usable, problems = ready(config)
+    if problems:
+        raise ConfigError("\n".join(map(str, problems)))
+    return {name: channel_class(each.type)(**each.params) for name, each in usable.items()}

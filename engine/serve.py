@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import structlog
 
 from engine.app import Engine
-from engine.errors import Retryable
+from engine.errors import ForewarnError, Retryable
 
 log = structlog.get_logger()
 IDLE = 0.5
@@ -21,6 +21,10 @@ class Runner:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self.on_failure: Callable[[], None] = lambda: None
+        """Called, from any thread, when one ends by an error that waiting does not mend."""
+        self.failure: Exception | None = None
+        """The error that ended a thread; None: all is well."""
         self._stop = threading.Event()
         self._threads = [
             threading.Thread(target=self._loop, args=("process", self._process), name="process"),
@@ -34,15 +38,19 @@ class Runner:
             log.warning("restored with a loss of time only", reason=reason)
         for thread in self._threads:
             thread.start()
-        self._engine.schedule.start()
+        self._engine.schedule.start(on_error=self._job_failed)
 
     def stop(self) -> None:
-        """Finish what is under way, write a snapshot, and stop."""
+        """Finish what is under way, write a snapshot, and stop.
+
+        After a failure none is written: models may have been left in the midst of a batch, and the log has it all.
+        """
         self._stop.set()
         self._engine.schedule.stop()
         for thread in self._threads:
             thread.join()
-        self._engine.snapshot()
+        if self.failure is None:
+            self._engine.snapshot()
 
     def unready(self) -> list[str]:
         """Return what keeps the engine from working now, one sentence each."""
@@ -58,7 +66,7 @@ class Runner:
             self._stop.wait(IDLE)
 
     def _loop(self, name: str, work: Callable[[], None]) -> None:
-        """Do `work` until told to stop. What may pass is waited out and shown as not ready; anything else ends it."""
+        """Do `work` until told to stop. What may pass is waited out and shown as not ready; anything else ends all."""
         attempt = 0
         while not self._stop.is_set():
             try:
@@ -68,17 +76,31 @@ class Runner:
                 log.warning("waiting", doing=name, error=str(error))
                 self._stop.wait(BACK_OFF[min(attempt, len(BACK_OFF) - 1)])
                 attempt += 1
+            except Exception as error:  # noqa: BLE001 -- a thread's boundary: it is recorded, and the process ends
+                self._fail(name, error)
+                return
             else:
                 self._failures.pop(name, None)
                 attempt = 0
 
+    def _job_failed(self, error: Exception) -> None:
+        if isinstance(error, Retryable):
+            log.warning("job put off", error=str(error))
+        else:
+            self._fail("schedule", error)
+
+    def _fail(self, name: str, error: Exception) -> None:
+        """Write down what ended a thread: with a traceback where it is a mistake of ours."""
+        self.failure = error
+        log.error("ended", doing=name, error=str(error), exc_info=not isinstance(error, ForewarnError))
+        self.on_failure()
+
 
 @contextmanager
-def running(engine: Engine) -> Iterator[Runner]:
-    """Run `engine` for as long as the block lasts."""
-    runner = Runner(engine)
+def running(runner: Runner) -> Iterator[None]:
+    """Run an engine for as long as the block lasts."""
     runner.start()
     try:
-        yield runner
+        yield
     finally:
         runner.stop()

@@ -11,6 +11,9 @@ from engine.links import secret_at
 from engine.snapshots import Snapshots
 from engine.store.database import Database
 
+LOG, DEAD_LETTERS, DATABASE, SNAPSHOTS = "log.db", "deadletters.db", "forewarn.db", "snapshots"
+"""What lies in the data folder."""
+
 
 @dataclass(frozen=True, slots=True)
 class Storage:
@@ -29,10 +32,10 @@ class Storage:
         folder = config.data_dir
         folder.mkdir(parents=True, exist_ok=True)
         return cls(
-            log=SqliteLog(folder / "log.db", partitions=config.main.events.partitions, clock=clock),
-            dead_letters=SqliteDeadLetters(folder / "deadletters.db"),
-            database=Database.open(folder / "forewarn.db", synchronous=synchronous),
-            snapshots=Snapshots(folder / "snapshots", keep=config.main.retention.snapshots),
+            log=SqliteLog(folder / LOG, partitions=config.main.events.partitions, clock=clock),
+            dead_letters=SqliteDeadLetters(folder / DEAD_LETTERS),
+            database=Database.open(folder / DATABASE, synchronous=synchronous),
+            snapshots=Snapshots(folder / SNAPSHOTS, keep=config.main.retention.snapshots),
             secret=secret_at(folder / "links.key"),
         )
 
