@@ -6,6 +6,7 @@ at most one outcome unknown, and that one is asked about, never simply sent agai
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import structlog
 from sqlmodel import Session
@@ -24,13 +25,11 @@ from engine.store.models import DecisionRow, Intent, ReceiptRow
 from engine.store.outbox import Status
 from outreach.base import Outcome, Receipt
 from outreach.render import TemplateError
-from outreach.retry import delay
+from outreach.retry import attempts, delay
 
 log = structlog.get_logger()
 BATCH = 50
 """Intents claimed at once."""
-ATTEMPTS = 8
-"""After so many attempts that were surely not taken, an intent fails."""
 ASK_AGAIN = 300.0
 """Seconds between two questions about an unknown outcome."""
 
@@ -152,8 +151,8 @@ class Dispatcher:
                 return Status.SENT, None
             case Outcome.UNKNOWN:
                 return Status.UNKNOWN, now + ASK_AGAIN
-            case Outcome.RETRY if intent.attempts < ATTEMPTS:
-                wait = delay(intent.attempts, intent.id)
+            case Outcome.RETRY if intent.attempts < attempts(self._rhythm(intent)):
+                wait = delay(intent.attempts, intent.id, self._rhythm(intent))
                 return Status.PENDING, now + max(wait, receipt.retry_after or 0.0)
             case _:
                 return Status.FAILED, None
@@ -175,6 +174,10 @@ class Dispatcher:
             told = {"provider_id": receipt.provider_id} if receipt and receipt.provider_id else {}
             outbox.settle(session, intent.id, status, now=now, due_at=due, **told)
         return status is not Status.UNKNOWN
+
+    def _rhythm(self, intent: Intent) -> Literal["default", "webhook"]:
+        """Return the schedule of attempts: Standard Webhooks has one of its own."""
+        return "webhook" if self._kind(intent) == "webhook" else "default"
 
     def _kind(self, intent: Intent) -> str:
         channel = self._outside.channels.get(intent.channel)

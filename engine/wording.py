@@ -27,7 +27,7 @@ class Speaker:
         """Return the variables of a message to one person."""
         return {
             **self._common(issue, account, now),
-            "person": {"name": person.name or person.id, "roles": list(person.roles), "zone": person.zone},
+            "person": {"name": person.name, "roles": list(person.roles), "zone": person.zone},
             "links": self._links(intent, person, now),
             "next_update_at": now + UPDATE_WITHIN,
         }

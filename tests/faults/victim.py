@@ -96,6 +96,7 @@ def main() -> None:
         drain(engine)
     engine.dispatcher.reconcile()
     drain(engine)
+    engine.snapshot()
     engine.close()
     print(moments.count)  # noqa: T201 -- the answer to the test
 
