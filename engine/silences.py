@@ -81,7 +81,7 @@ def create(
     out. Raises Permanent for one that makes no sense.
     """
     window = dict(recurring or {})
-    _check(matcher, starts_at, ends_at, window)
+    check(matcher, starts_at, ends_at, window)
     key = derive("sil", sorted(matcher.items()), who, why, starts_at, ends_at, sorted(window.items()), now)
     silence = session.get(Silence, key)
     if silence is None:
@@ -163,7 +163,8 @@ def _minutes(text: object) -> int:
     return total
 
 
-def _check(matcher: Mapping[str, str], starts_at: float, ends_at: float | None, window: Mapping[str, Any]) -> None:
+def check(matcher: Mapping[str, str], starts_at: float, ends_at: float | None, window: Mapping[str, Any]) -> None:
+    """Raise Permanent for a silence that makes no sense."""
     if not matcher or not set(matcher) <= set(KEYS):
         raise _wrong("a silence matches at least one of detector, subject, account and severity, and nothing else")
     if ends_at is None and not window:

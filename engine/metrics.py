@@ -1,0 +1,99 @@
+"""Figures for Prometheus: what this process counted, and what the database says at the moment of the scrape."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import generate_latest
+from prometheus_client.registry import Collector
+from sqlalchemy import func, select
+from sqlmodel import Session
+
+from engine.eventlog.base import DeadLetters
+from engine.store.database import Database
+from engine.store.models import DecisionRow, Intent, Issue, Ticket
+
+
+class Metrics:
+    """Counters of one process, with a registry of their own. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.accepted = self._counter("events_accepted", "Events written to the log over HTTP.")
+        self.rejected = self._counter("events_rejected", "Events refused over HTTP, by reason.", "reason")
+        self.requests = self._counter("http_requests", "Requests answered.", "area", "method", "status")
+
+    def count(self, accepted: int, rejected: Mapping[str, int]) -> None:
+        """Count what became of one payload; `rejected` is by reason."""
+        self.accepted.inc(accepted)
+        for reason, count in rejected.items():
+            self.rejected.labels(reason).inc(count)
+
+    def watch(self, state: "State") -> None:
+        """Show `state` at every scrape."""
+        self.registry.register(StateCollector(state))
+
+    def text(self) -> bytes:
+        """Return everything in Prometheus' text format. Raises Retryable if the database cannot be read now."""
+        return generate_latest(self.registry)
+
+    def _counter(self, name: str, about: str, *labels: str) -> Counter:
+        return Counter(f"forewarn_{name}", about, labels, registry=self.registry)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where the figures are that nobody counts, because they are there."""
+
+    database: Database
+    dead_letters: DeadLetters
+    lag: Callable[[], int]
+
+
+class StateCollector(Collector):
+    """Reads the state at scrape time."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def describe(self) -> Iterable[Metric]:
+        """Return nothing: what registration asks for would read the database."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every figure as it is now."""
+        yield GaugeMetricFamily("forewarn_lag_events", "Events in the log, not yet processed.", value=self._state.lag())
+        yield _gauge("dead_letters", "Dead letters, by reason.", ("reason",), _named(self._state.dead_letters.counts()))
+        with self._state.database.reading() as session:
+            yield from _of_database(session)
+
+
+def _of_database(session: Session) -> Iterator[Metric]:
+    yield _gauge("issues", "Issues.", ("status", "detector"), _counts(session, Issue.status, Issue.detector))
+    yield _gauge("intents", "What is in the outbox.", ("kind", "status"), _counts(session, Intent.kind, Intent.status))
+    yield _gauge("tickets", "Tickets of the built-in desk.", ("status",), _counts(session, Ticket.status))
+    decisions = CounterMetricFamily("forewarn_decisions", "Decisions taken.", labels=("verdict", "reason"))
+    for names, count in _counts(session, DecisionRow.verdict, DecisionRow.reason).items():
+        decisions.add_metric(names, count)
+    yield decisions
+
+
+Counts = Mapping[tuple[str, ...], int]
+
+
+def _counts(session: Session, *columns: Any) -> Counts:
+    found = session.execute(select(*columns, func.count()).group_by(*columns).order_by(*columns)).all()
+    return {tuple(str(each) for each in row[:-1]): int(row[-1]) for row in found}
+
+
+def _named(counts: Mapping[str, int]) -> Counts:
+    return {(name,): count for name, count in counts.items()}
+
+
+def _gauge(name: str, about: str, labels: tuple[str, ...], counts: Counts) -> Metric:
+    made = GaugeMetricFamily(f"forewarn_{name}", about, labels=labels)
+    for values, count in counts.items():
+        made.add_metric(values, count)
+    return made

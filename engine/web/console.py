@@ -1,0 +1,283 @@
+"""The console: what is wrong, what was decided, who works on it. Plain pages and forms; no JavaScript."""
+
+from collections.abc import Callable, Mapping, Sequence
+from statistics import median
+from typing import Annotated, Any, Literal, get_args
+
+from fastapi import APIRouter, Depends, Query
+from sqlmodel import Session, col, select
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from engine.config.model import SEVERITIES
+from engine.issues import history
+from engine.letters import evidence_picture
+from engine.store.models import DecisionRow, Issue, LeadTime, Ticket
+from engine.tickets import Verdict
+from engine.web import actions, queries
+from engine.web.api import dead_letters, reasons, ticket_of
+from engine.web.auth import COOKIE, Doorkeeper, foreign
+from engine.web.health import unreachable
+from engine.web.problems import Refused
+from engine.web.services import Services
+from engine.web.state import Asking, Form, Injected, doorkeeper_of
+from engine.web.views import page
+
+router = APIRouter(include_in_schema=False)
+OPEN = ("open", "acknowledged")
+SHOWN = 50
+REFRESH = 15
+"""Seconds after which the first page is loaded again."""
+Door = Annotated[Doorkeeper, Depends(doorkeeper_of)]
+
+
+@router.get("/")
+def home(services: Injected, caller: Asking) -> Response:
+    """Show everything that is going on."""
+    with services.database.reading() as session:
+        return _render(
+            "home.html.j2",
+            services,
+            who=caller.name,
+            refresh=REFRESH,
+            issues=_worst_first(queries.issues(session, queries.Filters(OPEN), "", SHOWN)),
+            decisions=[(row, queries.because(row)) for row in queries.decisions(session, "", 12)],
+            counts=_counts(services, session),
+            warned=_warned(session),
+            tickets=services.tickets.open(limit=20),
+            wrong=[*services.unready(), *unreachable(services)],
+            lag=services.lag(),
+        )
+
+
+@router.get("/issues")
+def all_issues(
+    services: Injected,
+    caller: Asking,
+    status: Literal["", "open", "acknowledged", "resolved", "dismissed"] = "",
+    detector: Annotated[str, Query(max_length=200)] = "",
+    account: Annotated[str, Query(max_length=200)] = "",
+    after: Annotated[str, Query(max_length=200)] = "",
+) -> Response:
+    """List issues of every status."""
+    filters = queries.Filters((status,) if status else (), detector, account)
+    with services.database.reading() as session:
+        rows = queries.issues(session, filters, after, SHOWN + 1)
+    more = rows[SHOWN - 1].id if len(rows) > SHOWN else ""
+    asked = {"status": status, "detector": detector, "account": account}
+    return _render("issues.html.j2", services, who=caller.name, issues=rows[:SHOWN], more=more, **asked)
+
+
+@router.get("/issues/{issue}")
+def one_issue(services: Injected, caller: Asking, issue: str) -> Response:
+    """Show an issue: evidence, history, what was planned and decided."""
+    with services.database.reading() as session:
+        row = queries.need(session, Issue, issue, "issue")
+        return _render(
+            "issue.html.j2",
+            services,
+            who=caller.name,
+            issue=row,
+            picture=evidence_picture(row),
+            figures=_figures(row.evidence),
+            about=_about(services, row.detector),
+            history=history(session, issue),
+            intents=queries.intents(session, issue),
+            decisions=[(each, queries.because(each)) for each in queries.decisions(session, "", SHOWN, issue=issue)],
+            tickets=session.exec(select(Ticket).where(Ticket.issue == issue).order_by(col(Ticket.number))).all(),
+        )
+
+
+@router.post("/issues/{issue}/{what}")
+async def act(
+    services: Injected,
+    caller: Asking,
+    issue: str,
+    what: Literal["acknowledge", "resolve", "dismiss", "note"],
+    form: Form,
+) -> Response:
+    """Do what a button says; the page shows it as soon as the event was processed."""
+    note = form.get("note", "")[:10_000]
+    await run_in_threadpool(actions.on_issue, services, what, issue, caller.name, note)
+    return RedirectResponse(f"/issues/{issue}", 303)
+
+
+@router.get("/decisions/{decision}")
+def one_decision(services: Injected, caller: Asking, decision: str) -> Response:
+    """Explain a decision."""
+    with services.database.reading() as session:
+        row = queries.need(session, DecisionRow, decision, "decision")
+        issue = session.get(Issue, row.issue)
+    return _render(
+        "decision.html.j2",
+        services,
+        who=caller.name,
+        decision=row,
+        because=queries.because(row),
+        trail=queries.trail(row),
+        facts=_flat(queries.facts(row)),
+        issue=issue,
+    )
+
+
+@router.get("/tickets/{number}")
+def one_ticket(services: Injected, caller: Asking, number: int) -> Response:
+    """Show a ticket."""
+    ticket, notes = ticket_of(services, number)
+    return _render("ticket.html.j2", services, who=caller.name, ticket=ticket, notes=notes)
+
+
+@router.post("/tickets/{number}/{what}")
+async def act_on_ticket(
+    services: Injected, caller: Asking, number: int, what: Literal["claim", "note", "resolve"], form: Form
+) -> Response:
+    """Claim, note on or resolve a ticket."""
+    await run_in_threadpool(_on_ticket, services, number, caller.name, what, form)
+    return RedirectResponse(f"/tickets/{number}", 303)
+
+
+@router.get("/deadletters")
+def show_dead_letters(
+    services: Injected,
+    caller: Asking,
+    reason: Annotated[str, Query(max_length=200)] = "",
+    after: Annotated[str, Query(max_length=200)] = "",
+) -> Response:
+    """List dead letters."""
+    return _dead_letters(services, caller.name, reason, after, ())
+
+
+@router.post("/deadletters/retry")
+async def retry(services: Injected, caller: Asking, form: Form) -> Response:
+    """Try one again; says why if it is refused again."""
+    letter = form.get("id", "")
+    done = await run_in_threadpool(services.intake.retry, [letter])
+    if done.rejects:
+        wrong = reasons(done, [letter])
+        return await run_in_threadpool(_dead_letters, services, caller.name, "", "", wrong)
+    return RedirectResponse("/deadletters", 303)
+
+
+# -- log-in
+
+
+@router.get("/login")
+def ask_for_token() -> Response:
+    """Ask for a token."""
+    return HTMLResponse(page("login.html.j2", wrong=False))
+
+
+@router.post("/login")
+async def log_in(services: Injected, request: Request, door: Door, form: Form) -> Response:
+    """Keep a token in a cookie that scripts cannot read and other sites cannot send."""
+    if foreign(request):
+        raise Refused(403, "/login: the form comes from another site's page; open /login itself")
+    given = form.get("token", "").strip()
+    if not await door.knows(given):
+        return HTMLResponse(page("login.html.j2", wrong=True), 401)
+    answer = RedirectResponse("/", 303)
+    secure = services.config().main.listen.public_url.startswith("https://")
+    answer.set_cookie(COOKIE, given, httponly=True, samesite="strict", secure=secure)
+    return answer
+
+
+@router.post("/logout")
+def log_out(request: Request) -> Response:
+    """Forget the token."""
+    if foreign(request):
+        raise Refused(403, "/logout: the form comes from another site's page")
+    answer = RedirectResponse("/login", 303)
+    answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
+    return answer
+
+
+# -- what the pages show
+
+
+def _render(name: str, services: Services, **values: Any) -> Response:
+    company = services.config().main.sender.company
+    return HTMLResponse(page(name, now=services.clock.time(), company=company, **values))
+
+
+def _worst_first(rows: Sequence[Issue]) -> list[Issue]:
+    return sorted(rows, key=lambda row: (-SEVERITIES.index(row.severity), -row.opened_at))
+
+
+def _counts(services: Services, session: Session) -> Mapping[str, Mapping[str, int]]:
+    return {
+        "issues": queries.counts(session, Issue.status),
+        "decisions": queries.counts(session, DecisionRow.verdict),
+        "dead": services.dead_letters.counts(),
+    }
+
+
+def _warned(session: Session) -> float | None:
+    """Return by how many seconds we were ahead of the customer, in the median of those who were warned."""
+    found = session.exec(select(LeadTime.lead_s).where(col(LeadTime.lead_s).is_not(None))).all()
+    leads = [lead for lead in found if lead is not None]
+    return median(leads) if leads else None
+
+
+def _about(services: Services, detector: str) -> str:
+    found = services.config().detectors.get(detector)
+    return found.about if found else ""
+
+
+def _figures(evidence: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    names = ("value", "expected", "low", "high", "score")
+    named = [(name, evidence.get(name)) for name in names if evidence.get(name) is not None]
+    return [*named, *sorted(evidence.get("extra", {}).items()), *sorted(evidence.get("attributes", {}).items())]
+
+
+def _flat(facts: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
+    """Return what a decision was taken from as lines: ``person.zone``, ``Europe/Vienna``."""
+    lines: list[tuple[str, str]] = []
+    for name, value in facts.items():
+        if isinstance(value, Mapping) and value:
+            lines += _flat(value, f"{before}{name}.")
+        elif value not in (None, "", [], {}):
+            lines.append((f"{before}{name}", str(value)))
+    return lines
+
+
+def _dead_letters(services: Services, who: str, reason: str, after: str, wrong: Sequence[str]) -> Response:
+    letters = dead_letters(services, reason, after, SHOWN + 1)
+    return _render(
+        "deadletters.html.j2",
+        services,
+        who=who,
+        letters=[(letter, letter.payload[:2000].decode(errors="replace")) for letter in letters[:SHOWN]],
+        more=letters[SHOWN - 1].id if len(letters) > SHOWN else "",
+        counts=services.dead_letters.counts(),
+        reason=reason,
+        wrong=wrong,
+    )
+
+
+def _on_ticket(services: Services, number: int, who: str, what: str, form: Mapping[str, str]) -> None:
+    ticket_of(services, number)
+    _TICKET[what](services, number, who, form)
+
+
+def _claim(services: Services, number: int, who: str, _: Mapping[str, str]) -> None:
+    services.tickets.claim(number, who)
+
+
+def _note(services: Services, number: int, who: str, form: Mapping[str, str]) -> None:
+    if text := form.get("note", "").strip():
+        services.tickets.note(number, who, text[:10_000])
+
+
+def _resolve(services: Services, number: int, who: str, form: Mapping[str, str]) -> None:
+    found: Sequence[Verdict] = [each for each in get_args(Verdict) if each == form.get("verdict")]
+    if not found:
+        raise Refused(422, f"verdict: choose one of {', '.join(get_args(Verdict))}")
+    services.tickets.resolve(number, who, found[0], form.get("note", "")[:10_000], services.intake)
+
+
+_TICKET: Mapping[str, Callable[[Services, int, str, Mapping[str, str]], None]] = {
+    "claim": _claim,
+    "note": _note,
+    "resolve": _resolve,
+}

@@ -1,0 +1,134 @@
+"""What the API and the console read. Each list is in one order, and goes on from the last one seen."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, and_, func, or_
+from sqlmodel import Session, SQLModel, col, select
+
+from engine.facts import Reason
+from engine.policy import RULES
+from engine.store.models import DecisionRow, Intent, Issue, Silence
+from engine.web.problems import Refused
+
+Row = TypeVar("Row", bound=SQLModel)
+_ABOUT = {
+    rule.__name__.lstrip("_"): (rule.__doc__ or "").partition("\n")[0] for rules in RULES.values() for rule in rules
+}
+
+
+_SENTENCES = {str(reason.value): reason.sentence for reason in Reason}
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which issues; what is empty matches all."""
+
+    status: Sequence[str] = ()
+    detector: str = ""
+    account: str = ""
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """Return them for a query."""
+        found: list[ColumnElement[bool]] = []
+        if self.status:
+            found.append(col(Issue.status).in_(self.status))
+        if self.detector:
+            found.append(col(Issue.detector) == self.detector)
+        if self.account:
+            found.append(col(Issue.account) == self.account)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One rule of a decision's trail."""
+
+    rule: str
+    about: str
+    passed: bool
+    detail: str
+
+
+def issues(session: Session, filters: Filters, after: str, limit: int) -> Sequence[Issue]:
+    """Return issues, the latest opened first, from the one after id `after` on."""
+    found = select(Issue).where(*filters.conditions())
+    if after:
+        last = need(session, Issue, after, "issue")
+        found = found.where(_behind(Issue.opened_at, Issue.id, last.opened_at, last.id))
+    return session.exec(found.order_by(col(Issue.opened_at).desc(), col(Issue.id).desc()).limit(limit)).all()
+
+
+def decisions(session: Session, after: str, limit: int, *, issue: str = "", verdict: str = "") -> Sequence[DecisionRow]:
+    """Return decisions, the latest first, from the one after id `after` on."""
+    found = select(DecisionRow)
+    if issue:
+        found = found.where(DecisionRow.issue == issue)
+    if verdict:
+        found = found.where(DecisionRow.verdict == verdict)
+    if after:
+        last = need(session, DecisionRow, after, "decision")
+        found = found.where(_behind(DecisionRow.at, DecisionRow.id, last.at, last.id))
+    return session.exec(found.order_by(col(DecisionRow.at).desc(), col(DecisionRow.id).desc()).limit(limit)).all()
+
+
+def intents(session: Session, issue: str) -> Sequence[Intent]:
+    """Return what was planned about an issue, oldest first."""
+    found = select(Intent).where(Intent.issue == issue).order_by(col(Intent.created_at), col(Intent.id))
+    return session.exec(found).all()
+
+
+def silences(session: Session) -> Sequence[Silence]:
+    """Return all silences, the latest first."""
+    return session.exec(select(Silence).order_by(col(Silence.created_at).desc(), col(Silence.id))).all()
+
+
+def counts(session: Session, column: Any) -> dict[str, int]:
+    """Return how many rows there are by the value of a column."""
+    rows = session.exec(select(column, func.count()).group_by(column).order_by(column)).all()
+    return {str(value): int(count) for value, count in rows}
+
+
+def need(session: Session, table: type[Row], key: str, what: str) -> Row:
+    """Return one row. Raises Refused (404)."""
+    row = session.get(table, key)
+    if row is None:
+        raise missing(what, key)
+    return row
+
+
+def missing(what: str, key: object) -> Refused:
+    """Return the refusal to show what is not there."""
+    return Refused(404, f"there is no {what} {str(key)[:80]!r}; list them to see which there are")
+
+
+def because(row: DecisionRow) -> str:
+    """Return why a decision is what it is, as a sentence or two."""
+    sentence = _SENTENCES.get(row.reason, row.reason)
+    detail = str(_decision(row).get("detail", ""))
+    return sentence if detail in ("", sentence) else f"{sentence} {detail}"
+
+
+def trail(row: DecisionRow) -> list[Check]:
+    """Return every rule that was asked, in order."""
+    steps: Sequence[dict[str, Any]] = _decision(row).get("trail", ())
+    return [
+        Check(str(each["rule"]), _ABOUT.get(str(each["rule"]), ""), bool(each["passed"]), str(each.get("detail", "")))
+        for each in steps
+    ]
+
+
+def facts(row: DecisionRow) -> dict[str, Any]:
+    """Return all that a decision was taken from."""
+    found: dict[str, Any] = row.facts.get("facts", {})
+    return found
+
+
+def _decision(row: DecisionRow) -> dict[str, Any]:
+    found: dict[str, Any] = row.facts.get("decision", {})
+    return found
+
+
+def _behind(time: Any, key: Any, last_time: float, last_key: str) -> ColumnElement[bool]:
+    return or_(col(time) < last_time, and_(col(time) == last_time, col(key) < last_key))

@@ -1,0 +1,246 @@
+"""What the API answers and takes: the models that OpenAPI documents. Times are RFC 3339, in UTC."""
+
+from datetime import datetime
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+
+T = TypeVar("T")
+Word = Annotated[str, Field(max_length=200)]
+Text = Annotated[str, Field(max_length=10_000)]
+
+
+class Out(BaseModel):
+    """An answer, made from a row."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class In(BaseModel):
+    """A request; unknown keys are mistakes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Page(BaseModel, Generic[T]):
+    """Some of a list; `next` is the `after` of the next page, absent on the last."""
+
+    items: list[T]
+    next: str | None = None
+
+
+class Problem(BaseModel):
+    """RFC 9457. `detail` says place, cause and remedy."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+
+
+class IssueOut(Out):
+    """One thing that is wrong for one subject."""
+
+    id: str
+    detector: str
+    series: str
+    subject: str
+    account: str | None
+    severity: str
+    status: str
+    opened_at: datetime
+    noticed_at: datetime
+    updated_at: datetime
+    resolved_at: datetime | None
+    reopened: int
+    flapping: bool
+    summary: str
+
+
+class ChangeOut(Out):
+    """Who did what, and when."""
+
+    at: datetime
+    who: str
+    what: str
+    before: str
+    after: str
+    note: str
+
+
+class IssueDetail(IssueOut):
+    """An issue with what it was opened for and what happened since."""
+
+    evidence: dict[str, Any]
+    history: list[ChangeOut]
+
+    @field_validator("evidence")
+    @classmethod
+    def _without_track(cls, value: dict[str, Any]) -> dict[str, Any]:
+        """Leave out what only the lifecycle reads."""
+        return {name: each for name, each in value.items() if name != "track"}
+
+
+class DecisionOut(Out):
+    """Send, hold or skip, and why."""
+
+    id: str
+    at: datetime
+    issue: str
+    intent: str
+    playbook: str
+    step: str
+    recipient: str
+    channel: str
+    verdict: str
+    reason: str
+    because: str
+    """The reason as a sentence."""
+    until: datetime | None
+
+
+class CheckOut(BaseModel):
+    """One rule that was asked, and what it said."""
+
+    rule: str
+    about: str
+    passed: bool
+    detail: str
+
+
+class DecisionDetail(DecisionOut):
+    """A decision with its trail and all that it was taken from."""
+
+    trail: list[CheckOut]
+    facts: dict[str, Any]
+
+
+class TicketOut(Out):
+    """A ticket of the built-in desk."""
+
+    number: int
+    issue: str
+    account: str
+    queue: str
+    subject: str
+    severity: str
+    status: str
+    assignee: str
+    verdict: str
+    tags: list[str]
+    opened_at: datetime
+    updated_at: datetime
+    resolved_at: datetime | None
+
+
+class NoteOut(Out):
+    """A note on a ticket."""
+
+    at: datetime
+    who: str
+    text: str
+
+
+class TicketDetail(TicketOut):
+    """A ticket with all that an agent needs."""
+
+    body: str
+    next_step: str
+    evidence: dict[str, Any]
+    picture: str
+    notes: list[NoteOut]
+
+
+class SilenceOut(Out):
+    """What is recorded and not told of."""
+
+    id: str
+    matcher: dict[str, str]
+    starts_at: datetime
+    ends_at: datetime | None
+    recurring: dict[str, Any]
+    who: str
+    why: str
+
+
+class DeadLetterOut(Out):
+    """Bytes that could not be taken as an event, and why."""
+
+    id: str
+    reason: str
+    detail: str
+    origin: str
+    at: datetime
+    payload: str
+    """What is no UTF-8 is shown as �."""
+
+    @field_validator("payload", mode="before")
+    @classmethod
+    def _readable(cls, value: object) -> object:
+        return value.decode(errors="replace") if isinstance(value, bytes) else value
+
+
+class NoteIn(In):
+    """Why."""
+
+    note: Text = ""
+
+
+class TextIn(In):
+    """A note."""
+
+    text: Annotated[str, Field(min_length=1, max_length=10_000)]
+
+
+class VerdictIn(In):
+    """What an agent found out; the detector learns from it."""
+
+    verdict: Literal["true", "false", "unclear"]
+    note: Text = ""
+
+
+class SilenceIn(In):
+    """A silence: any of detector, subject, account, severity, each a value or a glob; with an end, or weekly hours."""
+
+    matcher: dict[Word, Word]
+    why: Text
+    starts_at: AwareDatetime | None = None
+    ends_at: AwareDatetime | None = None
+    recurring: dict[str, Any] = {}
+
+
+class RetryIn(In):
+    """Dead letters to try again."""
+
+    ids: Annotated[list[Word], Field(min_length=1, max_length=1000)]
+
+
+class Taken(BaseModel):
+    """It is in the log and done within moments."""
+
+    event: str
+
+
+class Retried(BaseModel):
+    """What became of dead letters that were tried again; those refused stay what they are."""
+
+    accepted: int
+    refused: int
+    errors: list[str]
+
+
+class ProblemOut(BaseModel):
+    """What is wrong with the configuration, and where."""
+
+    file: str
+    line: int
+    column: int
+    severity: str
+    what: str
+    hint: str
+
+
+class Reloaded(BaseModel):
+    """The new configuration is in force from the next step on; `problems` are warnings."""
+
+    problems: list[ProblemOut]
