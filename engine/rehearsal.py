@@ -6,7 +6,7 @@ told the time; and no snapshots, for nothing of it is to last.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -38,6 +38,7 @@ def rehearsal(config: Config, start: float) -> Iterator[Rehearsal]:
     clock = FakeClock(start)
     channels = {name: MemoryChannel.like(channel_class(each.type))() for name, each in config.channels.items()}
     with TemporaryDirectory(prefix="forewarn-") as folder:
+        config = replace(config, main=replace(config.main, data=folder))
         storage = Storage(
             log=MemoryLog(clock=clock, partitions=config.main.events.partitions),
             dead_letters=MemoryDeadLetters(),

@@ -100,6 +100,8 @@ class Scorecard(Struct, frozen=True):
     """Of these: per thousand accounts of the whole fleet and week."""
     issues: int
     issues_without_cause: int
+    causeless: tuple[str, ...]
+    """Ids of the issues that match no incident."""
     by_wave: dict[str, Found]
     without_cause_by_detector: dict[str, int]
     """Messages without cause by detector."""
@@ -124,6 +126,7 @@ def compare(issues: Sequence[Seen], told: Sequence[Told], truth: Truth) -> Score
     blamed: dict[str, int] = defaultdict(int)
     for each in without:
         blamed[detectors.get(each.issue, "")] += 1
+    causeless = tuple(each.id for each in issues if each.id not in matches.caused)
     weeks = (truth.end - truth.start) / WEEK
     return Scorecard(
         scenario=truth.scenario,
@@ -143,7 +146,8 @@ def compare(issues: Sequence[Seen], told: Sequence[Told], truth: Truth) -> Score
         without_cause=len(without),
         without_cause_rate=len(without) / (truth.accounts / 1000.0) / weeks,
         issues=len(issues),
-        issues_without_cause=sum(each.id not in matches.caused for each in issues),
+        issues_without_cause=len(causeless),
+        causeless=causeless,
         by_wave=matches.by_wave(moments),
         without_cause_by_detector=dict(sorted(blamed.items())),
         moments=moments,

@@ -69,6 +69,11 @@ def account_id(number: int) -> str:
     return f"account/a-{number:05d}"
 
 
+def contact_id(account: int, place: int) -> str:
+    """Return the subject of a person of an account: 0 is the technical one, 1 the one for billing."""
+    return f"contact/c-{account:05d}-{place}"
+
+
 def generator(seed: int, *purpose: int) -> np.random.Generator:
     """Return a source of chance for one purpose, independent of all others."""
     return np.random.default_rng(np.random.SeedSequence([seed, *purpose]))
@@ -141,6 +146,10 @@ def _known(fleet: Fleet) -> Iterator[tuple[str, str, dict[str, Any]]]:
     for account in range(fleet.scenario.accounts):
         yield "forewarn.entity", account_id(account), _account(fleet, account)
         yield from _people(fleet, account)
+    said = {"state": "granted", "channel": "sms", "source": "sign-up form", "wording": "Text me about outages."}
+    for account in range(fleet.scenario.accounts):
+        if _texts(fleet, account):
+            yield "forewarn.consent", contact_id(account, 0), said
     for device, account in enumerate(fleet.device_of.tolist()):
         data = {"parent": account_id(account), "name": f"{company(account)} unit {device}"}
         yield "forewarn.entity", f"device/d-{device:05d}", data
@@ -154,21 +163,21 @@ def _account(fleet: Fleet, account: int) -> dict[str, Any]:
 
 
 def _people(fleet: Fleet, account: int) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    home, sms = fleet.home_of(account), int(fleet.sms[account])
-    texts = bool(sms and home.phone)
+    home, texts = fleet.home_of(account), _texts(fleet, account)
     for place, roles in enumerate((["technical", "admin"], ["billing"])):
-        subject = f"contact/c-{account:05d}-{place}"
         first, last = person(home.locale, account * 2 + place)
         addresses = [{"kind": "email", "value": f"{first}.{last}@a{account:05d}.example".lower()}]
         if texts and place == 0:
             addresses.append({"kind": "phone", "value": _digits(home.phone, account)})
-        prefers = ["sms"] if sms == 2 and texts and place == 0 else ["email"]
+        prefers = ["sms"] if texts and fleet.sms[account] == 2 and place == 0 else ["email"]
         data = {"name": f"{first} {last}", "parent": account_id(account), "roles": roles, "addresses": addresses}
         where = {"locale": home.locale, "zone": home.zone, "country": home.country, "region": home.region}
-        yield "forewarn.entity", subject, data | {"prefers": prefers} | where
-        if texts and place == 0:
-            said = {"state": "granted", "channel": "sms", "source": "sign-up form", "wording": "Text me about outages."}
-            yield "forewarn.consent", subject, said
+        yield "forewarn.entity", contact_id(account, place), data | {"prefers": prefers} | where
+
+
+def _texts(fleet: Fleet, account: int) -> bool:
+    """Whether the account's technical person has a telephone number and allowed text messages."""
+    return bool(fleet.sms[account] and fleet.home_of(account).phone)
 
 
 def _digits(pattern: str, number: int) -> str:
