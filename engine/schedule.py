@@ -95,7 +95,7 @@ class Schedule:
             self._scheduler = None
 
     def _due(self, job: Job, now: float) -> Iterator[float]:
-        due = list(_between(job.trigger, self._latest(job, now), now))
+        due = list(_between(job.trigger, self._latest(job, now), now, CATCH_UP if job.every_run else 1))
         yield from due if job.every_run else due[-1:]
 
     def _latest(self, job: Job, now: float) -> float:
@@ -145,10 +145,10 @@ class Schedule:
             )
 
 
-def _between(trigger: BaseTrigger, after: float, until: float) -> Iterator[float]:
-    """Yield the latest due times in (after, until], in order."""
+def _between(trigger: BaseTrigger, after: float, until: float, latest: int) -> Iterator[float]:
+    """Yield the due times in (after, until], in order; of a fixed interval only the `latest` ones."""
     if isinstance(trigger, IntervalTrigger):  # leap over the long past of a short interval
-        after = max(after, until - CATCH_UP * trigger.interval.total_seconds())
+        after = max(after, until - latest * trigger.interval.total_seconds())
     due = _after(trigger, after)
     while due <= until:
         yield due
