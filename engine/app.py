@@ -22,6 +22,7 @@ from engine.letters import Outside
 from engine.links import Links
 from engine.pipeline import GROUP, Pipeline, Stores
 from engine.schedule import Job, Schedule, daily, every
+from engine.scoring import Scorer
 from engine.storage import Storage
 from engine.tickets import Tickets
 from engine.upkeep import Upkeep
@@ -84,9 +85,7 @@ class Engine:
         self.schedule.jobs = self._jobs()
 
     def _decoder(self) -> Decoder:
-        rules = self.config.main.events
-        schema = Schema.build(self.pipelines[0].scorer.fields, rules.known)
-        return Decoder(schema, future=float(rules.future))
+        return _decoder(self.config, self.pipelines[0].scorer)
 
     def _jobs(self) -> list[Job]:
         config, upkeep = self.config.main, self.upkeep
@@ -178,6 +177,17 @@ class Engine:
             stack.callback(self.storage.close)
             for channel in (*self._retired, *self.channels.values()):
                 stack.callback(channel.close)
+
+
+def intake(config: Config, storage: Storage, clock: Clock) -> Intake:
+    """Return the way in alone, for a process that puts events into the log and does nothing with them."""
+    scorer = Scorer(config.detectors, lateness=float(config.main.events.lateness), owner=lambda _: None)
+    return Intake(storage.log, storage.dead_letters, _decoder(config, scorer), clock)
+
+
+def _decoder(config: Config, scorer: Scorer) -> Decoder:
+    rules = config.main.events
+    return Decoder(Schema.build(scorer.fields, rules.known), future=float(rules.future))
 
 
 def services(engine: Engine, unready: Callable[[], Sequence[str]]) -> Services:
