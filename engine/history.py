@@ -4,8 +4,6 @@ Each series has room for 48 points while there is room for all. Then a new serie
 series later all have 24, then 12, 6 and 3. Nothing is ever moved as a whole.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,17 +12,8 @@ from detectors.compiled import compiled
 POINTS = 48
 _HALVINGS = 4
 POINT_BYTES = 8
-
-
-class History(NamedTuple):
-    """What kernels work on."""
-
-    windows: NDArray[np.int32]
-    """(points, 2): the lower half of the window's number, and the value's bits."""
-    values: NDArray[np.float32]
-    """The same memory, as values."""
-    rooms: int
-    """How many series have room for all 48."""
+Ints = NDArray[np.int32]
+Singles = NDArray[np.float32]
 
 
 @compiled
@@ -53,13 +42,15 @@ def length(rooms: int, series: int, count: int) -> int:
 
 
 @compiled
-def push(history: History, series: int, count: int, written: int, window: int, value: float) -> None:
-    """Write the point that follows on `written` others."""
-    room = length(history.rooms, series, count)
+def push(
+    points: Ints, pictured: Singles, rooms: int, count: int, series: int, written: int, window: float, value: float
+) -> None:
+    """Write the point that follows on `written` others: the lower half of its window's number, and the value."""
+    room = POINTS if count <= rooms else length(rooms, series, count)
     if room > 0:
-        at = start(history.rooms, series) + written % room
-        history.windows[at, 0] = np.int32(window & 0xFFFFFFFF)
-        history.values[at, 1] = value
+        at = start(rooms, series) + written % room
+        points[at, 0] = np.int32(int(window) & 0xFFFFFFFF)
+        pictured[at, 1] = value
 
 
 @compiled
@@ -74,21 +65,23 @@ def parent(rooms: int, child: int) -> int:
 
 
 @compiled
-def divide(history: History, child: int, written: int) -> None:
+def divide(points: Ints, rooms: int, child: int, written: int) -> None:
     """Let a new series' parent, which has `written` points, keep its newest in the lower half of its room."""
-    old = parent(history.rooms, child)
-    first, half = start(history.rooms, old), start(history.rooms, child) - start(history.rooms, old)
+    old = parent(rooms, child)
+    first, half = start(rooms, old), start(rooms, child) - start(rooms, old)
     for at in range(half):
         newest = written - 1 - (written - 1 - at) % half
         if newest >= 0 and newest % (2 * half) >= half:
-            history.windows[first + at] = history.windows[first + at + half]
+            points[first + at, 0] = points[first + at + half, 0]
+            points[first + at, 1] = points[first + at + half, 1]
 
 
-def points(history: History, series: int, count: int, written: int, base: int) -> list[tuple[int, float]]:
+def latest(points: Ints, rooms: int, count: int, series: int, written: int, base: int) -> list[tuple[int, float]]:
     """Return (window, value) of what is kept of a series, oldest first; all its windows lie before `base`."""
-    room = length(history.rooms, series, count)
+    room = length(rooms, series, count)
     if room == 0:
         return []
-    places = [start(history.rooms, series) + i % room for i in range(max(0, written - room), written)]
-    behind = (base - history.windows[places, 0].astype(np.int64)) & 0xFFFFFFFF
-    return list(zip((base - behind).tolist(), history.values[places, 1].astype(np.float64).tolist(), strict=True))
+    places = [start(rooms, series) + i % room for i in range(max(0, written - room), written)]
+    behind = (base - points[places, 0].astype(np.int64)) & 0xFFFFFFFF
+    values = points[places, 1].view(np.float32).astype(np.float64)
+    return list(zip((base - behind).tolist(), values.tolist(), strict=True))

@@ -50,8 +50,12 @@ class Keys:
 
     def of(self, columns: Columns, owner: Owner) -> tuple[list[str], NDArray[np.bool_]]:
         """Return the key of each event, and which events have none (their key is empty)."""
-        parts = [self._component(name, columns, owner) for name in self.by]
+        subjects = columns.subject
+        text = "\n".join(["", *subjects])
         unkeyed = np.zeros(columns.n, np.bool_)
+        if len(self.by) == 1 and _all_of(text, self.by[0], columns.n) and "|" not in text and "\\" not in text:
+            return subjects, unkeyed
+        parts = [subjects if _all_of(text, name, columns.n) else _component(name, columns, owner) for name in self.by]
         for part in parts:
             if None in part:
                 unkeyed |= np.array([each is None for each in part], np.bool_)
@@ -61,19 +65,20 @@ class Keys:
             keys = ["" if none else key for key, none in zip(keys, unkeyed.tolist(), strict=True)]
         return keys, unkeyed
 
-    def _component(self, name: str, columns: Columns, owner: Owner) -> list[str] | list[str | None]:
-        subjects = columns.subject
-        head = f"{name}/"
-        if name == "subject" or "\n".join(["", *subjects]).count(f"\n{head}") == columns.n:
-            return subjects
-        values = columns.fields.get(name)
-        if name == ACCOUNT:
-            return _accounts(subjects, values, owner)
-        texts = _values(values, columns.n)
-        return [
-            subject if subject.startswith(head) else f"{name}={text}"
-            for subject, text in zip(subjects, texts, strict=True)
-        ]
+
+def _all_of(text: str, name: str, n: int) -> bool:
+    """Whether all `n` subjects of `text`, each after a line break, are of the kind `name`."""
+    return name == "subject" or text.count(f"\n{name}/") == n
+
+
+def _component(name: str, columns: Columns, owner: Owner) -> list[str] | list[str | None]:
+    subjects, head, values = columns.subject, f"{name}/", columns.fields.get(name)
+    if name == ACCOUNT:
+        return _accounts(subjects, values, owner)
+    texts = _values(values, columns.n)
+    return [
+        subject if subject.startswith(head) else f"{name}={text}" for subject, text in zip(subjects, texts, strict=True)
+    ]
 
 
 def split_key(key: str) -> list[str]:
@@ -135,7 +140,8 @@ def _text(value: object) -> str:
 def _escaped(parts: list[str] | list[str | None]) -> list[str]:
     """Escape what would cut a key in two; line breaks and the like become their pictures (U+2400 …), one for one."""
     texts = ["" if each is None else each for each in parts] if None in parts else cast("list[str]", parts)
-    if not _SPECIAL.search("".join(texts)):
+    text = "".join(texts)
+    if text.isprintable() and "|" not in text and "\\" not in text:
         return texts
     return [
         each.translate(_PICTURES).replace("\\", "\\\\").replace("|", "\\|") if _SPECIAL.search(each) else each

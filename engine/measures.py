@@ -98,8 +98,7 @@ class Meter:
         self._keys = Keys(watch.by)
         self._where = watch.where and watch.where.expect(Kind.TRUTH)
         self._of = _argument(watch.measure)
-        self._plan = _plan(watch, lateness)
-        self._rooms = history_bytes // (history.POINTS * history.POINT_BYTES)
+        self._plan = _plan(watch, lateness, history_bytes // (history.POINTS * history.POINT_BYTES))
         self._until = -np.inf
         self._clear()
 
@@ -126,8 +125,12 @@ class Meter:
             kept = ~(late | unkeyed)
             keys, rows, window = list(compress(keys, kept.tolist())), rows[kept], window[kept]
         value = self._values(table, columns.n)[rows]
-        observations, events = self._add(self._numbers(keys), columns.time[rows], window.astype(np.int64), value)
-        return Added(observations, events, left_out)
+        series, time = self._numbers(keys), columns.time[rows]
+
+        def step(memory: windows.Memory, done: int) -> int:
+            return windows.add(memory, self._plan, series, time, window, value, done)
+
+        return Added(*self._run(step, series.size), left_out)
 
     def advance(self, watermark: float) -> Observations:
         """Close every window that ends at or before `watermark`, in epoch seconds."""
@@ -136,16 +139,16 @@ class Meter:
             return Observations.of([], [], [])
         self._until = until
 
-        def step(rows: windows.Rows, closed: windows.Closed, done: int) -> int:
-            return windows.advance(rows, closed, self._plan, int(until), done)
+        def step(memory: windows.Memory, done: int) -> int:
+            return windows.advance(memory, self._plan, until, done)
 
         return self._run(step, len(self.index))[0]
 
     def points(self, series: int) -> list[tuple[float, float]]:
         """Return the last closed windows of a series, at most 48, oldest first, as (start, value)."""
-        rows = self._rows()
-        base, written = int(rows.longs[series, 0]), windows.written(rows, series)
-        kept = history.points(rows.history, series, rows.known, written, base)
+        memory, plan = self._memory(np.zeros(1, np.int64)), self._plan
+        base, written = int(memory.floats[series, 0]), windows.written(memory, series)
+        kept = history.latest(memory.points, plan.rooms, plan.known, series, written, base)
         return [(window * self._plan.every, value) for window, value in kept]
 
     def state(self) -> dict[str, NDArray[Any]]:
@@ -154,10 +157,10 @@ class Meter:
         return {
             **{f"index.{name}": array for name, array in self.index.state().items()},
             "plan": self._configuration(),
-            "rows": self._floats.array[:count].view(np.int64),
+            "rows": self._rows.array[:count].view(np.int64),
             "pool": self._pool.array[: self._free[-1]].view(np.int64),
             "free": self._free.copy(),
-            "history": self._history.array[: min(count, self._rooms) * history.POINTS],
+            "history": self._history.array[: min(count, self._plan.rooms) * history.POINTS],
             "until": np.array([self._until]),
         }
 
@@ -167,24 +170,26 @@ class Meter:
             raise ValueError(f"the saved windows of {self.watch.event} were of another measure: {state['plan']}")
         self._clear()
         self.index.load({name: state[f"index.{name}"] for name in self.index.state()})
-        self._floats.fill(state["rows"].view(np.float64))
+        self._rows.fill(state["rows"].view(np.float64))
         self._pool.fill(state["pool"].view(np.float64))
         self._history.fill(state["history"])
         self._free[:] = state["free"]
         self._until = float(state["until"][0])
+        self._plan = self._plan._replace(known=len(self.index))
 
     def _configuration(self) -> Floats:
         plan = self._plan
-        return np.array([plan.kind, plan.every, plan.ring, self._rooms], np.float64)
+        return np.array([plan.kind, plan.every, plan.ring, plan.rooms], np.float64)
 
     def _clear(self) -> None:
         self.index = SeriesIndex()
-        self._floats = Growing(np.float64, self._plan.width)
+        self._plan = self._plan._replace(known=0)
+        self._rows = Growing(np.float64, self._plan.width)
         self._pool = Growing(np.float64)
         self._free = none_free()
         self._history = Growing(np.int32, 2)
         self._until = float(-np.inf)
-        self._closed = [Growing(dtype) for dtype in (np.int32, np.float64, np.float64, np.int32)]
+        self._closed = Growing(np.float64, 4)
 
     def _table(self, columns: Columns) -> dict[str, Column]:
         """Return the columns expressions may name: fields, envelope, computed ones."""
@@ -208,44 +213,29 @@ class Meter:
         """Number the series, with room for new ones."""
         known = len(self.index)
         series = self.index.lookup(keys)
-        count = len(self.index)
-        if count > known:
-            self._floats.reserve(count)
-            self._history.reserve(min(count, self._rooms) * history.POINTS)
-            windows.make_room(self._rows(), known)
+        if len(self.index) > known:
+            self._plan = self._plan._replace(known=len(self.index))
+            self._rows.reserve(self._plan.known)
+            self._history.reserve(min(self._plan.known, self._plan.rooms) * history.POINTS)
+            windows.make_room(self._memory(np.zeros(1, np.int64)), self._plan, known)
         return series
 
-    def _add(
-        self, series: NDArray[np.int32], time: Floats, window: NDArray[np.int64], value: Floats
-    ) -> tuple[Observations, NDArray[np.int32]]:
-        def step(rows: windows.Rows, closed: windows.Closed, done: int) -> int:
-            return windows.add(rows, closed, self._plan, series, time, window, value, done)
-
-        return self._run(step, series.size)
-
-    def _run(
-        self, step: Callable[[windows.Rows, windows.Closed, int], int], count: int
-    ) -> tuple[Observations, NDArray[np.int32]]:
+    def _run(self, step: Callable[[windows.Memory, int], int], count: int) -> tuple[Observations, NDArray[np.int32]]:
         """Call a kernel until it has done `count` rows, with more room each time."""
         size, done = np.zeros(1, np.int64), 0
         while done < count:
-            for column in self._closed:
-                column.reserve(int(size[0]) + self._plan.ring + windows.ZEROS + _SPARE)
+            self._closed.reserve(int(size[0]) + self._plan.ring + windows.ZEROS + _SPARE)
             self._pool.reserve(int(self._free[-1]) + _SPARE)
-            series, time, value, events = (column.array for column in self._closed)
-            done = step(self._rows(), windows.Closed(series, time, value, events, size), done)
-        series, time, value, events = (column.array[: size[0]].copy() for column in self._closed)
-        return Observations(series, time, value), events
+            done = step(self._memory(size), done)
+        closed = self._closed.array[: size[0]]
+        series, events = closed[:, 0].astype(np.int32), closed[:, 3].astype(np.int32)
+        return Observations(series, closed[:, 1].copy(), closed[:, 2].copy()), events
 
-    def _rows(self) -> windows.Rows:
-        floats, pool, points = self._floats.array, self._pool.array, self._history.array
-        return windows.Rows(
-            floats,
-            floats.view(np.int64),
-            floats.view(np.int32),
-            Pool(pool, pool.view(np.int64), self._free),
-            history.History(points, points.view(np.float32), self._rooms),
-            len(self.index),
+    def _memory(self, size: NDArray[np.int64]) -> windows.Memory:
+        rows, pool, points = self._rows.array, self._pool.array, self._history.array
+        buffers = Pool(pool, pool.view(np.int64), self._free)
+        return windows.Memory(
+            rows, rows.view(np.int32), points, points.view(np.float32), buffers, self._closed.array, size
         )
 
 
@@ -270,7 +260,7 @@ def _argument(measure: Measure) -> Expression | None:
     return measure.of.expect(_WANTED.get(measure.kind, Kind.NUMBER))
 
 
-def _plan(watch: Watch, lateness: float) -> windows.Plan:
+def _plan(watch: Watch, lateness: float, rooms: int) -> windows.Plan:
     kind, every = windows.KINDS[watch.measure.kind], float(watch.every)
     missing = watch.missing or ("zero" if kind in {windows.COUNT, windows.RATE} else "skip")
     head = windows.HEAD + (kind == windows.GAP)
@@ -283,6 +273,7 @@ def _plan(watch: Watch, lateness: float) -> windows.Plan:
         float(watch.measure.q),
         max(watch.min_events, 1),
         missing == "zero",
+        rooms,
     )
 
 

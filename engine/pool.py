@@ -32,9 +32,9 @@ def none_free() -> NDArray[np.int64]:
 
 
 @compiled
-def has_room(pool: Pool) -> bool:
-    """Whether a buffer of any size can be taken."""
-    return bool(pool.free[_CLASSES] + MOST <= pool.values.size)
+def has_room(free: NDArray[np.int64], values: int) -> bool:
+    """Whether a buffer of any size can be taken from a pool of so many values."""
+    return bool(free[_CLASSES] + MOST <= values)
 
 
 @compiled

@@ -3,6 +3,8 @@
 A series is one row of 8-byte words. Three of them (four for gaps) are its head: the number of its oldest open window;
 how many windows from there on hold events, and how many empty ones were told since the last that held any; how many
 points its history has. Then its open windows in a ring, each a count and what the kind of measure needs.
+
+Inside loops, arrays are handed on one by one: a tuple of arrays costs each call the counting of its references.
 """
 
 from typing import NamedTuple
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 
 from detectors.compiled import compiled
 from engine import sketches
-from engine.history import History, divide, parent, push
+from engine.history import divide, parent, push
 from engine.pool import MOST, Pool, has_room, release
 
 COUNT, RATE, RATIO, SUM, MEAN, MIN, MAX, LAST, QUANTILE, DISTINCT, GAP = range(11)
@@ -29,8 +31,12 @@ HEAD = 3
 _REACH, _QUIET, _WRITTEN = 2, 3, 4
 
 
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int32]
+
+
 class Plan(NamedTuple):
-    """What is measured."""
+    """What is measured, and how much there is."""
 
     kind: int
     every: float
@@ -44,6 +50,10 @@ class Plan(NamedTuple):
     """Events a window must have to be told."""
     zero: bool
     """Whether an empty window is a zero."""
+    rooms: int
+    """Series that have room for a whole history."""
+    known: int = 0
+    """How many series there are."""
 
     @property
     def width(self) -> int:
@@ -51,27 +61,22 @@ class Plan(NamedTuple):
         return self.head + self.ring * self.words
 
 
-class Rows(NamedTuple):
-    """The series' rows, three ways to look at them, and what belongs to them."""
+class Memory(NamedTuple):
+    """What kernels read and write."""
 
-    floats: NDArray[np.float64]
-    longs: NDArray[np.int64]
-    ints: NDArray[np.int32]
+    floats: Floats
+    """(series, words of a row)."""
+    ints: Ints
+    """The same memory, as halves of words."""
+    points: Ints
+    """See `engine/history.py`."""
+    pictured: NDArray[np.float32]
+    """The same memory as `points`."""
     pool: Pool
-    history: History
-    known: int
-    """How many series there are."""
-
-
-class Closed(NamedTuple):
-    """Where closed windows are written."""
-
-    series: NDArray[np.int32]
-    time: NDArray[np.float64]
-    value: NDArray[np.float64]
-    events: NDArray[np.int32]
+    closed: Floats
+    """Where closed windows are written: (room, 4), of each the series, start, value and number of events."""
     size: NDArray[np.int64]
-    """One number: how many there are."""
+    """One number: how many windows are written there."""
 
 
 def words_of(kind: int) -> int:
@@ -81,70 +86,72 @@ def words_of(kind: int) -> int:
 
 @compiled
 def add(
-    rows: Rows,
-    closed: Closed,
+    memory: Memory,
     plan: Plan,
-    series: NDArray[np.int32],
-    time: NDArray[np.float64],
-    window: NDArray[np.int64],
-    value: NDArray[np.float64],
+    series: Ints,
+    time: Floats,
+    window: Floats,
+    value: Floats,
     done: int,
 ) -> int:
     """Add events from `done` on, in order; return how far the room in `closed` and the pool reached."""
-    longs, ints, pool = rows.longs, rows.ints, rows.pool
+    floats, ints, points, pictured, pool, closed, size = memory
+    plain, free, buffers = plan.kind < QUANTILE, pool.free, pool.values.size
     for i in range(done, series.size):
-        if not _room(closed, plan) or not has_room(pool):
+        if not _room(closed, size, plan) or (not plain and not has_room(free, buffers)):
             return i
-        row, number = int(series[i]), int(window[i])
-        base, reach = longs[row, 0], int(ints[row, _REACH])
-        if reach == 0 and ints[row, _QUIET] == 0:
-            longs[row, 0] = base = number - plan.ring + 1
-        elif number >= base + plan.ring:
-            _close(rows, closed, plan, row, number - plan.ring + 1)
-            base, reach = longs[row, 0], int(ints[row, _REACH])
-        if number >= base:  # always, but for a rounding of `every` that no float can hold: then it is too late by it
-            at = plan.head + (number % plan.ring) * plan.words
-            _absorb(rows, plan, row, at, time[i], value[i])
-            ints[row, _REACH] = max(reach, number - base + 1)
+        row = int(series[i])
+        if ints[row, _REACH] == 0 and ints[row, _QUIET] == 0:
+            floats[row, 0] = window[i] - plan.ring + 1
+        elif window[i] >= floats[row, 0] + plan.ring:
+            _close(floats, ints, points, pictured, pool, closed, size, plan, row, window[i] - plan.ring + 1)
+        ahead = int(window[i] - floats[row, 0])
+        if (
+            ahead >= 0
+        ):  # always, but for the rounding of an `every` that no float can hold: then it is late by that much
+            at = plan.head + (int(window[i]) % plan.ring) * plan.words
+            if plain:
+                _count(floats, ints, plan.kind, row, at, time[i], value[i])
+            else:
+                _keep(floats, ints, pool, plan, row, at, time[i], value[i])
+            ints[row, _REACH] = max(int(ints[row, _REACH]), ahead + 1)
     return series.size
 
 
 @compiled
-def advance(rows: Rows, closed: Closed, plan: Plan, until: int, done: int) -> int:
+def advance(memory: Memory, plan: Plan, until: float, done: int) -> int:
     """Close what lies before window `until`, of series `done` and on; return how far the room in `closed` reached."""
-    longs, ints = rows.longs, rows.ints
-    for row in range(done, rows.known):
+    floats, ints, points, pictured, pool, closed, size = memory
+    for row in range(done, plan.known):
         told = plan.zero and 0 < ints[row, _QUIET] <= ZEROS
-        if (ints[row, _REACH] > 0 or told) and longs[row, 0] < until:
-            if not _room(closed, plan):
+        if (ints[row, _REACH] > 0 or told) and floats[row, 0] < until:
+            if not _room(closed, size, plan):
                 return row
-            _close(rows, closed, plan, row, until)
-    return rows.known
+            _close(floats, ints, points, pictured, pool, closed, size, plan, row, until)
+    return plan.known
 
 
 @compiled
-def make_room(rows: Rows, known: int) -> None:
+def make_room(memory: Memory, plan: Plan, known: int) -> None:
     """Find room for the history of series `known` and on, which are new."""
-    for child in range(known, rows.known):
-        old = parent(rows.history.rooms, child)
+    for child in range(known, plan.known):
+        old = parent(plan.rooms, child)
         if old >= 0:
-            divide(rows.history, child, rows.ints[old, _WRITTEN])
+            divide(memory.points, plan.rooms, child, memory.ints[old, _WRITTEN])
 
 
 @compiled
-def _room(closed: Closed, plan: Plan) -> bool:
+def _room(closed: Floats, size: NDArray[np.int64], plan: Plan) -> bool:
     """Whether one series more can be closed."""
-    return bool(closed.size[0] + plan.ring + ZEROS <= closed.series.size)
+    return bool(size[0] + plan.ring + ZEROS <= len(closed))
 
 
 @compiled
-def _absorb(rows: Rows, plan: Plan, row: int, at: int, time: float, value: float) -> None:
+def _count(floats: Floats, ints: Ints, kind: int, row: int, at: int, time: float, value: float) -> None:
     """Add one event to a window. A count of −1: there were events, none with a value."""
-    floats, ints = rows.floats, rows.ints
-    count, kind = ints[row, 2 * at], plan.kind
+    count = int(ints[row, 2 * at])
     if not np.isfinite(value):
-        if count == 0:
-            ints[row, 2 * at] = -1
+        ints[row, 2 * at] = count or -1
         return
     count = max(count, 0) + 1
     ints[row, 2 * at] = count
@@ -156,103 +163,111 @@ def _absorb(rows: Rows, plan: Plan, row: int, at: int, time: float, value: float
         floats[row, at + 1] = value if count == 1 else min(floats[row, at + 1], value)
     elif kind == MAX:
         floats[row, at + 1] = value if count == 1 else max(floats[row, at + 1], value)
-    elif kind == LAST:
-        if count == 1 or time >= floats[row, at + 2]:
-            floats[row, at + 1], floats[row, at + 2] = value, time
-    elif kind >= QUANTILE:
-        _buffer(rows, plan, row, at, time, value)
+    elif kind == LAST and (count == 1 or time >= floats[row, at + 2]):
+        floats[row, at + 1], floats[row, at + 2] = value, time
 
 
 @compiled
-def _buffer(rows: Rows, plan: Plan, row: int, at: int, time: float, value: float) -> None:
+def _keep(floats: Floats, ints: Ints, pool: Pool, plan: Plan, row: int, at: int, time: float, value: float) -> None:
     """Add one event to a window that keeps values: where they stand is in word 1 of it, how many beside its count."""
-    longs, ints, pool = rows.longs, rows.ints, rows.pool
-    buffer, held = longs[row, at + 1], ints[row, 2 * at + 1]
+    _count(floats, ints, plan.kind, row, at, time, value)
+    if not np.isfinite(value):
+        return
+    buffer, held = int(floats[row, at + 1]), int(ints[row, 2 * at + 1])
     if plan.kind == QUANTILE:
         buffer = sketches.sample(pool, buffer, ints[row, 2 * at], value, row)
     elif plan.kind == DISTINCT:
         buffer, held = sketches.insert(pool, buffer, held, value)
     else:
         buffer, held = sketches.note(pool, buffer, held, time, plan.every / sketches.FINE)
-    longs[row, at + 1], ints[row, 2 * at + 1] = buffer, held
+    floats[row, at + 1], ints[row, 2 * at + 1] = buffer, held
 
 
 @compiled
-def _close(rows: Rows, closed: Closed, plan: Plan, row: int, until: int) -> None:
+def _close(  # noqa: PLR0913, PLR0917 - see above
+    floats: Floats,
+    ints: Ints,
+    points: Ints,
+    pictured: NDArray[np.float32],
+    pool: Pool,
+    closed: Floats,
+    size: NDArray[np.int64],
+    plan: Plan,
+    row: int,
+    until: float,
+) -> None:
     """Tell and clear the windows of a series before `until`, in order."""
-    ints = rows.ints
-    base, reach, quiet = rows.longs[row, 0], int(ints[row, _REACH]), int(ints[row, _QUIET])
+    base, reach, quiet = floats[row, 0], int(ints[row, _REACH]), int(ints[row, _QUIET])
     while base < until:
         told = plan.zero and 0 < quiet <= ZEROS
         if reach <= 0 and not told:
             base = until
             break
-        at = plan.head + (base % plan.ring) * plan.words
+        at, value, count = plan.head + (int(base) % plan.ring) * plan.words, 0.0, 0
         if reach > 0 and ints[row, 2 * at] != 0:
-            _settle(rows, closed, plan, row, at, base)
+            count = max(int(ints[row, 2 * at]), 0)
+            if plan.kind < QUANTILE:
+                value = _value(floats, ints, plan, row, at)
+            elif count > 0:
+                value = _kept(floats, ints, pool, plan, row, at)
+            told = count >= plan.least and not (plan.kind == GAP and np.isnan(value))
+            _clear(floats, row, at, plan.words)
             ints[row, _QUIET] = quiet = 1
-        elif told:
-            _tell(rows, closed, plan, row, base, 0.0, 0)
-            quiet += 1
-        base, reach = base + 1, max(reach - 1, 0)
-    rows.longs[row, 0], ints[row, _REACH], ints[row, _QUIET] = base, reach, quiet
+        else:
+            quiet += told
+        if told:
+            _tell(closed, size, row, base * plan.every, value, count)
+            push(points, pictured, plan.rooms, plan.known, row, ints[row, _WRITTEN], base, value)
+            ints[row, _WRITTEN] += 1
+        base, reach = base + 1.0, max(reach - 1, 0)
+    floats[row, 0], ints[row, _REACH], ints[row, _QUIET] = base, reach, quiet
 
 
 @compiled
-def _settle(rows: Rows, closed: Closed, plan: Plan, row: int, at: int, window: int) -> None:
-    """Tell a window that had events, if it had enough, and clear it."""
-    count = int(rows.ints[row, 2 * at])
-    if count > 0:
-        value = _value(rows, plan, row, at, count)
-        if count >= plan.least and not (plan.kind == GAP and np.isnan(value)):
-            _tell(rows, closed, plan, row, window, value, count)
-    rows.floats[row, at : at + plan.words] = 0.0
+def _clear(floats: Floats, row: int, at: int, words: int) -> None:
+    for word in range(at, at + words):
+        floats[row, word] = 0.0
 
 
 @compiled
-def _tell(rows: Rows, closed: Closed, plan: Plan, row: int, window: int, value: float, count: int) -> None:
-    """Write down one closed window."""
-    size = closed.size[0]
-    value = value if np.isfinite(value) else np.nan
-    closed.series[size], closed.time[size] = row, window * plan.every
-    closed.value[size], closed.events[size] = value, count
-    closed.size[0] = size + 1
-    push(rows.history, row, rows.known, rows.ints[row, _WRITTEN], window, value)
-    rows.ints[row, _WRITTEN] += 1
+def _tell(closed: Floats, size: NDArray[np.int64], row: int, time: float, value: float, count: int) -> None:
+    at = size[0]
+    closed[at, 0], closed[at, 1], closed[at, 3] = row, time, count
+    closed[at, 2] = value if np.isfinite(value) else np.nan
+    size[0] = at + 1
 
 
 @compiled
-def _value(rows: Rows, plan: Plan, row: int, at: int, count: int) -> float:
-    """Return what a window comes to, and give back its buffer."""
-    kind = plan.kind
+def _value(floats: Floats, ints: Ints, plan: Plan, row: int, at: int) -> float:
+    """Return what a window comes to."""
+    kind, count = plan.kind, int(ints[row, 2 * at])
     if kind == COUNT:
         return float(count)
     if kind == RATE:
         return count / plan.every
     if kind == RATIO:
-        return float(rows.ints[row, 2 * at + 1]) / count
+        return float(ints[row, 2 * at + 1]) / count
     if kind == MEAN:
-        return float(rows.floats[row, at + 1]) / count
-    if kind < QUANTILE:
-        return float(rows.floats[row, at + 1])
-    return _buffered(rows, plan, row, at, count)
+        return float(floats[row, at + 1]) / count
+    return float(floats[row, at + 1])
 
 
 @compiled
-def _buffered(rows: Rows, plan: Plan, row: int, at: int, count: int) -> float:
-    buffer, held = int(rows.longs[row, at + 1]), int(rows.ints[row, 2 * at + 1])
+def _kept(floats: Floats, ints: Ints, pool: Pool, plan: Plan, row: int, at: int) -> float:
+    """Return what a window that keeps values comes to, and give back its buffer."""
+    buffer, held, count = int(floats[row, at + 1]), int(ints[row, 2 * at + 1]), int(ints[row, 2 * at])
     if plan.kind == QUANTILE:
         held = min(count, MOST)
-        value = sketches.quantile(rows.pool, buffer, count, plan.q)
+        value = sketches.quantile(pool, buffer, count, plan.q)
     elif plan.kind == DISTINCT:
-        value = sketches.distinct(rows.pool, buffer, held)
+        value = sketches.distinct(pool, buffer, held)
     else:
-        before = rows.floats[row, HEAD] if rows.ints[row, _QUIET] > 0 else np.nan
-        value, rows.floats[row, HEAD] = sketches.gap(rows.pool, buffer, held, before)
-    release(rows.pool, buffer, min(held, MOST))
+        before = floats[row, HEAD] if ints[row, _QUIET] > 0 else np.nan
+        value, floats[row, HEAD] = sketches.gap(pool, buffer, held, before)
+    release(pool, buffer, min(held, MOST))
     return value
 
 
-def written(rows: Rows, series: int) -> int:
+def written(memory: Memory, series: int) -> int:
     """Return how many windows of a series were told."""
-    return int(rows.ints[series, _WRITTEN])
+    return int(memory.ints[series, _WRITTEN])

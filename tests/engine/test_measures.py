@@ -63,7 +63,7 @@ def run(meter: Meter, batches: Sequence[Sequence[Event]], lateness: float, *, sa
 def copied(meter: Meter, lateness: float) -> Meter:
     """A meter brought back from the other's state, which is the same, bit for bit."""
     saved = {name: array.copy() for name, array in meter.state().items()}
-    other = Meter(meter.watch, lateness=lateness, history_bytes=meter._rooms * 48 * 8)
+    other = Meter(meter.watch, lateness=lateness, history_bytes=meter._plan.rooms * 48 * 8)
     other.load(saved)
     again = other.state()
     assert all(saved[name].tobytes() == again[name].tobytes() for name in saved)

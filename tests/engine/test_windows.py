@@ -10,7 +10,7 @@ from engine.arrays import Growing
 from engine.columns import Columns
 from engine.config.model import Measure, Watch
 from engine.expressions import Expression
-from engine.history import POINTS, History
+from engine.history import POINTS
 from engine.measures import Meter, measured
 from engine.pool import MOST, Pool, none_free, release, roomy
 
@@ -79,11 +79,10 @@ def test_rooms_of_a_history_do_not_overlap() -> None:
 def test_window_numbers_come_back_from_their_lower_half() -> None:
     memory = Growing(np.int32, 2)
     memory.reserve(POINTS)
-    kept = History(memory.array, memory.array.view(np.float32), 1)
     numbers = [-5, 3, 2**31 - 1, 2**31, 2**32 - 7]
     for written, number in enumerate(numbers):
-        history.push(kept, 0, 1, written, number, float(written))
-    assert [number for number, _ in history.points(kept, 0, 1, 5, 2**32 - 6)] == numbers
+        history.push(memory.array, memory.array.view(np.float32), 1, 1, 0, written, number, float(written))
+    assert [number for number, _ in history.latest(memory.array, 1, 1, 0, 5, 2**32 - 6)] == numbers
 
 
 def test_buffers_are_used_again() -> None:
