@@ -131,6 +131,18 @@ def hold(session: Session, id_: str, until: float, detail: str = "") -> Intent:
     return _move(session, id_, Status.PENDING, changes, before_sending)
 
 
+def revive(session: Session, id_: str, now: float, *, origins: Collection[Status] = (Status.FAILED,)) -> Intent:
+    """Let an intent that has ended be tried anew, as often as a new one: an operator's word, outside of `TRANSITIONS`.
+
+    With `sent` or `unknown` among `origins` the person may get it twice. Raises IllegalTransition for any other status.
+    """
+    changes = {"status": Status.PENDING, "due_at": now, "attempts": 0, "claimed_by": "", "claimed_at": None}
+    moved = _change(session, (col(Intent.id) == id_) & col(Intent.status).in_(origins), changes)
+    if not moved:
+        raise _illegal(session, id_, Status.PENDING)
+    return moved[0]
+
+
 def cancel(session: Session, *where: ColumnElement[bool], detail: str = "") -> int:
     """Skip what is pending and matches all of `where`; returns how many. What is claimed is re-checked by its owner."""
     pending = col(Intent.status) == Status.PENDING

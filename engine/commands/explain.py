@@ -1,0 +1,74 @@
+"""`forewarn explain`"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+from sqlmodel import Session, col, select
+
+from engine.commands.output import emit, facts, heading, moment, safe
+from engine.commands.rows import found
+from engine.commands.shared import AsJson, ConfigFolder, configured, database
+from engine.errors import ForewarnError
+from engine.store.models import DecisionRow, Intent, Issue
+from engine.web import queries
+
+app = typer.Typer()
+
+
+@app.command()
+def explain(
+    decision: Annotated[str, typer.Argument(metavar="ID", help="Of a decision, an intent or an issue.")],
+    config: ConfigFolder = None,
+    json: AsJson = False,
+) -> None:
+    """Say why a message was sent, held or skipped: the sentence, every rule that was asked, and the facts."""
+    with database(configured(config)) as opened, opened.reading() as session:
+        rows = _decisions(session, decision)
+    if json:
+        emit([row.model_dump() | {"sentence": queries.because(row)} for row in rows])
+        return
+    for row in rows:
+        _show(row, whole=len(rows) == 1)
+    if len(rows) > 1:
+        typer.echo(f"\n{len(rows)} decisions; forewarn explain DECISION shows the facts of one")
+
+
+def _decisions(session: Session, key: str) -> Sequence[DecisionRow]:
+    by: dict[str, tuple[Any, str, Any]] = {
+        "iss_": (Issue, "issue", DecisionRow.issue),
+        "int_": (Intent, "intent", DecisionRow.intent),
+    }
+    table, what, column = by.get(key[:4], (DecisionRow, "decision", DecisionRow.id))
+    row: Any = found(session, table, key, what)
+    query = select(DecisionRow).where(col(column) == row.id).order_by(col(DecisionRow.at), col(DecisionRow.id))
+    if rows := session.exec(query).all():
+        return rows
+    raise ForewarnError("nothing was decided about it yet", place=row.id, remedy="is the engine running?")
+
+
+def _show(row: DecisionRow, *, whole: bool) -> None:
+    heading(f"{row.verdict}: {safe(queries.because(row))}")
+    times = {"at": moment(row.at), "until": moment(row.until)}
+    named = ("id", "issue", "intent", "playbook", "step", "recipient", "channel", "reason")
+    facts({**{name: getattr(row, name) for name in named}, **times})
+    typer.echo("rules, in the order asked:")
+    for check in queries.trail(row):
+        mark = "passed" if check.passed else "STOPS "
+        typer.echo(f"  {mark}  {check.rule}: {safe(check.detail or check.about)}")
+    if whole:
+        typer.echo("facts:")
+        for name, value in _flat(queries.facts(row), ""):
+            typer.echo(f"  {name}: {safe(value)}")
+
+
+def _flat(value: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """Yield what is known, by dotted name; what is empty is left out."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _flat(inner, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, list):
+        for place, inner in enumerate(value):
+            yield from _flat(inner, f"{name}[{place}]")
+    elif value not in (None, ""):
+        yield name, value

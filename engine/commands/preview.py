@@ -1,0 +1,78 @@
+"""`forewarn preview`"""
+
+import json as json_of
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from engine.commands.output import emit, safe
+from engine.commands.shared import AsJson, ConfigFolder, Unusable, configured
+from engine.config.problems import nearest
+from engine.errors import ForewarnError
+from outreach.files import as_variables
+from outreach.render import Rendered, TemplateError, Templates
+
+app = typer.Typer()
+FORMS = ("email", "sms", "ticket")
+
+
+@app.command()
+def preview(
+    template: Annotated[str, typer.Argument(help="Its name, as api-errors/notice.")],
+    config: ConfigFolder = None,
+    sample: Annotated[
+        Path | None, typer.Option(help="JSON file of variables; without it the template's sample.json.")
+    ] = None,
+    channel: Annotated[str, typer.Option(help="email, sms, ticket …; without it the first it has a text for.")] = "",
+    locale: Annotated[str, typer.Option(help="As de or en-GB; without it the configuration's own.")] = "",
+    html: Annotated[Path | None, typer.Option(help="Write the HTML of an e-mail to this file.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Show a template as its reader gets it: subject, text, and with --html the HTML."""
+    main = configured(config)
+    templates = Templates(main.templates_dir, default_locale=main.main.locale)
+    if template not in templates.templates():
+        raise Unusable(f"there is no template {template!r}", remedy=nearest(template, templates.templates()))
+    rendered = _rendered(templates, template, channel or _form(templates, template), locale or main.main.locale, sample)
+    if html is not None:
+        _write(html, rendered)
+    if json:
+        emit({"subject": rendered.subject, "text": rendered.text, "html": rendered.html, "locale": rendered.locale})
+    else:
+        _show(rendered)
+
+
+def _form(templates: Templates, template: str) -> str:
+    return next((form for form in FORMS if templates.has(template, form)), FORMS[0])
+
+
+def _rendered(templates: Templates, template: str, channel: str, locale: str, sample: Path | None) -> Rendered:
+    try:
+        if sample is None:
+            return templates.preview(template, channel, locale)
+        return templates.render(template, channel, locale, as_variables(_sample(sample), locale))
+    except TemplateError as error:
+        raise ForewarnError(error.cause, place=error.place, remedy=error.remedy) from error
+
+
+def _sample(path: Path) -> dict[str, Any]:
+    try:
+        found = json_of.loads(path.read_bytes())
+    except ValueError as error:
+        raise Unusable(f"is no JSON: {error}", place=str(path), remedy="write an object of variables") from error
+    if not isinstance(found, dict):
+        raise Unusable("is no JSON object", place=str(path), remedy="write an object of variables")
+    return found
+
+
+def _write(path: Path, rendered: Rendered) -> None:
+    if not rendered.html:
+        raise Unusable("this text has no HTML", place=str(path), remedy="only e-mails have: --channel email")
+    path.write_text(rendered.html, encoding="utf-8")
+
+
+def _show(rendered: Rendered) -> None:
+    if rendered.subject:
+        typer.echo(f"Subject: {safe(rendered.subject)}\n")
+    typer.echo(safe(rendered.text), nl=False)

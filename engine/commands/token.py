@@ -1,0 +1,49 @@
+"""`forewarn token`"""
+
+from typing import Annotated
+
+import typer
+
+from engine import tokens
+from engine.commands.output import emit, moment, note, table
+from engine.commands.shared import CLOCK, AsJson, ConfigFolder, configured, database
+
+app = typer.Typer(no_args_is_help=True, help="API tokens.")
+COLUMNS = ("name", "scope", "created", "revoked")
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="The program or person that will use it.")],
+    scope: Annotated[str, typer.Option(help=f"{', '.join(tokens.SCOPES)}.")] = "ingest",
+    config: ConfigFolder = None,
+) -> None:
+    """Make a token and show it, this once."""
+    with database(configured(config)) as opened:
+        secret = tokens.create(opened, name, scope, CLOCK)
+    note("keep it: it cannot be shown again")
+    typer.echo(secret)
+
+
+@app.command("list")
+def listed(config: ConfigFolder = None, json: AsJson = False) -> None:
+    """List tokens, revoked ones too; what they are is not stored."""
+    with database(configured(config)) as opened:
+        rows = tokens.list(opened)
+    plain = [
+        {"name": row.name, "scope": row.scope, "created": row.created_at, "revoked": row.revoked_at} for row in rows
+    ]
+    if json:
+        emit(plain)
+        return
+    shown = [row | {"created": moment(rows[place].created_at)} for place, row in enumerate(plain)]
+    shown = [row | {"revoked": moment(rows[place].revoked_at)} for place, row in enumerate(shown)]
+    table(shown, COLUMNS, empty="no tokens: whoever reaches the console on this machine may use it")
+
+
+@app.command()
+def revoke(name: Annotated[str, typer.Argument()], config: ConfigFolder = None) -> None:
+    """Make a token worthless."""
+    with database(configured(config)) as opened:
+        tokens.revoke(opened, name, CLOCK)
+    typer.echo(f"{name} is revoked; a running engine knows within seconds")

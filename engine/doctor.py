@@ -1,0 +1,174 @@
+"""Whether everything an engine needs is in order: one finding for each thing looked at."""
+
+import shutil
+import socket
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Literal
+
+from engine.clock import Clock
+from engine.config.model import Config
+from engine.config.problems import Problem, errors
+from engine.config.ready import ready
+from engine.errors import ForewarnError
+from engine.lock import locked
+from engine.snapshots import Snapshots
+from engine.storage import DATABASE, DEAD_LETTERS, LOG, SNAPSHOTS
+from engine.store.database import Database
+from outreach.registry import channel_class
+
+LITTLE, TOO_LITTLE = 2 << 30, 200 << 20
+"""Bytes free under which to warn, and under which an engine should not be started."""
+YEAR_2025 = 1735689600.0
+SKEW = 5.0
+"""Seconds by which the log may be ahead of the clock: writing takes a moment."""
+State = Literal["ok", "warning", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One thing that was looked at."""
+
+    what: str
+    state: State
+    detail: str = ""
+
+
+def examine(config: Config, clock: Clock) -> Iterator[Found]:
+    """Yield what is found, quick things first. Changes nothing."""
+    looks: tuple[tuple[str, Callable[[Config], Iterator[Found]]], ...] = (
+        ("data folder", _folder),
+        ("disk space", _space),
+        ("files", _files),
+        ("schema", _schema),
+        ("clock", lambda config: _clock(config, clock)),
+        ("snapshots", _snapshots),
+        ("port", _port),
+        ("channels", _channels),
+    )
+    for what, look in looks:
+        try:
+            yield from look(config)
+        except ForewarnError as error:
+            yield Found(what, "failed", error.line())
+        except (OSError, sqlite3.Error) as error:
+            yield Found(what, "failed", f"{error}; check folder, permissions and disk")
+
+
+def configuration(problems: list[Problem]) -> Iterator[Found]:
+    """Yield what `forewarn check` found."""
+    wrong = len(errors(problems))
+    warned = len(problems) - wrong
+    state: State = "failed" if wrong else "warning" if warned else "ok"
+    told = f"{wrong} errors, {warned} warnings: forewarn check tells them" if problems else ""
+    yield Found("configuration", state, told)
+
+
+def _folder(config: Config) -> Iterator[Found]:
+    with NamedTemporaryFile(dir=_nearest(config.data_dir), prefix=".doctor-"):
+        pass
+    missing = "" if config.data_dir.exists() else " (it will be made)"
+    yield Found("data folder", "ok", f"{config.data_dir}{missing}")
+
+
+def _nearest(path: Path) -> Path:
+    """Return the folder, or the first above it that is there."""
+    return path if path.exists() else _nearest(path.parent)
+
+
+def _space(config: Config) -> Iterator[Found]:
+    free = shutil.disk_usage(_nearest(config.data_dir)).free
+    state: State = "failed" if free < TOO_LITTLE else "warning" if free < LITTLE else "ok"
+    yield Found("disk space", state, f"{free / 2**30:.1f} GB free")
+
+
+def _files(config: Config) -> Iterator[Found]:
+    for name in (DATABASE, LOG, DEAD_LETTERS):
+        path = config.data_dir / name
+        if path.exists():
+            problem = _integrity(path)
+            yield Found(name, "failed" if problem else "ok", problem and f"{problem}; restore it from a backup")
+
+
+def _integrity(path: Path) -> str:
+    """Return what SQLite finds wrong with a file; empty if nothing is."""
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+            (said,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+    except sqlite3.DatabaseError as error:
+        return str(error)
+    return "" if said == "ok" else str(said)
+
+
+def _schema(config: Config) -> Iterator[Found]:
+    path = config.data_dir / DATABASE
+    if not path.exists():
+        yield Found("schema", "ok", "no database yet: it is made at the first run")
+        return
+    Database.open(path, create=False).close()
+    yield Found("schema", "ok")
+
+
+def _clock(config: Config, clock: Clock) -> Iterator[Found]:
+    now, latest = clock.time(), _latest(config.data_dir / LOG)
+    if now < YEAR_2025:
+        yield Found("clock", "failed", f"it says {clock.now():%Y-%m-%d}: set the time")
+    elif latest > now + SKEW:
+        yield Found("clock", "failed", f"it is {latest - now:.0f} s behind the newest event in the log: set the time")
+    else:
+        yield Found("clock", "ok", f"{clock.now():%Y-%m-%d %H:%M:%S} UTC")
+
+
+def _latest(path: Path) -> float:
+    """Return when the newest batch was written to the log; 0 if there is none."""
+    if not path.exists():
+        return 0.0
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        (found,) = connection.execute("SELECT appended_at FROM batch ORDER BY id DESC LIMIT 1").fetchone() or (0.0,)
+    return float(found)
+
+
+def _snapshots(config: Config) -> Iterator[Found]:
+    folder = Snapshots(config.data_dir / SNAPSHOTS)
+    for partition in range(config.main.events.partitions):
+        latest = folder.latest(partition)
+        if latest is None:
+            yield Found(f"snapshot {partition}", "ok", "none yet")
+        else:
+            state: State = "warning" if latest.skipped else "ok"
+            yield Found(f"snapshot {partition}", state, "; ".join(latest.skipped) or f"offset {latest.offset:,}")
+
+
+def _port(config: Config) -> Iterator[Found]:
+    host, port = config.main.listen.host, config.main.listen.port
+    try:
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except OSError as error:
+        running = config.data_dir.exists() and _is_locked(config.data_dir)
+        told = "an engine is running on this data folder" if running else f"{error.strerror}: choose another"
+        yield Found("port", "ok" if running else "failed", f"{host}:{port}: {told}")
+    else:
+        yield Found("port", "ok", f"{host}:{port} is free")
+
+
+def _is_locked(folder: Path) -> bool:
+    try:
+        with locked(folder):
+            return False
+    except ForewarnError:
+        return True
+
+
+def _channels(config: Config) -> Iterator[Found]:
+    usable, problems = ready(config)
+    yield from (Found("channels", "failed", str(problem)) for problem in problems)
+    for name in config.channels.keys() - usable.keys():
+        yield Found(f"channel {name}", "warning", "not used: its secrets are not set")
+    for name, each in usable.items():
+        with closing(channel_class(each.type)(**each.params)) as channel:
+            problem = channel.check()
+        yield Found(f"channel {name}", "failed" if problem else "ok", problem)

@@ -1,0 +1,147 @@
+"""A detector on one recorded series: every row is scored before it is learned from, in order of time."""
+
+import copy
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.base import Detector, Floats, Observations, Scores
+from detectors.monitor import Monitor
+from detectors.raising import MOST_DECADES, RaiseRule
+from engine.errors import ForewarnError
+from engine.tabular import Rows, moment
+
+USUAL_STEP = 60.0
+"""Seconds between observations where there are too few to tell."""
+USUAL_RULE = RaiseRule()
+TIMES, VALUES = ("timestamp", "time", "datetime", "date", "ts"), ("value", "values", "y", "metric")
+
+
+@dataclass(slots=True)
+class Series:
+    """What a file of `timestamp,value` holds, in its order."""
+
+    texts: list[str] = field(default_factory=list)
+    """The times as they are written."""
+    times: list[float] = field(default_factory=list)
+    """Epoch seconds."""
+    values: list[float] = field(default_factory=list)
+    """NaN where the file has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A column for each row of the series."""
+
+    score: Floats
+    alarm: Floats
+    """Evidence in decades, −log₁₀(1 − score), where a signal was raised; else 0."""
+    signal: Sequence[str]
+    """raised, ongoing, cleared or empty."""
+    step: float
+
+
+def read_series(lines: Iterable[bytes], place: str) -> Series:
+    """Read a CSV file with a column for the time and one for the value: by their names, else the first two.
+
+    Raises ForewarnError, with the line, for a time or a value that is none.
+    """
+    rows = Rows(lines, place)
+    time, value = _columns(rows.header, place)
+    series = Series()
+    for row in rows:
+        if row.problem:
+            raise ForewarnError(row.problem, place=f"{place}:{row.line}", remedy="correct the row")
+        series.texts.append(row.values[time])
+        series.times.append(_time(row.values[time], f"{place}:{row.line}"))
+        series.values.append(_value(row.values[value], f"{place}:{row.line}"))
+    if not series.times:
+        raise ForewarnError("there is no row below the header", place=place, remedy="give at least one")
+    return series
+
+
+def _columns(header: Sequence[str], place: str) -> tuple[int, int]:
+    if len(header) < 2:
+        remedy = "the file needs a column `timestamp` and a column `value`"
+        raise ForewarnError(f"one column only: {header[0]!r:.80}", place=f"{place}:1", remedy=remedy)
+    lower = [name.strip().lower() for name in header]
+    time = next((lower.index(name) for name in TIMES if name in lower), 0)
+    value = next((lower.index(name) for name in VALUES if name in lower), 1 if time != 1 else 0)
+    return time, value
+
+
+def _time(text: str, place: str) -> float:
+    at = moment(text)
+    if np.isnan(at):
+        remedy = "write it as 2025-03-03T08:00:00Z, or as seconds since 1970"
+        raise ForewarnError(f"{text!r:.80} is no time", place=place, remedy=remedy)
+    return at
+
+
+def _value(text: str, place: str) -> float:
+    text = text.strip()
+    if text.lower() in ("", "nan", "na", "null", "none", "n/a"):
+        return float("nan")
+    try:
+        return float(text)
+    except ValueError:
+        cause = f"{text!r:.80} is no number"
+        raise ForewarnError(cause, place=place, remedy="correct it, or leave it empty if it is missing") from None
+
+
+def score(detector: Detector, series: Series, rule: RaiseRule = USUAL_RULE) -> Scored:
+    """Run a copy of `detector` over the series. Rows that are not in order of time are scored in that order."""
+    order = np.argsort(np.asarray(series.times), kind="stable")
+    times, values = np.asarray(series.times)[order], np.asarray(series.values)[order]
+    step = step_of(times)
+    kept = _Kept(copy.deepcopy(detector))
+    monitor = Monitor("score", cast(Detector, kept), rule)
+    monitor.prepare(step)
+    monitor.grow(1)
+    signals = monitor.observe(Observations.of(np.zeros(len(times)), times, values))
+    assert kept.scores is not None
+    states, alarm = [""] * len(times), np.zeros(len(times))
+    for signal in signals:
+        row = min(int(np.searchsorted(times, signal.time)), len(times) - 1)
+        states[row] = signal.state
+        alarm[row] = decades(signal.score) if signal.state == "raised" else alarm[row]
+    back = np.argsort(order, kind="stable")
+    return Scored(kept.scores.score[back], alarm[back], [states[row] for row in back], step)
+
+
+def step_of(times: NDArray[np.float64]) -> float:
+    """Return the median difference of times that follow each other, in seconds.
+
+    >>> step_of(np.array([0.0, 60.0, 120.0, 600.0]))
+    60.0
+    """
+    steps = np.diff(times)
+    steps = steps[steps > 0]
+    return float(np.median(steps)) if len(steps) else USUAL_STEP
+
+
+def decades(score: float) -> float:
+    """Return the evidence of a score, −log₁₀(1 − score), at most 12.
+
+    >>> round(decades(0.999), 6), decades(1.0)
+    (3.0, 12.0)
+    """
+    return float(min(MOST_DECADES, -np.log10(max(1.0 - score, 10.0**-MOST_DECADES))))
+
+
+class _Kept:
+    """A detector that keeps the scores of its latest batch for us: a monitor gives signals only."""
+
+    def __init__(self, detector: Detector) -> None:
+        self._detector = detector
+        self.scores: Scores | None = None
+
+    def update(self, batch: Observations) -> Scores:
+        self.scores = self._detector.update(batch)
+        return self.scores
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._detector, name)
