@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Select, delete
+from sqlalchemy import Select, delete, insert
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, or_, select
 
@@ -121,15 +121,19 @@ def save_entities(session: Session, events: "Iterable[EntityEvent]") -> None:
         if event.subject not in newest or event.time >= newest[event.subject].time:
             newest[event.subject] = event
     rows = _rows(session, list(newest))
-    for subject, event in newest.items():
-        row = rows.get(subject)
-        if row is None:
-            row = Entity(id=subject, kind=kind_of(subject), updated_at=event.time)
-        elif event.time < row.updated_at:
-            continue
-        session.add(_fill(row, event))
-        _save_addresses(session, event)
+    taken = {
+        subject: event
+        for subject, event in newest.items()
+        if subject not in rows or event.time >= rows[subject].updated_at
+    }
+    for subject, row in rows.items():
+        if subject in taken:
+            _fill(row, taken[subject])
     session.flush()
+    new = [_columns(event) for subject, event in taken.items() if subject not in rows]
+    if new:
+        session.execute(insert(Entity), new)
+    _save_addresses(session, list(taken.values()), list(rows))
 
 
 def people(session: Session, account: str | None, roles: Sequence[str] = (), locale: str = "") -> list[Person]:
@@ -195,12 +199,47 @@ def _fill(row: Entity, event: "EntityEvent") -> Entity:
     return row
 
 
-def _save_addresses(session: Session, event: "EntityEvent") -> None:
-    session.execute(delete(Address).where(col(Address.entity) == event.subject))
+def _columns(event: "EntityEvent") -> dict[str, Any]:
+    return {
+        "id": event.subject,
+        "kind": kind_of(event.subject),
+        "parent": event.parent or None,
+        "name": event.name,
+        "locale": event.locale,
+        "zone": event.zone,
+        "country": event.country,
+        "region": event.region,
+        "roles": list(event.roles),
+        "prefers": list(event.prefers),
+        "attributes": dict(event.attributes),
+        "deleted": event.deleted,
+        "updated_at": event.time,
+    }
+
+
+def _save_addresses(session: Session, events: "Sequence[EntityEvent]", known: Sequence[str]) -> None:
+    """Write the addresses of `events`; those of `known` entities, which had some, replace them."""
+    named = {event.subject for event in events}
+    old = [subject for subject in known if subject in named]
+    for start in range(0, len(old), _CHUNK):
+        session.execute(delete(Address).where(col(Address.entity).in_(old[start : start + _CHUNK])))
+    rows = [row for event in events for row in _address_rows(event)]
+    if rows:
+        session.execute(insert(Address), rows)
+
+
+def _address_rows(event: "EntityEvent") -> list[dict[str, Any]]:
     given = {} if event.deleted else {(each.kind, each.value): None for each in event.addresses}
-    for place, (kind, value) in enumerate(given):
-        key = derive(f"adr{place:03d}", event.subject, kind, value)
-        session.add(Address(id=key, entity=event.subject, kind=kind, value=value, updated_at=event.time))
+    return [
+        {
+            "id": derive(f"adr{place:03d}", event.subject, kind, value),
+            "entity": event.subject,
+            "kind": kind,
+            "value": value,
+            "updated_at": event.time,
+        }
+        for place, (kind, value) in enumerate(given)
+    ]
 
 
 def _addresses(session: Session, ids: Sequence[str]) -> dict[str, list[tuple[str, str]]]:

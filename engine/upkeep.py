@@ -48,7 +48,9 @@ class Upkeep:
     def _expire(self, session: Session, now: float) -> list[Transition]:
         playbooks = tuple(self._config.playbooks.values())
         transitions: list[Transition] = []
-        for row in session.exec(select(Issue).where(col(Issue.status).in_(ACTIVE))).all():
+        soonest = min((float(playbook.expire) for playbook in playbooks), default=float("inf"))
+        old = col(Issue.status).in_(ACTIVE) & (col(Issue.opened_at) <= now - soonest)
+        for row in session.exec(select(Issue).where(old)).all():
             end = expires_at(playbooks, view(row))
             if end is not None and end <= now:
                 transitions += self._book.expire(session, row.id, now)

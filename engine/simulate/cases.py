@@ -111,7 +111,7 @@ def _choose(fleet: Fleet, wave: Wave, taken: set[int], rng: np.random.Generator)
 def _cases(fleet: Fleet, wave: Wave, accounts: list[int], rng: np.random.Generator) -> Iterator[Case]:
     onset, ramp, lasts = (float(between(rng, ends, 1)[0]) for ends in (wave.starts, wave.ramp, wave.lasts))
     if wave.what == "job-missed":
-        onset = onset // DAY * DAY + float(fleet.scenario.jobs.ends)
+        onset = onset // DAY * DAY + float(fleet.scenario.jobs.starts)
     onset += fleet.scenario.starts_at
     for account in accounts:
         devices = np.flatnonzero(fleet.device_of == account)

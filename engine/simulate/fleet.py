@@ -101,7 +101,7 @@ def build(scenario: Scenario, seed: int) -> Fleet:
         webhooks=_traffic(rng, count, scenario.webhooks.share, scenario.webhooks.per_day, scenario.webhooks.spread),
         storage=storage,
         filling=between(rng, scenario.storage.growth, len(storage.accounts)),
-        jobs=_user(rng, count, scenario.jobs.share, (-600.0, 600.0)),
+        jobs=_traffic(rng, count, scenario.jobs.share, float(scenario.jobs.takes), 0.2),
         cards=_user(rng, count, scenario.cards.share, scenario.cards.expire),
         device_of=_devices(rng, scenario),
         sms=_sms(rng, scenario),

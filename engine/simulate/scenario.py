@@ -110,9 +110,12 @@ class Jobs:
     """A job that ends every night."""
 
     share: float
-    ends: Duration = Duration(2 * 3600 + 1500.0)
+    starts: Duration = Duration(7200.0)
     """After midnight UTC."""
-    jitter: Duration = Duration(600.0)
+    takes: Duration = Duration(1500.0)
+    """In the median; an account's own and each night's differ from it."""
+    spread: float = 0.25
+    """Standard deviation of the logarithm of it, from night to night."""
 
 
 @dataclass(frozen=True, slots=True)

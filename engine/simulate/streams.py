@@ -158,11 +158,11 @@ def _storage(fleet: Fleet, cases: Sequence[Case], day: int, rng: np.random.Gener
 def _jobs(fleet: Fleet, cases: Sequence[Case], day: int, rng: np.random.Generator) -> Events:
     user, jobs = fleet.jobs, fleet.scenario.jobs
     begin = fleet.scenario.starts_at + day * DAY
-    jitter = np.clip(rng.normal(0.0, float(jobs.jitter), len(user.accounts)), -3600.0, 5400.0)
-    time = begin + float(jobs.ends) + user.level + jitter
+    due = begin + float(jobs.starts)
+    takes = user.level * np.exp(rng.normal(0.0, jobs.spread, len(user.accounts)))
+    time = due + np.minimum(takes, 4 * 3600.0)
     ran = np.ones(len(time), np.bool_)
     for case in cases:
-        due = begin + float(jobs.ends)
         ran &= ~((user.accounts == case.account) & (due >= case.onset) & (due < case.end))
     return Events.of(JOB, time[ran], user.accounts[ran], NOTHING)
 
