@@ -81,6 +81,7 @@ def one_issue(services: Injected, caller: Asking, issue: str) -> Response:
             issue=row,
             picture=evidence_picture(row),
             figures=_figures(row.evidence),
+            explanation=row.evidence.get("explanation", ""),
             about=_about(services, row.detector),
             history=history(session, issue),
             intents=queries.intents(session, issue),

@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_datetime
+from babel.dates import format_date, format_time
 from fastapi import APIRouter
 from sqlmodel import Session, col, select
 from starlette.responses import HTMLResponse, Response
@@ -53,8 +53,10 @@ class Reader:
         """Return a point in time as the reader writes it."""
         if at is None:
             return "–"
-        time = datetime.fromtimestamp(at, _zone(self.zone))
-        return format_datetime(time, "long", tzinfo=_zone(self.zone), locale=_locale(self.locale))
+        zone, locale = _zone(self.zone), _locale(self.locale)
+        time = datetime.fromtimestamp(at, zone)
+        clock = format_time(time, "short", tzinfo=zone, locale=locale)
+        return f"{format_date(time, 'long', locale=locale)}, {clock} ({time.tzname()})"
 
 
 @router.get("/m/{token}")

@@ -60,23 +60,31 @@ def span(seconds: float) -> str:
 
 def ago(at: float, now: float) -> Markup:
     """Return how long ago something was; the exact time is its title."""
+    return _titled(at, f"{span(now - at)} ago" if now >= at else f"in {span(at - now)}")
+
+
+def since(at: float, now: float) -> Markup:
+    """Return for how long something has been so; the exact time is its title."""
+    return _titled(at, f"for {span(now - at)}")
+
+
+def _titled(at: float, words: str) -> Markup:
     time = datetime.fromtimestamp(at, UTC)
-    words = f"{span(now - at)} ago" if now >= at else f"in {span(at - now)}"
     return Markup('<time datetime="{}" title="{}">{}</time>').format(
         time.isoformat(timespec="seconds"), time.strftime("%Y-%m-%d %H:%M:%S UTC"), words
     )
 
 
 def number(value: object) -> str:
-    """Return a value for people: numbers with four digits that count.
+    """Return a value for people: numbers with four digits that count, and probabilities near 1 with more.
 
-    >>> number(0.123456), number(None), number(1234567)
-    ('0.1235', '–', '1,234,567')
+    >>> number(0.123456), number(0.99997), number(None), number(1234567)
+    ('0.1235', '0.99997', '–', '1,234,567')
     """
     if value is None:
         return "–"
     if isinstance(value, float) and not value.is_integer():
-        return f"{value:.4g}"
+        return f"{value:.6g}" if 0.99 < value < 1.0 else f"{value:.4g}"
     return f"{value:,.0f}" if isinstance(value, int | float) else str(value)
 
 
@@ -94,5 +102,5 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"moment": moment, "ago": ago, "span": span, "number": number, "data_url": data_url}
+    made.filters |= {"moment": moment, "ago": ago, "since": since, "span": span, "number": number, "data_url": data_url}
     return made

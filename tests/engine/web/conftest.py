@@ -51,11 +51,12 @@ class Server:
 
     def form(self, path: str, fields: Mapping[str, str] | None = None, **more: Any) -> httpx.Response:
         """Send a form as our own page does."""
-        return self("POST", path, data=dict(fields or {}), headers={"Sec-Fetch-Site": "same-origin"}, **more)
+        return self.post(path, data=dict(fields or {}), headers={"Sec-Fetch-Site": "same-origin"}, **more)
 
-    async def _send(self, method: str, path: str, *, base: str = LOCAL, **more: Any) -> httpx.Response:
-        transport = httpx.ASGITransport(self._app)
-        async with httpx.AsyncClient(transport=transport, base_url=base) as client:
+    async def _send(self, method: str, path: str, *, raises: bool = True, **more: Any) -> httpx.Response:
+        cookies = more.pop("cookies", None)
+        transport = httpx.ASGITransport(self._app, raise_app_exceptions=raises)
+        async with httpx.AsyncClient(transport=transport, base_url=LOCAL, cookies=cookies) as client:
             return await client.request(method, path, **more)
 
 

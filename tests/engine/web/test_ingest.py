@@ -240,7 +240,7 @@ BODIES = (
 ENCODINGS = st.sampled_from(["", "gzip", "zstd", "identity", "br"])
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=BODIES, media_type=st.sampled_from(ingest.MEDIA_TYPES), encoding=ENCODINGS, packed=st.booleans())
 def test_whatever_is_sent_is_answered_and_counted(
     desk: Any, server: Any, body: bytes, media_type: str, encoding: str, packed: bool

@@ -1,0 +1,83 @@
+"""Alive, ready, and the figures."""
+
+from typing import Any
+
+import pytest
+
+from engine.errors import Retryable
+from engine.web.server import create_app
+
+
+def test_alive_and_ready(server: Any) -> None:
+    assert server.get("/healthz").json() == {"status": "ok"}
+    assert server.get("/readyz").json() == {"status": "ready", "lag": 7}
+
+
+def test_not_ready_says_why(desk: Any, server: Any) -> None:
+    desk.wrong.append("dispatch: stopped; see the log")
+    answer = server.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["reasons"] == ["dispatch: stopped; see the log"]
+    assert server.get("/healthz").status_code == 200
+
+
+@pytest.mark.parametrize(("store", "method"), [("database", "reading"), ("log", "end")])
+def test_a_store_that_does_not_answer_is_named(
+    desk: Any, server: Any, monkeypatch: pytest.MonkeyPatch, store: str, method: str
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise Retryable("the disk failed", place=store)
+
+    monkeypatch.setattr(type(getattr(desk.services, store)), method, broken)
+    desk.server()
+    answer = server.get("/readyz")
+    assert answer.status_code == 503
+    assert "the disk failed" in answer.json()["detail"]
+
+
+def figures(text: str) -> dict[str, float]:
+    return {
+        line.rpartition(" ")[0]: float(line.rpartition(" ")[2])
+        for line in text.splitlines()
+        if line and not line.startswith("#")
+    }
+
+
+def test_the_figures_are_those_of_the_moment(desk: Any) -> None:
+    server = desk.server()
+    desk.add(desk.issue(), desk.decision(), desk.intent())
+    desk.services.tickets.add(desk.draft())
+    server.post("/v1/events", content=b'{}\n{"id":"1","source":"s","type":"api.request","subject":"a"}', headers=NDJSON)
+    found = figures(server.get("/metrics").text)
+    assert found["forewarn_events_accepted_total"] == 1
+    assert found['forewarn_events_rejected_total{reason="malformed"}'] == 1
+    assert found["forewarn_lag_events"] == 7
+    assert found['forewarn_issues{detector="api-errors",status="open"}'] == 1
+    assert found['forewarn_decisions_total{reason="quiet_hours",verdict="hold"}'] == 1
+    assert found['forewarn_intents{kind="message",status="sent"}'] == 1
+    assert found['forewarn_tickets{status="open"}'] == 1
+    assert found['forewarn_dead_letters{reason="malformed"}'] == 1
+    assert found['forewarn_http_requests_total{area="events",method="POST",status="422"}'] == 1
+
+
+NDJSON = {"content-type": "application/x-ndjson"}
+
+
+def test_two_applications_in_one_process_count_for_themselves(desk: Any) -> None:
+    create_app(desk.services)
+    create_app(desk.services)
+
+
+def test_paths_and_methods_made_up_by_others_make_no_new_figures(desk: Any) -> None:
+    server = desk.server()
+    for each in range(20):
+        server.get(f"/made-up-{each}")
+        server(f"X{each}", "/healthz")
+    found = [name for name in figures(server.get("/metrics").text) if name.startswith("forewarn_http_requests_total")]
+    assert len(found) <= 3
+
+
+def test_labels_are_escaped(desk: Any) -> None:
+    server = desk.server()
+    desk.add(desk.issue(detector='a"b\nc'))
+    assert 'detector="a\\"b\\nc"' in server.get("/metrics").text
