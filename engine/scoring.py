@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.base import Observations, Signal
+from detectors.base import Detector, Observations, Signal
 from detectors.monitor import Monitor
 from detectors.raising import RaiseRule
 from engine.columns import Columns
@@ -34,6 +34,8 @@ class Station:
         self.meter = Meter(watch, lateness=lateness)
         self.detectors = {config.name: config for config in detectors}
         self.monitors = {config.name: _monitor(config) for config in self.detectors.values()}
+        self._watch = _text(_identity(watch))
+        self._models = {config.name: _text(_signature(config.model)) for config in self.detectors.values()}
         self._ticked = -1.0
 
     def observe(self, observations: Observations) -> Iterator[tuple[DetectorConfig, Signal]]:
@@ -56,15 +58,19 @@ class Station:
     def state(self) -> Arrays:
         """Return all that is remembered, under prefixed names."""
         parts: dict[str, Mapping[str, NDArray[Any]]] = {"meter": self.meter.state()}
-        parts |= {f"monitor:{name}": monitor.state() for name, monitor in self.monitors.items()}
+        for name, monitor in self.monitors.items():
+            parts[f"monitor:{name}"] = {**monitor.state(), "model": self._models[name]}
         arrays = {f"{part}/{key}": array for part, state in parts.items() for key, array in state.items()}
-        return arrays | {"ticked": np.array([self._ticked])}
+        return arrays | {"ticked": np.array([self._ticked]), "watch": self._watch}
 
     def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take a state over. A detector that is new since then starts afresh."""
+        """Take a state over. What is watched otherwise, or a detector that is new since then, starts afresh."""
+        if not np.array_equal(arrays.get("watch", ()), self._watch):
+            return
         self.meter.load(within(arrays, "meter"))
         for name, monitor in self.monitors.items():
-            if state := within(arrays, f"monitor:{name}"):
+            state = within(arrays, f"monitor:{name}")
+            if np.array_equal(state.pop("model", ()), self._models[name]):
                 monitor.load(state)
         self._ticked = float(arrays["ticked"][0])
 
@@ -175,6 +181,18 @@ def _monitor(config: DetectorConfig) -> Monitor:
     monitor = Monitor(config.name, detector, rule, grace=float(config.grace), min_samples=config.min_samples)
     monitor.prepare(float(config.watch.every))
     return monitor
+
+
+def _signature(detector: Detector) -> str:
+    """Return what a detector was built with: under another kind or other settings a state means something else."""
+    plain = {
+        name: value for name, value in vars(detector).items() if isinstance(value, int | float | str | list | tuple)
+    }
+    return f"{detector.kind} {sorted(plain.items())!r}"
+
+
+def _text(text: str) -> NDArray[np.uint8]:
+    return np.frombuffer(text.encode(), np.uint8)
 
 
 def _by_watch(detectors: Mapping[str, DetectorConfig]) -> dict[str, list[DetectorConfig]]:
