@@ -1,6 +1,7 @@
 """Where an engine keeps things, opened together."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from engine.clock import Clock
 from engine.config.model import Config
@@ -25,6 +26,8 @@ class Storage:
     snapshots: Snapshots | None
     """None: nothing of the models is to last."""
     secret: bytes
+    reports: Path | None = None
+    """Folder of the daily reports; None: they are not kept."""
 
     @classmethod
     def embedded(cls, config: Config, clock: Clock, *, synchronous: str = "FULL") -> "Storage":
@@ -37,6 +40,7 @@ class Storage:
             database=Database.open(folder / DATABASE, synchronous=synchronous),
             snapshots=Snapshots(folder / SNAPSHOTS, keep=config.main.retention.snapshots),
             secret=secret_at(folder / "links.key"),
+            reports=folder / "reports",
         )
 
     def close(self) -> None:

@@ -1,5 +1,7 @@
 """What is done by the clock: telling the time, ending what lasted too long, forgetting what is old, reporting."""
 
+from datetime import UTC, datetime
+
 import msgspec
 from sqlalchemy import delete
 from sqlmodel import Session, col, select
@@ -65,11 +67,12 @@ class Upkeep:
             session.execute(delete(JobRun).where(col(JobRun.due_at) < due - RUNS_KEPT))
 
     def report(self, due: float) -> Report:
-        """Write the report of the day that ended at `due` into the data folder."""
+        """Make the report of the day that ended at `due`, and keep it under the day's name where reports are kept."""
         with self._storage.database.reading() as session:
             report = measure(session, due - DAY, due)
-        folder = self._config.data_dir / "reports"
-        folder.mkdir(parents=True, exist_ok=True)
-        name = folder / f"{self._clock.now():%Y-%m-%d}.json"
-        name.write_bytes(msgspec.json.format(msgspec.json.encode(report)))
+        if self._storage.reports is not None:
+            self._storage.reports.mkdir(parents=True, exist_ok=True)
+            day = datetime.fromtimestamp(due - DAY, UTC)
+            name = self._storage.reports / f"{day:%Y-%m-%d}.json"
+            name.write_bytes(msgspec.json.format(msgspec.json.encode(report)))
         return report
