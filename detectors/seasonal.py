@@ -60,10 +60,10 @@ class Seasonal(Detector):
         """Learn the rhythms in `period` ("1d", "1w", both or none) and judge deviations in `direction`.
 
         `memory` is how far back the level looks: three days, so that it neither follows the hours and a weekend nor
-        lags for weeks (at least 20 windows). `adopt` is how long a level has to last to be the new normal: a day, so that
-        no incident shorter than that becomes normal (at least 8 windows). `warmup` is how many windows a series is only
-        watched: 30, the fewest that tell a spread within a quarter. Deviations under `least`, in the measure's unit, are
-        never a breach.
+        lags for weeks (at least 20 windows). `adopt` is how long a level has to last to be the new normal: a day, so
+        that no incident shorter than that becomes normal (at least 8 windows). `warmup` is how many windows a series is
+        only watched: 30, the fewest that tell a spread within a quarter. Deviations under `least`, in the measure's
+        unit, are never a breach.
         """
         self._periods = [period] if isinstance(period, str) else list(period)
         _check_periods(self._periods)

@@ -1,0 +1,173 @@
+"""When a value will reach a limit: storage that fills, a quota that runs out, a battery that empties."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, get_args
+
+import numpy as np
+
+from detectors.base import Bytes, Detector, Ints, Observations, Scores, Signal, State
+from detectors.durations import Duration
+from detectors.forecast_kernel import HORIZON, ROW, Columns, Config, run
+
+Direction = Literal["up", "down"]
+_HOUR, _DAY = 3600.0, 86400.0
+
+
+class Forecast(Detector):
+    """A value will reach a limit soon; the score is the probability that it does so within `within`.
+
+    A line is fitted to the recent past by discounted least squares. Its slope's error is what theory says, or what the
+    detector's own earlier forecasts were wrong by, whichever is more. The extra columns `eta_s`, `eta_low_s` and
+    `eta_high_s` are the median and the ends of the interval of the time to the breach, in seconds; NaN where none is
+    foreseen within ten times `within`. `slope` is in units a second. Outliers are not learned; a jump, as a clean-up
+    makes, moves the past along. Where clean-ups always came before the limit, the rule of succession keeps the score
+    low up to the level they came at: 1/3 after one, 1/4 after two.
+
+    >>> detector = Forecast(limit=100, within=Duration("1d"))
+    >>> detector.prepare(3600)
+    >>> detector.grow(1)
+    >>> hours = np.arange(30)
+    >>> noise = np.random.default_rng(1).normal(0, 0.1, 30)
+    >>> scores = detector.update(Observations.of(0 * hours, hours * 3600, 50 + 1.2 * hours + noise))
+    >>> bool(scores.score[12] < 0.5), bool(scores.score[29] > 0.9), round(scores.extra["eta_s"][29] / 3600)
+    (True, True, 13)
+    """
+
+    kind: ClassVar[str] = "forecast"
+    raise_score: ClassVar[float] = 0.9
+    calm_below: ClassVar[float | None] = 0.5
+    examples: ClassVar[tuple[Mapping[str, Any], ...]] = (
+        {"limit": 100.0, "within": "1d"},
+        {"limit": 10.0, "within": "6h", "direction": "down", "interval": 0.5},
+        {"limit": 80.0, "within": "2d", "daily": True, "memory": "4d"},
+    )
+
+    def __init__(
+        self,
+        *,
+        limit: float,
+        within: Duration,
+        direction: Direction = "up",
+        interval: float = 0.8,
+        memory: Duration | None = None,
+        daily: bool = False,
+    ) -> None:
+        """Foresee that the value goes to `limit` or beyond, in `direction`, `within` that time.
+
+        `interval` is the probability that `eta_low_s` to `eta_high_s` is to hold. `memory` is the past the line is
+        fitted to: as long as `within` if left out, as the past tells of a future of its own length (at least 20
+        windows, and three days with `daily`, which learns the rhythm of the day after watching for three days).
+        """
+        if not math.isfinite(limit):
+            raise ValueError(f"limit is {limit}: it must be a finite number")
+        if direction not in get_args(Direction):
+            raise ValueError(f"direction {direction!r}: choose one of {', '.join(get_args(Direction))}")
+        if not 0 < interval < 1:
+            raise ValueError(f"interval is {interval:g}: it must be between 0 and 1, as 0.8")
+        self._limit, self._direction, self._tail = float(limit), direction, (1 - interval) / 2
+        self._within = _positive("within", Duration(within))
+        self._memory = self._within if memory is None else _positive("memory", Duration(memory))
+        self._daily = daily
+        self._rows: Bytes = np.zeros(0, np.uint8)
+        self.prepare(60.0)
+
+    def prepare(self, step: float) -> None:
+        """Learn the window's length in seconds."""
+        super().prepare(step)
+        sign = 1.0 if self._direction == "up" else -1.0
+        self._config = Config(
+            sign=sign,
+            limit=sign * self._limit,
+            within=self._within,
+            step=step,
+            memory=max(self._memory, 20 * step, 3 * _DAY if self._daily else 0.0),
+            span=max(self._within / 2, 10 * step),  # long enough to tell a slope, short enough to come about
+            tail=self._tail,
+            daily=self._daily,
+            settle=3 * _DAY if self._daily else 0.0,
+        )
+
+    def _grow(self, size: int) -> None:
+        rows = np.zeros(size * ROW.itemsize, np.uint8)
+        rows[: len(self._rows)] = self._rows
+        self._rows = rows
+
+    def update(self, batch: Observations) -> Scores:
+        """Score each observation, then learn from it."""
+        return self._run(batch, learn=True)
+
+    def score(self, batch: Observations) -> Scores:
+        """Score each observation against the rows as they are."""
+        return self._run(batch, learn=False)
+
+    def _run(self, batch: Observations, *, learn: bool) -> Scores:
+        columns = Columns(*(np.empty(len(batch.value)) for _ in Columns._fields))
+        run(self._rows, tuple(self._config), batch.series, batch.time, batch.value, tuple(columns), learn)
+        scores = Scores.silent(len(batch.value))
+        scores.score, scores.expected = columns.score, columns.expected
+        (scores.high if self._direction == "up" else scores.low)[:] = self._limit
+        scores.extra = {
+            "eta_s": columns.eta,
+            "eta_low_s": columns.soonest,
+            "eta_high_s": columns.latest,
+            "slope": columns.slope,
+        }
+        return scores
+
+    def reset(self, series: Ints) -> None:
+        """Make the rows zero, which is a series never seen."""
+        self._rows.reshape(-1, ROW.itemsize)[series] = 0
+
+    def state(self) -> State:
+        """Return the rows' bytes, one row a series."""
+        return {"rows": self._rows.reshape(-1, ROW.itemsize)}
+
+    def load(self, state: State) -> None:
+        """Take over rows; raises ValueError if they are not ours."""
+        rows = state.get("rows")
+        if rows is None or rows.dtype != np.uint8 or rows.ndim != 2 or rows.shape[1] != ROW.itemsize:
+            raise ValueError(f"a forecast's state is one array `rows` of bytes, {ROW.itemsize} a series")
+        self._rows, self.size = np.array(rows).reshape(-1), len(rows)
+
+    def explain(self, signal: Signal) -> str:
+        """Say the value, how fast it moves and when it reaches the limit."""
+        eta = signal.extra.get("eta_s", math.nan)
+        limit = f"the limit {self._limit:.4g}"
+        if eta == 0:
+            side = "above" if self._direction == "up" else "below"
+            return f"The value is {signal.value:.4g}: at or {side} {limit}."
+        if math.isnan(eta):
+            within = Duration(HORIZON * self._within)
+            return f"At {signal.value:.4g}, {limit} is not expected to be reached within {within}."
+        return f"At {signal.value:.4g}{_pace(signal)}, {limit} is reached in {_span(eta)}{_interval(signal)}."
+
+
+def _pace(signal: Signal) -> str:
+    slope = signal.extra.get("slope", math.nan)
+    if math.isnan(slope):
+        return ""
+    unit, seconds = ("an hour", _HOUR) if signal.extra["eta_s"] < 3 * _DAY else ("a day", _DAY)
+    return f" and {'rising' if slope > 0 else 'falling'} about {abs(slope) * seconds:.2g} {unit}"
+
+
+def _interval(signal: Signal) -> str:
+    low, high = signal.extra.get("eta_low_s", math.nan), signal.extra.get("eta_high_s", math.nan)
+    if math.isnan(low):
+        return ""
+    if math.isnan(high):
+        return f" (not before {_span(low)})"
+    return f" (between {_span(low)} and {_span(high)})"
+
+
+def _span(seconds: float) -> str:
+    for unit, size in (("d", _DAY), ("h", _HOUR), ("min", 60.0)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _positive(name: str, duration: Duration) -> Duration:
+    if not (duration > 0 and math.isfinite(duration)):
+        raise ValueError(f"{name} is {duration}: it must be a positive duration")
+    return duration
