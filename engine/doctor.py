@@ -166,7 +166,7 @@ def _is_locked(folder: Path) -> bool:
 def _channels(config: Config) -> Iterator[Found]:
     usable, problems = ready(config)
     yield from (Found("channels", "failed", str(problem)) for problem in problems)
-    for name in config.channels.keys() - usable.keys():
+    for name in sorted(config.channels.keys() - usable.keys()):
         yield Found(f"channel {name}", "warning", "not used: its secrets are not set")
     for name, each in usable.items():
         with closing(channel_class(each.type)(**each.params)) as channel:

@@ -8,7 +8,7 @@ from sqlmodel import Session, SQLModel, col, select
 from engine.errors import ForewarnError
 
 Row = TypeVar("Row", bound=SQLModel)
-_LISTS = {"issue": "issues", "silence": "silences", "intent": "outbox"}
+_LISTS = {"decision": "issues", "issue": "issues", "silence": "silences", "intent": "outbox"}
 RECENT = 10_000
 """So many ids are looked through for one that is close."""
 

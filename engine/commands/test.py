@@ -9,15 +9,14 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
-import structlog
 import typer
 
-from engine.commands.output import emit
+from engine.commands.output import emit, quiet
 from engine.commands.shared import AsJson, ConfigFolder, Unusable, configured, folder_of
 from engine.config.load import find_folder, load_or_raise
 from engine.config.problems import errors, nearest
 from engine.config.tests import PlaybookTest
-from engine.config.tests_read import load_tests
+from engine.config.tests_read import ENDING, load_tests
 from engine.errors import ConfigError
 from engine.playbook_tests import run
 
@@ -37,7 +36,9 @@ class Outcome(NamedTuple):
 
 @app.command("test")
 def run_all(
-    names: Annotated[list[str] | None, typer.Argument(help="Names of tests, or globs.", show_default=False)] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Names of tests or of their files, or globs.", show_default=False)
+    ] = None,
     config: ConfigFolder = None,
     jobs: Annotated[int, typer.Option(help="Processes; 0: as many as there are processors.", min=0)] = 0,
     json: AsJson = False,
@@ -68,9 +69,19 @@ def _tests(folder: Path) -> list[PlaybookTest]:
 
 def _chosen(tests: Sequence[PlaybookTest], names: Sequence[str]) -> list[PlaybookTest]:
     for name in names:
-        if not any(fnmatchcase(test.name, name) for test in tests):
-            raise Unusable(f"there is no test {name!r}", remedy=nearest(name, [test.name for test in tests]))
-    return [test for test in tests if not names or any(fnmatchcase(test.name, name) for name in names)]
+        if not any(_is_called(test, name) for test in tests):
+            known = [each for test in tests for each in _names(test)]
+            raise Unusable(f"there is no test {name!r}", remedy=nearest(name, known))
+    return [test for test in tests if not names or any(_is_called(test, name) for name in names)]
+
+
+def _is_called(test: PlaybookTest, name: str) -> bool:
+    return any(fnmatchcase(each, name) for each in _names(test))
+
+
+def _names(test: PlaybookTest) -> tuple[str, str]:
+    """Return what a test goes by: its own name, and that of its file."""
+    return test.name, Path(test.place.file).name.removesuffix(ENDING)
 
 
 def _outcomes(folder: Path, tests: Sequence[PlaybookTest], jobs: int) -> Iterator[Outcome]:
@@ -83,7 +94,7 @@ def _outcomes(folder: Path, tests: Sequence[PlaybookTest], jobs: int) -> Iterato
 
 def _run(folder: Path, name: str) -> Outcome:
     """Run one test, by its name: what was read of a configuration does not travel between processes."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    quiet()
     test = next(test for test in load_tests(find_folder(folder))[0] if test.name == name)
     started = time.monotonic()
     failures = run(test, load_or_raise(folder))
