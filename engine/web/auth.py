@@ -8,6 +8,7 @@ machine (DNS rebinding), and one that changes something must come from our own p
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from starlette.concurrency import run_in_threadpool
@@ -55,6 +56,7 @@ def refuse_to_listen(host: str, database: Database) -> ConfigError | None:
     )
 
 
+@lru_cache(maxsize=256)
 def is_local(host: str) -> bool:
     """Return whether `host` means this machine only.
 

@@ -29,6 +29,9 @@ OPEN = ("open", "acknowledged")
 SHOWN = 50
 REFRESH = 15
 """Seconds after which the first page is loaded again."""
+SOON = 2
+"""Seconds after which an action shows: then the page is loaded again."""
+Action = Literal["acknowledge", "resolve", "dismiss", "note"]
 Door = Annotated[Doorkeeper, Depends(doorkeeper_of)]
 
 
@@ -70,8 +73,8 @@ def all_issues(
 
 
 @router.get("/issues/{issue}")
-def one_issue(services: Injected, caller: Asking, issue: str) -> Response:
-    """Show an issue: evidence, history, what was planned and decided."""
+def one_issue(services: Injected, caller: Asking, issue: str, done: Action | None = None) -> Response:
+    """Show an issue: evidence, history, what was planned and decided. `done`: what was just asked for."""
     with services.database.reading() as session:
         row = queries.need(session, Issue, issue, "issue")
         return _render(
@@ -79,6 +82,8 @@ def one_issue(services: Injected, caller: Asking, issue: str) -> Response:
             services,
             who=caller.name,
             issue=row,
+            done=done,
+            **({"refresh": f"{SOON}; url=/issues/{row.id}"} if done else {}),
             picture=evidence_picture(row),
             figures=_figures(row.evidence),
             explanation=row.evidence.get("explanation", ""),
@@ -95,13 +100,13 @@ async def act(
     services: Injected,
     caller: Asking,
     issue: str,
-    what: Literal["acknowledge", "resolve", "dismiss", "note"],
+    what: Action,
     form: Form,
 ) -> Response:
     """Do what a button says; the page shows it as soon as the event was processed."""
     note = form.get("note", "")[:10_000]
     await run_in_threadpool(actions.on_issue, services, what, issue, caller.name, note)
-    return RedirectResponse(f"/issues/{issue}", 303)
+    return RedirectResponse(f"/issues/{issue}?done={what}", 303)
 
 
 @router.get("/decisions/{decision}")

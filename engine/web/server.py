@@ -39,6 +39,7 @@ def _application() -> FastAPI:
         openapi_url="/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         exception_handlers=dict(problems.HANDLERS),
     )
 

@@ -113,7 +113,10 @@ def test_an_issue_shows_its_evidence_as_a_picture(desk: Any, server: Any) -> Non
 def test_a_button_is_an_event_and_leads_back(desk: Any, server: Any, what: str) -> None:
     desk.add(desk.issue())
     answer = server.form(f"/issues/iss_1/{what}", {"note": "we know"})
-    assert (answer.status_code, answer.headers["location"]) == (303, "/issues/iss_1")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/issues/iss_1?done={what}")
+    after = server.get(answer.headers["location"]).text
+    assert f"Recorded: {what}" in after
+    assert 'content="2; url=/issues/iss_1"' in after
     [event] = desk.of_type("forewarn.action")
     assert event["data"] == {"what": what, "issue": "iss_1", "who": "local", "note": "we know"}
 
