@@ -32,6 +32,14 @@ def configure(*, people: bool | None = None, level: str = "INFO") -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
+def quiet() -> None:
+    """Keep the engine's own log to what is wrong: where it is not the engine that is run, but something with it."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
 def _formatter(shared: list[Processor], *, people: bool) -> structlog.stdlib.ProcessorFormatter:
     last: list[Any] = (
         [structlog.dev.ConsoleRenderer(colors=True, exception_formatter=structlog.dev.plain_traceback)]

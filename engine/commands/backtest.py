@@ -9,8 +9,9 @@ from msgspec.json import encode
 from detectors.durations import Duration
 from engine.backtest import Backtest, page
 from engine.backtest import backtest as backtested
-from engine.commands.output import moment, progress, quiet, table
+from engine.commands.output import moment, progress, table
 from engine.commands.shared import ConfigFolder, Unusable, configured
+from engine.logs import quiet
 from engine.recorded import chunks
 
 app = typer.Typer()

@@ -7,7 +7,8 @@ import typer
 
 from engine.app import intake
 from engine.commands.output import emit, facts, heading, moment, safe, table
-from engine.commands.shared import CLOCK, AsJson, ConfigFolder, Unusable, configured, storage
+from engine.commands.shared import CLOCK, AsJson, ConfigFolder, Unusable, configured
+from engine.commands.stores import storage
 from engine.errors import ForewarnError
 from engine.eventlog.base import DeadLetter, DeadLetters
 

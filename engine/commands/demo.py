@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from engine.commands.output import emit, progress, quiet
+from engine.commands.output import emit, progress
 from engine.commands.shared import AsJson, ConfigFolder
 from engine.demo import run, summary
+from engine.logs import quiet
 
 app = typer.Typer()
 

@@ -8,7 +8,8 @@ from sqlmodel import Session, col, select
 
 from engine.commands.output import emit, facts, heading, moment, safe
 from engine.commands.rows import found
-from engine.commands.shared import AsJson, ConfigFolder, configured, database
+from engine.commands.shared import AsJson, ConfigFolder, configured
+from engine.commands.stores import database
 from engine.errors import ForewarnError
 from engine.store.models import DecisionRow, Intent, Issue
 from engine.web import queries

@@ -10,7 +10,8 @@ import typer
 
 from engine.app import intake as intake_of
 from engine.commands.output import emit, progress
-from engine.commands.shared import CLOCK, AsJson, ConfigFolder, Unusable, configured, storage
+from engine.commands.shared import CLOCK, AsJson, ConfigFolder, Unusable, configured
+from engine.commands.stores import storage
 from engine.config.problems import Problems, errors
 from engine.config.reader import BROKEN, Reader
 from engine.config.yamlsource import read_file

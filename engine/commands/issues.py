@@ -8,7 +8,8 @@ from sqlmodel import Session, col, select
 from engine.commands.actions import act, said
 from engine.commands.output import emit, facts, heading, moment, table
 from engine.commands.rows import found
-from engine.commands.shared import CLOCK, AsJson, ConfigFolder, Who, configured, database, person, storage
+from engine.commands.shared import CLOCK, AsJson, ConfigFolder, Who, configured, person
+from engine.commands.stores import database, storage
 from engine.config.problems import nearest
 from engine.issue_view import ACTIVE
 from engine.issues import history

@@ -7,7 +7,8 @@ from sqlmodel import col, select
 
 from engine.commands.output import emit, moment, note, table
 from engine.commands.rows import found
-from engine.commands.shared import CLOCK, AsJson, ConfigFolder, Unusable, configured, database
+from engine.commands.shared import CLOCK, AsJson, ConfigFolder, Unusable, configured
+from engine.commands.stores import database
 from engine.config.problems import nearest
 from engine.errors import Permanent
 from engine.store import outbox

@@ -1,6 +1,5 @@
 """What is written to people and to programs: tables, facts, JSON, progress."""
 
-import logging
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-import structlog
 import typer
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -107,11 +105,3 @@ def progress(label: str, total: float | None) -> Iterator[Callable[[float], None
     with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(label, total=total)
         yield lambda done: bar.update(task, completed=done)
-
-
-def quiet() -> None:
-    """Keep the engine's own log to what is wrong: where it is not the engine that is run, but something with it."""
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )

@@ -8,7 +8,8 @@ import typer
 
 from detectors.durations import Duration
 from engine.commands.output import emit, moment, safe
-from engine.commands.shared import CLOCK, AsJson, ConfigFolder, Unusable, configured, database
+from engine.commands.shared import CLOCK, AsJson, ConfigFolder, Unusable, configured
+from engine.commands.stores import database
 from engine.report import measure
 from engine.tabular import moment as read_moment
 

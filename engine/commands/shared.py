@@ -1,9 +1,7 @@
-"""What all commands have in common: where the configuration is, and how the data folder is opened."""
+"""What all commands have in common: where the configuration is, and who acts."""
 
 import getpass
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -12,9 +10,7 @@ import typer
 from engine.clock import SystemClock
 from engine.config.load import MAIN, load_or_raise
 from engine.config.model import Config
-from engine.errors import ConfigError, ForewarnError
-from engine.storage import DATABASE, Storage
-from engine.store.database import Database
+from engine.errors import ConfigError
 
 ConfigFolder = Annotated[
     Path | None,
@@ -50,31 +46,6 @@ def configured(given: Path | None) -> Config:
     return load_or_raise(folder_of(given))
 
 
-@contextmanager
-def storage(config: Config) -> Iterator[Storage]:
-    """Open the data folder: safe beside a running engine."""
-    opened = Storage.embedded(config, CLOCK)
-    try:
-        yield opened
-    finally:
-        opened.close()
-
-
-@contextmanager
-def database(config: Config) -> Iterator[Database]:
-    """Open the database of an engine that has run. Raises ConfigError if there is none yet."""
-    opened = Database.open(config.data_dir / DATABASE, create=False)
-    try:
-        yield opened
-    finally:
-        opened.close()
-
-
 def person(who: str) -> str:
     """Return who acts: as given, else the user of this session."""
     return who or os.environ.get("USER") or getpass.getuser()
-
-
-def not_found(what: str, key: str, near: str) -> ForewarnError:
-    """Return the error for an id that is nobody's; `near` names the nearest, or how to list them."""
-    return ForewarnError(f"there is no {what} {key!r}", remedy=near)

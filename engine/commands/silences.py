@@ -10,7 +10,8 @@ from engine import silences as rules
 from engine.commands.actions import act, said
 from engine.commands.output import emit, moment, table
 from engine.commands.rows import found
-from engine.commands.shared import CLOCK, AsJson, ConfigFolder, Unusable, Who, configured, database, person, storage
+from engine.commands.shared import CLOCK, AsJson, ConfigFolder, Unusable, Who, configured, person
+from engine.commands.stores import database, storage
 from engine.errors import Permanent
 from engine.store.models import Silence
 

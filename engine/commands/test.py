@@ -11,13 +11,14 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from engine.commands.output import emit, quiet
+from engine.commands.output import emit
 from engine.commands.shared import AsJson, ConfigFolder, Unusable, configured, folder_of
 from engine.config.load import find_folder, load_or_raise
 from engine.config.problems import errors, nearest
 from engine.config.tests import PlaybookTest
 from engine.config.tests_read import ENDING, load_tests
 from engine.errors import ConfigError
+from engine.logs import quiet
 from engine.playbook_tests import run
 
 app = typer.Typer()

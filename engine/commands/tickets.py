@@ -7,7 +7,8 @@ import typer
 
 from engine.commands.actions import intake
 from engine.commands.output import emit, facts, heading, moment, safe, table
-from engine.commands.shared import CLOCK, AsJson, ConfigFolder, Who, configured, database, person, storage
+from engine.commands.shared import CLOCK, AsJson, ConfigFolder, Who, configured, person
+from engine.commands.stores import database, storage
 from engine.tickets import Tickets, Verdict
 
 app = typer.Typer(no_args_is_help=True, help="Tickets of the built-in desk.")

@@ -6,7 +6,8 @@ import typer
 
 from engine import tokens
 from engine.commands.output import emit, moment, note, table
-from engine.commands.shared import CLOCK, AsJson, ConfigFolder, configured, database
+from engine.commands.shared import CLOCK, AsJson, ConfigFolder, configured
+from engine.commands.stores import database
 
 app = typer.Typer(no_args_is_help=True, help="API tokens.")
 COLUMNS = ("name", "scope", "created", "revoked")

@@ -1,0 +1,29 @@
+"""How commands open the data folder: safe beside a running engine."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from engine.commands.shared import CLOCK
+from engine.config.model import Config
+from engine.storage import DATABASE, Storage
+from engine.store.database import Database
+
+
+@contextmanager
+def storage(config: Config) -> Iterator[Storage]:
+    """Open the data folder; what is not there yet is made."""
+    opened = Storage.embedded(config, CLOCK)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+@contextmanager
+def database(config: Config) -> Iterator[Database]:
+    """Open the database of an engine that has run. Raises ConfigError if there is none yet."""
+    opened = Database.open(config.data_dir / DATABASE, create=False)
+    try:
+        yield opened
+    finally:
+        opened.close()
