@@ -54,12 +54,13 @@ def water_flow() -> list[Series]:
     """Return River's series of a water pipe; its four odd stretches are described and not marked."""
     from river.datasets import WaterFlow  # noqa: PLC0415 -- heavy: only where there is need of it
 
-    return [Series("water-flow", sorted((seen["Time"].timestamp(), value) for seen, value in WaterFlow()), [])]
+    flow = WaterFlow()  # type: ignore[no-untyped-call]  # River leaves its constructors unannotated
+    return [Series("water-flow", sorted((seen["Time"].timestamp(), value) for seen, value in flow), [])]
 
 
 def people(series: Iterable[Series], at: float) -> bytes:
     """Return who is who: an account, a technical and a billing contact, and each series a service."""
-    subjects = {
+    subjects: dict[str, dict[str, object]] = {
         ACCOUNT: {"name": "Acme", "zone": "UTC"},
         "contact/ann": _contact("Ann", "technical", TECHNICAL),
         "contact/bob": _contact("Bob", "billing", BILLING),

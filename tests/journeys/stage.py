@@ -91,6 +91,13 @@ def team_config(folder: Path) -> Config:
     return load_or_raise(folder / "config", {})
 
 
+def starter_config(folder: Path) -> Config:
+    """Return the starter as `forewarn init` writes it out."""
+    for part in ("config", "templates"):
+        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("var"))
+    return load_or_raise(folder / "config", {})
+
+
 def parts(mail: EmailMessage) -> Sequence[str]:
     """Return the types of a mail's parts."""
     return [part.get_content_type() for part in mail.iter_parts()]
