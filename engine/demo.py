@@ -75,10 +75,9 @@ def run(
     config = _config(folder or starter() / "config")
     known = truth(played, seed)
     with rehearsal(config, played.starts_at) as held, simulating(played, seed) as chunks:
-        events = _play(held, chunks, played, progress)
+        went = play(held, chunks, played, _command(scenario, seed), progress)
         seconds = time.perf_counter() - begin
-        went = Run(events, seconds, float(played.chunk), _command(scenario, seed))
-        return _tell(held, config, known, went, out)
+        return tell(held, config, known, replace(went, seconds=seconds), out)
 
 
 def _config(folder: Path) -> Config:
@@ -91,17 +90,22 @@ def _command(scenario: Path | None, seed: int) -> str:
     return "forewarn demo" + (f" --scenario {scenario}" if scenario else "") + f" --seed {seed}"
 
 
-def _play(held: Rehearsal, chunks: Iterator[Chunk], scenario: Scenario, progress: Progress | None) -> int:
+def play(
+    held: Rehearsal, chunks: Iterator[Chunk], scenario: Scenario, command: str, progress: Progress | None = None
+) -> Run:
+    """Run the engine that is held over the events of `scenario`; `command` is what does it again."""
+    begin = time.perf_counter()
     events = 0
     length = scenario.ends_at - scenario.starts_at
     for accepted in replay(held.engine, held.clock, chunks, origin="simulation"):
         events += accepted.accepted
         if progress is not None:
             progress((held.clock.time() - scenario.starts_at) / length, events)
-    return events
+    return Run(events, time.perf_counter() - begin, float(scenario.chunk), command)
 
 
-def _tell(held: Rehearsal, config: Config, known: Truth, went: Run, out: Path) -> Scorecard:
+def tell(held: Rehearsal, config: Config, known: Truth, went: Run, out: Path) -> Scorecard:
+    """Score what the engine did, and write `out`/index.html about it."""
     with held.engine.storage.database.reading() as session:
         card = score(session, known)
         shy = [*card.causeless]
