@@ -30,7 +30,7 @@ class Forecast(Detector):
     >>> hours = np.arange(30)
     >>> noise = np.random.default_rng(1).normal(0, 0.1, 30)
     >>> scores = detector.update(Observations.of(0 * hours, hours * 3600, 50 + 1.2 * hours + noise))
-    >>> bool(scores.score[12] < 0.5), bool(scores.score[29] > 0.9), round(scores.extra["eta_s"][29] / 3600)
+    >>> bool(scores.score[12] < 0.5), bool(scores.score[29] > 0.8), round(scores.extra["eta_s"][29] / 3600)
     (True, True, 13)
     """
 

@@ -47,8 +47,11 @@ SETTLED = 0.3
 """Three outliers within this share of one another are a jump: the past moves along, slope and spread are kept.
 Else the slope changed: the past is forgotten but for `REMAINS`."""
 REMAINS = 0.2
-SLOPE_DOUBT, DOUBT_WEIGHT = 0.3, 0.5
-"""Before forecasts were checked a slope is taken to be off by 30 %, a doubt that weighs half a check."""
+SLOPE_DOUBT, DOUBT_WEIGHT = 0.25, 0.5
+"""Before forecasts were checked a slope is taken to be off by a quarter, a doubt that weighs half a check."""
+MOST_GROWTH = 4.0
+"""Slopes wander: the square of their error grows with the horizon in spans, up to so many, so that a farther breach stays
+the more probable."""
 MOST_CHECKS = 12.0
 """Memory of the checks, in checks."""
 HORIZON = 10.0
@@ -107,6 +110,8 @@ class Line(NamedTuple):
     slope: float
     level_variance: float
     slope_variance: float
+    checked_variance: float
+    """Of the slope, as the forecasts checked so far were wrong, over a span."""
     variance: float
     independence: float
     """How many independent errors one observation is worth, with first-order autocorrelation."""
@@ -186,8 +191,8 @@ def _fit(row: Any, config: Config, ahead: float) -> Line:
     slope_variance = variance * (w0 / free) ** 2 / spread if spread > 0 else variance / config.step**2
     level_variance = variance / free * (1.0 + w1 * w1 / w0 / spread) if spread > 0 else variance
     checked = row.checks * row.slope_error + DOUBT_WEIGHT * (SLOPE_DOUBT * slope) ** 2
-    slope_variance = max(slope_variance, checked / (row.checks + DOUBT_WEIGHT))
-    return Line(row.origin + level, slope, level_variance, slope_variance, variance, _independence(row))
+    checked /= row.checks + DOUBT_WEIGHT
+    return Line(row.origin + level, slope, level_variance, slope_variance, checked, variance, _independence(row))
 
 
 @compiled
@@ -217,8 +222,9 @@ def _tell(row: Any, config: Config, out: Columns, i: int, t: float, y: float, li
         return
     trend = _by_trend(row, config, t, config.within, line)
     score = 1.0 - (1.0 - trend) * (1.0 - _by_noise(row, config, t, line))
-    if y < row.peak:  # rule of succession: so many times it went this way and was brought back
-        score = min(score, 1.0 / (row.clean_ups + 2.0))
+    if row.clean_ups > 0:  # rule of succession: so many times it went this way and was brought back
+        beyond = max(y - row.peak, 0.0) / (config.limit - min(row.peak, y))
+        score = min(score, beyond + (1.0 - beyond) / (row.clean_ups + 2.0))
     out.score[i] = score
     if config.daily:
         _scan_etas(row, config, out, i, t, line)
@@ -246,7 +252,9 @@ def _reached(config: Config, line: Line, ahead: float, effect: float) -> float:
     near = noise / max(line.slope * config.step, noise / LONGEST_APPROACH)  # windows in which noise could do the rest
     near *= line.independence
     margin = noise * _margin(near)
-    error = math.sqrt(line.level_variance + line.slope_variance * ahead * ahead + (APPROACH_SPREAD * noise) ** 2)
+    growth = min(max(ahead / config.span, 1.0), MOST_GROWTH)
+    slope_variance = max(line.slope_variance, line.checked_variance * growth)
+    error = math.sqrt(line.level_variance + slope_variance * ahead * ahead + (APPROACH_SPREAD * noise) ** 2)
     return _normal((line.level + line.slope * ahead + effect - config.limit + margin) / error)
 
 
@@ -363,12 +371,12 @@ def _learn_outlier(row: Any, error: float, line: Line) -> None:
 def _check(row: Any, config: Config, line: Line) -> None:
     """Hold the forecast noted a span ago against what came, and note the next."""
     passed = row.time - row.mark_time
-    if row.count < WARMUP:
-        row.mark_time = row.time
-    elif passed >= config.span or row.mark_time <= row.first:
-        if passed >= config.span:
-            wrong = (line.level - row.mark_level) / passed - row.mark_slope
-            row.checks = min(row.checks + 1.0, MOST_CHECKS)
-            wrong = max(wrong * wrong - 2.0 * line.level_variance / (passed * passed), 0.0)
-            row.slope_error += (wrong - row.slope_error) / row.checks
-        row.mark_time, row.mark_level, row.mark_slope = row.time, line.level, line.slope
+    known = row.mark_time - row.first >= config.span  # a slope of less past is wrong for other reasons
+    if known and passed < config.span:
+        return
+    if known:
+        wrong = (line.level - row.mark_level) / passed - row.mark_slope
+        wrong = max(wrong * wrong - 2.0 * line.level_variance / (passed * passed), 0.0)
+        row.checks = min(row.checks + 1.0, MOST_CHECKS)
+        row.slope_error += (wrong - row.slope_error) / row.checks
+    row.mark_time, row.mark_level, row.mark_slope = row.time, line.level, line.slope
