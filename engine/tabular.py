@@ -23,6 +23,9 @@ TIMES = ("time", "timestamp", "datetime", "date", "ts")
 """Columns taken for the time where no mapping names one."""
 _DATA = re.compile(r"data(\.[^.]+)+")
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST, _END = -62_135_596_800.0, 253_402_300_800.0
+"""The years 1 to 9999, beyond which there are no dates."""
 _UNITS = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3), (0.0, 1.0))
 """From so large a number on, it counts so many parts of a second."""
 
@@ -236,10 +239,11 @@ def moment(text: str) -> float:
         found = datetime.fromisoformat(text.strip().replace("/", "-"))
     except ValueError:
         return math.nan
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    return (found - _EPOCH if found.tzinfo else found.replace(tzinfo=UTC) - _EPOCH).total_seconds()
 
 
 def _scaled(number: float) -> float:
     if not math.isfinite(number):
         return math.nan
-    return number / next(parts for least, parts in _UNITS if abs(number) >= least)
+    seconds = number / next(parts for least, parts in _UNITS if abs(number) >= least)
+    return seconds if _FIRST <= seconds < _END else math.nan

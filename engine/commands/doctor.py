@@ -14,6 +14,7 @@ from engine.config.problems import nearest
 from engine.config.ready import ready
 from engine.doctor import Found, configuration, examine
 from engine.ids import derive
+from engine.logs import quiet
 from outreach.base import Message, Outcome
 from outreach.registry import channel_class
 
@@ -32,6 +33,7 @@ def doctor(
 
     Exit code 1 if something is not, 2 if the configuration is not usable. Nothing is sent without --send.
     """
+    quiet()
     loaded, problems = checked(folder_of(config))
     found = list(configuration(problems))
     if loaded is not None:

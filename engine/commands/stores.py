@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from engine.commands.shared import CLOCK
 from engine.config.model import Config
+from engine.logs import quiet
 from engine.storage import DATABASE, Storage
 from engine.store.database import Database
 
@@ -12,6 +13,7 @@ from engine.store.database import Database
 @contextmanager
 def storage(config: Config) -> Iterator[Storage]:
     """Open the data folder; what is not there yet is made."""
+    quiet()
     opened = Storage.embedded(config, CLOCK)
     try:
         yield opened
@@ -22,6 +24,7 @@ def storage(config: Config) -> Iterator[Storage]:
 @contextmanager
 def database(config: Config) -> Iterator[Database]:
     """Open the database of an engine that has run. Raises ConfigError if there is none yet."""
+    quiet()
     opened = Database.open(config.data_dir / DATABASE, create=False)
     try:
         yield opened
