@@ -1,7 +1,7 @@
 """Where templates lie, and which file speaks for a template, a channel and a locale.
 
 ``<playbook>/<template>/<locale>/<channel>.txt.j2``, beside it an optional ``email.html.j2``; ``sample.json`` in the
-template's folder. E-mails and tickets begin with a line ``Subject: …``.
+template's folder, where the shared one will not do. E-mails and tickets begin with a line ``Subject: …``.
 """
 
 import json
@@ -12,6 +12,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader
 
+SHARED_SAMPLE = "_common/sample.json"
+"""The variables a template without a sample of its own is shown with."""
 SUBJECT, BODY = "?subject", "?body"
 """Suffixes of the names under which the two parts of one file are loaded."""
 TAG_AT_END = re.compile(r"^(?!\s*\{%(?:(?!%\}).)*%\}\s*$)(.*[^\s+-]\s*)%\}[ \t]*$", re.MULTILINE)
@@ -66,8 +68,9 @@ class Files:
         return list(dict.fromkeys([*named, *have.values()]))
 
     def sample(self, template: str) -> dict[str, Any]:
-        """Return the template's sample variables; ValueError says what is wrong with the file."""
-        path = self.folder / template / "sample.json"
+        """Return the template's sample variables, or the shared ones; ValueError says what is wrong with the file."""
+        own = self.folder / template / "sample.json"
+        path = own if own.exists() else self.folder / SHARED_SAMPLE
         try:
             loaded = json.loads(path.read_text(encoding="utf-8"))
         except OSError as error:

@@ -19,17 +19,14 @@ FOREWARN = str(Path(sys.executable).with_name("forewarn"))
 
 
 class Block(NamedTuple):
+    path: str
+    """The file it is to be written to, which the paragraph before it ends with; empty if it names none."""
     language: str
     text: str
 
-    @property
-    def path(self) -> str:
-        """The file it is to be written to, which its first line names; empty if it names none."""
-        named = re.match(r"(?:#|\{#) (shop/\S+)(?: #\})?\n", self.text)
-        return named.group(1) if named else ""
 
-
-BLOCKS = [Block(*found) for found in re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)]
+FENCED = re.compile(r"(?:`(shop/[^`]+)`:\n\n)?^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCKS = [Block(*found) for found in FENCED.findall(README)]
 COMMANDS = [
     line.partition("#")[0].strip() for block in BLOCKS if block.language == "sh" for line in block.text.splitlines()
 ]
