@@ -114,7 +114,7 @@ class Engine:
 
     def _advance(self, pipeline: Pipeline) -> int:
         batches = self.storage.log.read(pipeline.partition, pipeline.offset, READ)
-        return pipeline.process(batches) if batches else 0
+        return pipeline.process(batches) if batches or pipeline.unsettled else 0
 
     def dispatch(self) -> int:
         """Do what is due in the outbox; returns how many intents were dealt with."""

@@ -79,6 +79,7 @@ class Pipeline:
         self._build(config)
         self._watermark = Watermark(float(config.main.events.lateness))
         self._committed = -1
+        self._pending = Effects([], [])
 
     def _build(self, config: Config) -> None:
         rules = config.main.events
@@ -94,18 +95,16 @@ class Pipeline:
 
     def process(self, batches: Sequence[Batch]) -> int:
         """Take batches that follow on from `offset`; returns how many events they held. Durable on return."""
-        effects = Effects([], [])
+        self._commit()  # what could not be written last time comes before anything new
         for batch in batches:
             taken = self._take(batch)
-            if batch.offset >= self._done():
-                effects.dead += taken.dead
-                effects.steps += taken.steps
+            if batch.offset >= self._committed:
+                self._pending.dead += taken.dead
+                self._pending.steps += taken.steps
             self.offset = batch.offset + batch.count
-        if self.offset > self._done():
-            self._commit(effects)
-        count = sum(batch.count for batch in batches)
-        self.events += count
-        return count
+            self.events += batch.count
+        self._commit()
+        return sum(batch.count for batch in batches)
 
     def _take(self, batch: Batch) -> Effects:
         """Run one batch through the models."""
@@ -159,19 +158,27 @@ class Pipeline:
 
     # -- effects ------------------------------------------------------------------------------------------------------
 
-    def _commit(self, effects: Effects) -> None:
-        """Bring the database to `offset`: all effects and the progress, or none."""
-        if effects.dead:
-            self._stores.dead_letters.add(effects.dead)
+    @property
+    def unsettled(self) -> bool:
+        """Whether the models are ahead of the database, because it could not be written."""
+        return self.offset > self._done()
+
+    def _commit(self) -> None:
+        """Bring the database to `offset`: all effects and the progress, or none. What fails is pending until it is."""
+        if not self.unsettled:
+            return
+        if self._pending.dead:
+            self._stores.dead_letters.add(self._pending.dead)
         with self._stores.database.transaction() as session:
             transitions: list[Transition] = []
-            for run in effects.runs():
+            for run in self._pending.runs():
                 transitions += self._apply(session, run)
             self._planner.plan(session, transitions, self._clock.time())
             session.merge(
                 Progress(group=GROUP, partition=self.partition, offset=self.offset, watermark=self._watermark.value)
             )
         self._committed = self.offset
+        self._pending = Effects([], [])
 
     def _apply(self, session: Session, run: list[Finding] | list[Control]) -> list[Transition]:
         now = self._clock.time()
@@ -190,9 +197,10 @@ class Pipeline:
     # -- memory -------------------------------------------------------------------------------------------------------
 
     def snapshot(self) -> None:
-        """Write all that the models remember, with the offset they are at."""
+        """Write all that the models remember, with the offset they are at; never of more than the database knows."""
         if self._stores.snapshots is None:
             return
+        self._commit()
         meta = {"config": sorted(self._config.detectors)}
         self._stores.snapshots.write(self.partition, self.offset, self._state(), meta)
 

@@ -116,8 +116,9 @@ class Schedule:
             session.execute(delete(JobRun).where(col(JobRun.job) == job.name, col(JobRun.status) == "running"))
 
     def _run(self, job: Job, due: float) -> bool:
-        self._last[job.name] = due
-        if job.kept and not self._claim(job, due):
+        mine = not job.kept or self._claim(job, due)
+        self._last[job.name] = due  # not before: a claim that could not be written now is made later
+        if not mine:
             return False
         status, detail = "done", ""
         try:
