@@ -108,7 +108,7 @@ class Dispatcher:
         now = self._clock.time()
         gathered = self._gatherer.gather(session, intent, now)
         decision = decide(gathered.facts)
-        session.add(_row(intent, gathered, decision, now))
+        session.merge(_row(intent, gathered, decision, now))  # tried anew at the same moment: the same decision
         if decision.verdict == "hold":
             outbox.hold(session, intent.id, decision.until or now, decision.reason)
             return None
