@@ -15,7 +15,14 @@ def render(template: str, **variables: Any) -> str:
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"span": span, "percent": percent, "one": one, "count": count, "moment": moment}
+    environment.filters |= {
+        "span": span,
+        "brief": brief,
+        "percent": percent,
+        "one": one,
+        "count": count,
+        "moment": moment,
+    }
     return environment.get_template(template).render(**variables)
 
 
@@ -35,6 +42,17 @@ def span(seconds: float | None) -> str:
     days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
     parts = [(days, "d"), (hours, "h"), (0 if days else rest, "min")]
     return " ".join(f"{number} {unit}" for number, unit in parts if number)
+
+
+def brief(seconds: float | None) -> str:
+    """Return a span of time in one unit once it is long, for a headline.
+
+    >>> brief(42420.0), brief(8100.0), brief(4 * 86400.0)
+    ('12 h', '2 h 15 min', '4 d')
+    """
+    if seconds is None or abs(seconds) < 36000:
+        return span(seconds)
+    return span(round(seconds / 3600) * 3600.0) if abs(seconds) < 172800 else span(round(seconds / 86400) * 86400.0)
 
 
 def percent(share: float | None) -> str:

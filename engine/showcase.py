@@ -9,7 +9,7 @@ from sqlmodel import Session, col, func, select
 from engine.config.model import SEVERITIES, Config
 from engine.facts import Reason
 from engine.page import picture_url, span
-from engine.store.models import DecisionRow, Entity, Intent, Issue, Ticket
+from engine.store.models import DecisionRow, Entity, Intent, Issue, SignalRow, Ticket
 
 SENTENCES = {each.value: each.sentence for each in Reason}
 
@@ -72,7 +72,7 @@ def mails(session: Session, locales: Sequence[str], shy: Sequence[str] = ()) -> 
     used: set[str] = set()
     for locale in locales:
         rows = [row for row in _opening(session, shy) if _language(row) == locale and row.payload.get("html")]
-        rows.sort(key=lambda row: (row.playbook in used, row.sent_at or 0.0, row.id))
+        rows.sort(key=lambda row: row.playbook in used)
         if rows:
             used.add(rows[0].playbook)
             found.append(_shown(session, rows[0]))
@@ -164,10 +164,9 @@ def _shown(session: Session, row: Intent) -> Shown:
 
 
 def _why(session: Session, row: Intent, person: Entity | None) -> str:
-    issue = session.get(Issue, row.issue)
     taken = session.exec(select(DecisionRow).where(DecisionRow.intent == row.id).order_by(col(DecisionRow.at))).all()
     role = " and ".join(person.roles) if person and person.roles else "contact"
-    parts = [issue.summary if issue else "", f"Playbook {row.playbook} tells the {role} person"]
+    parts = [_seen(session, row), f"Playbook {row.playbook} tells the {role} person"]
     parts[1] += f" on the channel they prefer, {row.channel}." if _prefers(person, row) else f" by {row.channel}."
     held = next((each for each in taken if each.verdict == "hold"), None)
     if held is not None and row.sent_at is not None:
@@ -178,6 +177,13 @@ def _why(session: Session, row: Intent, person: Entity | None) -> str:
             f"Consent, local hours, caps and silences were looked at when it left: {_lower(SENTENCES[sent.reason])}"
         )
     return " ".join(part for part in parts if part)
+
+
+def _seen(session: Session, row: Intent) -> str:
+    """Return what was known of the issue when the message left, in words."""
+    signals = select(SignalRow).where(SignalRow.issue == row.issue, col(SignalRow.seen_at) <= row.sent_at)
+    latest = session.exec(signals.order_by(col(SignalRow.seen_at).desc(), col(SignalRow.at).desc())).first()
+    return str(latest.evidence.get("explanation", "")) if latest else ""
 
 
 def _prefers(person: Entity | None, row: Intent) -> bool:
