@@ -120,7 +120,7 @@ class Seasonal(Detector):
 
     def _run(self, batch: Observations, *, learn: bool) -> Scores:
         columns = Columns(*(np.empty(len(batch.value)) for _ in Columns._fields))
-        run(self._rows, tuple(self._config), batch.series, batch.time, batch.value, tuple(columns), learn)
+        run(self._rows, np.array(self._config), batch.series, batch.time, batch.value, tuple(columns), learn)
         return Scores(columns.score, columns.expected, columns.low, columns.high)
 
     def reset(self, series: Ints) -> None:

@@ -49,7 +49,7 @@ FIRST_TAIL = np.array([2.2, 0.9, 1.2], np.float32)
 Student t variable of 3 degrees (2.13, 1.5, 2)."""
 TAIL_RATE = (0.05, 0.1, 0.2)
 """Relative step of each. A quantile's spread about the truth is then √(rate / 4.6): 10, 15 and 21 %."""
-LEAST_TAIL = (1.0, 0.2, 0.5)
+LEAST_TAIL = (np.float32(1.0), np.float32(0.2), np.float32(0.5))
 """No tail is thinner: a side that never reaches its mean residual (counts near zero) must not raise on its commonest
 value."""
 MOST_TAIL = 1e6
@@ -127,6 +127,24 @@ class Config(NamedTuple):
     down: bool
 
 
+CONFIG = np.dtype([(name, "f8") for name in Config._fields])
+"""The same as the loop reads it: a record in memory, as a tuple would be copied at every call within the loop."""
+
+
+class Hour(NamedTuple):
+    """The hour of an observation, as places in the profile."""
+
+    start: float
+    number: int
+    """Since 1970."""
+    slot: int
+    before: int
+    after: int
+    weekday: int
+    within: float
+    """Where in the hour the window lies, from −½ to ½ about its middle; 0 if it spans the hour."""
+
+
 class Columns(NamedTuple):
     """What the loop writes for each observation."""
 
@@ -137,52 +155,55 @@ class Columns(NamedTuple):
 
 
 @compiled
-def run(
-    state: Bytes, settings: tuple[Any, ...], series: Ints, time: Floats, value: Floats, columns: Any, learn: bool
-) -> None:
+def run(state: Bytes, settings: Floats, series: Ints, time: Floats, value: Floats, columns: Any, learn: bool) -> None:
     """Score each observation and, if `learn`, take it in before the next.
 
-    `state` is the rows' bytes, `settings` a `Config` and `columns` a `Columns`, as plain tuples: numba takes
+    `state` is the rows' bytes, `settings` a `Config` as numbers and `columns` a `Columns` as a plain tuple: numba takes
     milliseconds a call to recognise records and named tuples, microseconds for these.
     """
-    rows, config, out = state.view(ROW), Config(*settings), Columns(*columns)
-    seen, hour, within = np.nan, 0, 0.0
+    rows, config, out = state.view(ROW), settings.view(CONFIG)[0], Columns(*columns)
+    seen, hour = np.nan, _hour(config, 0.0)
     for i in range(series.shape[0]):
+        t, y = time[i], min(max(value[i], -CEILING), CEILING)
         out.score[i] = out.expected[i] = np.nan
         out.low[i], out.high[i] = -np.inf, np.inf
-        t, y = time[i], min(max(value[i], -CEILING), CEILING)
         if not (abs(t) < LATEST and math.isfinite(value[i])):
             continue
         if t != seen:
-            seen, hour = t, math.floor(t) // 3600
-            within = _within(config, t - hour * 3600.0)
+            seen, hour = t, _hour(config, t)
         row = rows[series[i]]
         if row.count > 0:
             ahead = max(t - row.time, 0.0)
-            drift = _drift(row, config, ahead)
-            expected = row.level + drift + _effect(row, config, hour, within)
             unit = _unit(row, config, ahead)
+            drift = _drift(row, config, ahead)
+            expected = row.level + drift + _effect(row, config, hour)
+            z = (y - expected) * (1.0 / unit)
             if row.count >= config.warmup:
-                _write(row, config, out, i, y - expected, expected, unit)
+                _write(row, config, out, i, expected, unit, z)
             if learn:
-                _learn(row, config, y, y - expected, unit, ahead, drift, hour)
+                row.level += drift
+                row.moved += drift
+                if row.time < hour.start:
+                    _turn(row, config, hour.number)
+                _learn(row, config, y, y - expected, unit, z, ahead)
                 row.time = max(row.time, t)
         elif learn:
             _begin(row, config, t, y)
 
 
 @compiled
-def _within(config: Config, second: float) -> float:
-    """Return where in its hour a window lies, from −½ to ½ about the middle; 0 if it spans the hour."""
-    return (second + 0.5 * config.step) / 3600.0 - 0.5 if config.step < 3600.0 else 0.0
+def _hour(config: Config, t: float) -> Hour:
+    number = math.floor(t) // 3600
+    start, slot = number * 3600.0, number % 24
+    within = (t - start + 0.5 * config.step) / 3600.0 - 0.5 if config.step < 3600.0 else 0.0
+    return Hour(start, number, slot, (slot + 23) % 24, (slot + 1) % 24, _weekday(number), within)
 
 
 @compiled
-def _write(row: Any, config: Config, out: Columns, i: int, error: float, expected: float, unit: float) -> None:
-    z = error / unit
+def _write(row: Any, config: Config, out: Columns, i: int, expected: float, unit: float, z: float) -> None:
     out.expected[i] = expected
-    out.score[i] = _score(row, z) if (config.up if z > 0 else config.down) else 0.0
-    if abs(error) < config.least:
+    out.score[i] = _score(row, z) * (config.up if z > 0 else config.down)
+    if abs(z * unit) < config.least:
         out.score[i] = min(out.score[i], 0.9)
     if config.up:
         out.high[i] = expected + max(unit * _reach(row, 0), config.least)
@@ -210,17 +231,16 @@ def _drift(row: Any, config: Config, ahead: float) -> float:
 
 
 @compiled
-def _effect(row: Any, config: Config, hour: int, within: float) -> float:
+def _effect(row: Any, config: Config, hour: Hour) -> float:
     effect = 0.0
     if config.daily and row.hours > config.slots:
-        slot = hour % 24
-        own = row.profile[slot]
-        before, after = own - row.profile[slot - 1 if slot else 23], row.profile[slot + 1 if slot < 23 else 0] - own
-        effect += own
-        if before * after > 0:  # a slope within the hour, unless the neighbours tell of an edge or a peak (minmod)
-            effect += within * (before if abs(before) < abs(after) else after)
+        own = float(row.profile[hour.slot])
+        before, after = own - row.profile[hour.before], row.profile[hour.after] - own
+        # a slope within the hour, unless the neighbours tell of an edge or a peak: minmod, without a branch
+        slope = (math.copysign(0.5, before) + math.copysign(0.5, after)) * min(abs(before), abs(after))
+        effect = own + hour.within * slope
     if config.weekly and row.days > WEEK:
-        effect += row.profile[_weekday(hour)]
+        effect += row.profile[hour.weekday]
     return effect * float(row.quantum)
 
 
@@ -261,28 +281,22 @@ def _tail_score(z: float, width: float) -> float:
 
 
 @compiled
-def _learn(
-    row: Any, config: Config, y: float, error: float, unit: float, ahead: float, drift: float, hour: int
-) -> None:
-    row.level += drift
-    row.moved += drift
-    if row.time < hour * 3600.0:
-        _turn(row, config, hour)
+def _learn(row: Any, config: Config, y: float, error: float, unit: float, z: float, ahead: float) -> None:
     count = float(row.count)
     first = 1.0 / (count + 1.0) if count < LONGEST else 0.0  # weight in a plain mean, while that is the larger
-    z = error / unit
     if count >= UNCUT:
         _learn_tails(row, config.share, z, min(1.0 + EARLY_TAIL * first, 3.0))
         if row.variance < NIL_VARIANCE and abs(z) > EVENT_UNITS:
             row.scale = unit = abs(error) / EVENT_UNITS
-    cut = CUT_LEVEL * unit if count >= UNCUT else np.inf
-    _learn_scale(row, abs(error), CUT_SCALE * unit if count >= UNCUT else np.inf, config.scale_gain, first)
+    cut = unit if count >= UNCUT else np.inf
+    _learn_scale(row, min(abs(error), CUT_SCALE * cut), max(config.scale_gain, first))
     _learn_pair(row, min(max(z, -CUT_PAIR), CUT_PAIR), max(PAIR_RATE, first), ahead < 1.5 * config.step)
+    cut = min(max(error, -CUT_LEVEL * cut), CUT_LEVEL * cut)
     if config.daily and row.hours <= config.slots:
-        row.level += max(config.young_gain, first) * min(max(error, -cut), cut)
+        row.level += max(config.young_gain, first) * cut
         _visit_hour(row, y - row.slope)
     else:
-        _learn_level(row, config, min(max(error, -cut), cut), first, ahead)
+        _learn_level(row, config, cut, first, ahead)
         _learn_shift(row, config, error)
         _visit(row, config, error)
     row.count = min(count + 1.0, 1e7)
@@ -298,13 +312,12 @@ def _visit(row: Any, config: Config, error: float) -> None:
 
 
 @compiled
-def _learn_scale(row: Any, size: float, cut: float, gain: float, first: float) -> None:
-    gain = max(gain, first)
+def _learn_scale(row: Any, size: float, gain: float) -> None:
     if row.variance < NIL_VARIANCE and row.count >= UNCUT:
         gain *= NIL_FADE
-    if size > row.scale:
-        gain *= max(1.0 - abs(row.outside) * SHIFT_CALM, SHIFT_FADE)
-    row.scale += gain * (min(size, cut) - row.scale)
+    step = size - row.scale
+    widen = max(1.0 - abs(row.outside) * SHIFT_CALM, SHIFT_FADE)
+    row.scale += gain * (min(step, 0.0) + widen * max(step, 0.0))
 
 
 @compiled
@@ -345,38 +358,34 @@ def _independence(row: Any) -> float:
 
 @compiled
 def _learn_tails(row: Any, share: float, z: float, early: float) -> None:
+    """Move the quantiles of both sides down, as if not exceeded; then up those that were.
+
+    In the long run each share is exceeded as often as it should be.
+    """
     weight = early * _independence(row)
-    side = int(z < 0)
+    side = 0 if z > 0 else 1
     z = abs(z)
-    _learn_inside(row, 1 - side, share * weight)
-    if z < row.tails[side, 0]:
-        row.run -= (row.run + 7) // 8
-        _learn_inside(row, side, share * weight)
-        return
-    taught = weight * max(0.0, 1.0 - row.run * weight / TEACHABLE)
-    row.run = min(row.run + 1, 30000) if z > row.tails[side, 0] * (1.0 + row.tails[side, 1]) else 0
-    _learn_outside(row, side, z, share, weight, taught)
-
-
-@compiled
-def _learn_inside(row: Any, side: int, weight: float) -> None:
-    """Move each quantile of a side that was not exceeded down."""
-    row.tails[side, 0] = max(row.tails[side, 0] * (1.0 - TAIL_RATE[0] * weight), LEAST_TAIL[0])
-    row.tails[side, 1] = max(row.tails[side, 1] * (1.0 - TAIL_RATE[1] * 0.1 * weight), LEAST_TAIL[1])
-    row.tails[side, 2] = max(row.tails[side, 2] * (1.0 - TAIL_RATE[2] * 0.01 * weight), LEAST_TAIL[2])
-
-
-@compiled
-def _learn_outside(row: Any, side: int, z: float, share: float, weight: float, taught: float) -> None:
-    """Move each quantile up if exceeded and down if not, so that in the long run its share is exceeded."""
-    reach, width = 0.0, 1.0
+    first, second, third = row.tails[side, 0], row.tails[side, 1], row.tails[side, 2]
     for j in range(3):
-        width *= row.tails[side, j]
-        reach += width
-        change = taught * (1.0 - share) if z > reach else -weight * share
-        moved = row.tails[side, j] * (1.0 + TAIL_RATE[j] * change)
-        row.tails[side, j] = min(max(moved, LEAST_TAIL[j]), MOST_TAIL)
+        keep = np.float32(1.0 - TAIL_RATE[j] * share * weight)
         share *= 0.1
+        row.tails[0, j] = max(row.tails[0, j] * keep, LEAST_TAIL[j])
+        row.tails[1, j] = max(row.tails[1, j] * keep, LEAST_TAIL[j])
+    if z > first:
+        taught = weight * max(0.0, 1.0 - row.run * weight / TEACHABLE)
+        _widen(row, side, 0, taught)
+        if z > first * (1.0 + second):
+            _widen(row, side, 1, taught)
+            if z > first * (1.0 + second * (1.0 + third)):
+                _widen(row, side, 2, taught)
+            row.run = min(row.run + 1, 30000)
+            return
+    row.run -= (row.run + 7) // 8
+
+
+@compiled
+def _widen(row: Any, side: int, j: int, taught: float) -> None:
+    row.tails[side, j] = min(row.tails[side, j] * (1.0 + TAIL_RATE[j] * taught), MOST_TAIL)
 
 
 @compiled
@@ -492,7 +501,7 @@ def _store(row: Any, slot: int, effect: float) -> None:
     size = abs(effect) / row.quantum
     if size > 32000:
         _rescale(row, 0.5 ** float(math.ceil(math.log2(size / 32000.0))))
-    elif row.quantum * FINE > 2.0 * row.scale and size < 8000 and _widest(row) < 8000:
+    elif row.quantum * FINE > 2.0 * row.scale and size < 8000 and np.abs(row.profile).max() < 8000:
         _rescale(row, 2.0)
     row.profile[slot] = round(effect / row.quantum)
 
@@ -502,14 +511,6 @@ def _rescale(row: Any, factor: float) -> None:
     for slot in range(31):
         row.profile[slot] = round(row.profile[slot] * factor)
     row.quantum = max(row.quantum / factor, ABSOLUTE_FLOOR)
-
-
-@compiled
-def _widest(row: Any) -> int:
-    widest = 0
-    for slot in range(31):
-        widest = max(widest, abs(row.profile[slot]))
-    return widest
 
 
 @compiled
