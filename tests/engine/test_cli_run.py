@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -57,7 +58,7 @@ class Running:
 @contextmanager
 def started(folder: Path) -> Iterator[Running]:
     env = os.environ | {"PYTHONWARNINGS": "error"}
-    command = [BIN, "run", "--config", folder]
+    command = [str(BIN), "run", "--config", str(folder)]
     process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     guard = threading.Timer(90, process.kill)
     guard.start()
@@ -74,7 +75,9 @@ def test_it_takes_events_reloads_and_stops(shop: Path) -> None:
         assert httpx.get(f"{engine.url}/healthz").status_code == 200
         assert httpx.get(f"{engine.url}/readyz").status_code == 200
         event = {"id": "1", "source": "s", "type": "api.request", "subject": "account/acme", "data": {"status": 503}}
-        assert httpx.post(f"{engine.url}/v1/events", content=json.dumps(event)).status_code in (200, 202)
+        kind = {"content-type": "application/cloudevents+json"}
+        sent = httpx.post(f"{engine.url}/v1/events", content=json.dumps(event), headers=kind)
+        assert sent.is_success, sent.text
         second = subprocess.run([BIN, "run", "--config", shop], capture_output=True, text=True, timeout=60, check=False)
         assert second.returncode == 1
         assert f"an engine is running on it already (process {engine.process.pid})" in second.stderr
@@ -165,8 +168,6 @@ def test_a_folder_is_locked_once_and_free_again(tmp_path: Path) -> None:
 
 
 def test_an_address_that_is_taken_or_open_to_all_is_refused(shop: Path, forewarn: Callable[..., Any]) -> None:
-    import socket  # noqa: PLC0415 -- only here
-
     with socket.create_server(("127.0.0.1", 0)) as taken:
         ran = forewarn("run", "--port", taken.getsockname()[1])
     assert ran.code == 1

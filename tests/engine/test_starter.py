@@ -1,6 +1,7 @@
 """The starter: what `init` writes, from the repository and from an installed wheel."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -49,13 +50,12 @@ def test_a_package_without_it_is_told(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_an_installed_wheel_works_from_an_empty_folder(tmp_path: Path) -> None:
-    forewarn = _installed(_wheel(tmp_path), tmp_path / "venv")
-    shop = tmp_path / "shop"
-    for arguments in (["init", shop], ["check", "-c", shop], ["test", "-c", shop, "a few failures*"]):
-        ran = subprocess.run([forewarn, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert ran.returncode == 0, ran.stdout + ran.stderr
+    forewarn = str(_installed(_wheel(tmp_path), tmp_path / "venv"))
     env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    command = [forewarn, "run", "-c", shop, "--port", "0"]
+    for arguments in (["init", "shop"], ["check", "-c", "shop"], ["test", "-c", "shop", "a few failures*"]):
+        ran = subprocess.run([forewarn, *arguments], cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+    command = [forewarn, "run", "-c", "shop", "--port", "0"]
     process = subprocess.Popen(
         command, cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -67,7 +67,7 @@ def test_an_installed_wheel_works_from_an_empty_folder(tmp_path: Path) -> None:
 
 
 def _wheel(tmp_path: Path) -> Path:
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path / "dist"]
+    build: list[str] = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path / "dist")]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
     [wheel] = (tmp_path / "dist").glob("*.whl")
     return wheel
@@ -76,18 +76,38 @@ def _wheel(tmp_path: Path) -> Path:
 def _installed(wheel: Path, folder: Path) -> Path:
     """Install the wheel alone; what it depends on is seen in the packages of the Python that runs this."""
     venv.create(folder, with_pip=False)
-    python = folder / "bin/python"
-    packages = Path(sysconfig.get_path("purelib", vars={"base": str(folder)}))
-    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--prefix", folder, wheel]
-    subprocess.run(install, check=True, capture_output=True)
-    _without_ours(packages)
-    where = subprocess.run(
-        [python, "-c", "import engine; print(engine.__file__)"], check=True, capture_output=True, text=True
-    )
+    python = str(folder / "bin/python")
+    pip: list[str] = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        str(python),
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-index",
+        "--ignore-installed",
+        str(wheel),
+    ]
+    subprocess.run(pip, check=True, capture_output=True)
+    [packages] = folder.glob("lib/python*/site-packages")
+    # behind the wheel's own: of a plain path, the .pth files (our editable install is one) are not read
+    (packages / "dependencies.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
+    _give_kernels(packages)
+    told = [python, "-c", "import engine; print(engine.__file__)"]
+    where = subprocess.run(told, cwd=folder, check=True, capture_output=True, text=True)
     assert where.stdout.startswith(str(folder)), where.stdout
     return folder / "bin/forewarn"
 
 
-def _without_ours(packages: Path) -> None:
-    """Add this Python's packages behind the installed wheel: a plain path, whose own .pth files are not read."""
-    (packages / "dependencies.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
+def _give_kernels(packages: Path) -> None:
+    """Hand over what was compiled for the same sources here: compiling anew takes a minute and is not asked for."""
+    for source in [path for part in ("detectors", "engine") for path in (ROOT / part).rglob("*.py")]:
+        installed = packages / source.relative_to(ROOT)
+        if installed.exists():
+            shutil.copystat(source, installed)  # what is compiled belongs to a source of this very time
+    for kernel in [path for part in ("detectors", "engine") for path in (ROOT / part).rglob("__pycache__/*.nb[ic]")]:
+        copy = packages / kernel.relative_to(ROOT)
+        copy.parent.mkdir(exist_ok=True)
+        shutil.copy2(kernel, copy)
