@@ -71,6 +71,8 @@ def run(
     Raises ConfigError if the scenario or the configuration cannot be used.
     """
     begin = time.perf_counter()
+    if progress is not None:
+        progress(0.0, 0)
     played = read_scenario(scenario or default_scenario())
     config = _config(folder or starter() / "config")
     known = truth(played, seed)
