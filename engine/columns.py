@@ -7,8 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.texts import Texts
+
 Column = NDArray[Any]
 """float64 for numbers (NaN: absent), bool for conditions, object for text (None: absent)."""
+Values = Column | Texts
+"""A column as it was read: text is not made objects of before somebody asks."""
 
 
 @dataclass(slots=True)
@@ -21,6 +25,6 @@ class Columns:
     """Position of each event in the batch it came in."""
     time: NDArray[np.float64]
     """Event time in epoch seconds."""
-    subject: list[str]
-    fields: Mapping[str, Column] = field(default_factory=dict)
+    subject: Texts
+    fields: Mapping[str, Values] = field(default_factory=dict)
     """The fields of `data` that any configured detector names, by dotted name."""

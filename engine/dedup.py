@@ -36,19 +36,12 @@ class Dedup:
         self._slots.reserve(_capacity(window))
         self._admitted = 0
 
-    def admit(self, identities: bytes | list[str]) -> NDArray[np.bool_]:
+    def admit(self, identities: Words | bytes | list[str]) -> NDArray[np.bool_]:
         """Return for each identity whether it is new, and remember it.
 
-        `identities` are texts without a line break, or their UTF-8 bytes joined by line breaks.
+        `identities` are their hashes, or what `hashes_of` takes.
         """
-        if isinstance(identities, bytes):
-            data, count = np.frombuffer(identities, np.uint8), identities.count(b"\n") + 1 if identities else 0
-        else:
-            data, count = blob("\n".join(identities)), len(identities)
-        ends = np.empty(count, np.int64)
-        if count and split(data, ends) != count:
-            raise ValueError(f"an identity holds a line break: {next(i for i in identities if chr(10) in str(i))!r}")
-        return self._admit(_hashes(data, ends))
+        return self._admit(identities if isinstance(identities, np.ndarray) else hashes_of(identities))
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return what is remembered, as arrays that stay true until the next call of another method."""
@@ -74,6 +67,21 @@ class Dedup:
     def _table(self) -> Words:
         table: Words = self._slots.array[: _capacity(self.window)]
         return table
+
+
+def hashes_of(identities: bytes | list[str]) -> Words:
+    """Return the hashes of texts without a line break, or of their UTF-8 bytes joined by line breaks, as (n, 2) words.
+
+    Raises ValueError if a text holds a line break.
+    """
+    if isinstance(identities, bytes):
+        data, count = np.frombuffer(identities, np.uint8), identities.count(b"\n") + 1 if identities else 0
+    else:
+        data, count = blob("\n".join(identities)), len(identities)
+    ends = np.empty(count, np.int64)
+    if count and split(data, ends) != count:
+        raise ValueError(f"an identity holds a line break: {next(i for i in identities if chr(10) in str(i))!r}")
+    return _hashes(data, ends)
 
 
 def _capacity(window: int) -> int:

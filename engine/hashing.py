@@ -13,6 +13,7 @@ NEWLINE = 10
 _U = np.uint64
 _C1, _C2 = _U(0x87C37B91114253D5), _U(0x4CF5AD432745937F)
 _M1, _M2 = _U(0xFF51AFD7ED558CCD), _U(0xC4CEB9FE1A85EC53)
+_ALL = _U(0xFFFFFFFFFFFFFFFF)
 _N1, _N2, _FIVE = _U(0x52DCE729), _U(0x38495AB5), _U(5)
 
 
@@ -33,10 +34,24 @@ def word(data: Blob, at: np.uint64) -> np.uint64:
 @compiled
 def partial(data: Blob, at: np.uint64, count: np.uint64) -> np.uint64:
     """Return `count` bytes, at most 8, as a little-endian number."""
+    if at + _U(8) <= _U(data.size):
+        return word(data, at) & (_ALL >> (_U(64) - _U(8) * count)) if count > _U(0) else _U(0)
     value = _U(0)
     for i in range(count):
         value |= _U(data[at + _U(i)]) << _U(8 * i)
     return value
+
+
+@compiled
+def same(one: Blob, here: int, other: Blob, there: int, size: int) -> bool:
+    """Whether `size` bytes from `here` and from `there` on are the same."""
+    left, right, last = _U(here), _U(there), _U(here + size)
+    while left + _U(8) <= last:
+        if word(one, left) != word(other, right):
+            return False
+        left += _U(8)
+        right += _U(8)
+    return bool(partial(one, left, last - left) == partial(other, right, last - left))
 
 
 @compiled

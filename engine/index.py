@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from detectors.compiled import compiled
 from engine.arrays import Growing
-from engine.hashing import Blob, blob, murmur, partial, split, word
+from engine.hashing import Blob, blob, murmur, same, split
+from engine.texts import Texts
 
 SEGMENT = 1024
 """Slots in a segment."""
@@ -21,6 +22,7 @@ FULL = 896
 """Keys in a segment before it is split."""
 DEEPEST = 16
 """Bits of the hash that choose a segment, at most; beyond, full segments are chained."""
+Places = NDArray[np.int64]
 _U = np.uint64
 _SPARE = 64
 
@@ -77,13 +79,18 @@ class SeriesIndex:
         segments = int(self._counts[1]) * (SEGMENT * 8 + 12)
         return int(self._ends.array[len(self)]) + (len(self) + 1) * 8 + segments + (4 << int(self._counts[2]))
 
-    def lookup(self, keys: list[str]) -> NDArray[np.int32]:
-        """Return the number of each key; a new key gets the next one. Raises ValueError if a key holds a line break."""
+    def lookup(self, keys: Texts | list[str]) -> NDArray[np.int32]:
+        """Return the number of each key; a new key gets the next one. Raises ValueError if a key holds a line break.
+
+        Keys in `Texts` are all present; whoever made them answers for what they hold.
+        """
+        if isinstance(keys, Texts):
+            return self._lookup(keys.data, keys.starts, keys.ends)
         data = blob("\n".join(keys))
         ends = np.empty(len(keys), np.int64)
         if keys and split(data, ends) != len(keys):
             raise ValueError(f"a series key holds a line break: {next(k for k in keys if chr(10) in k)!r}")
-        return self._lookup(data, ends)
+        return self._lookup(data, _after(ends, 1), ends)
 
     def find(self, key: str) -> int:
         """Return the key's number, −1 if it has none."""
@@ -108,20 +115,21 @@ class SeriesIndex:
         ends = np.asarray(state["ends"], np.int64)
         keys = np.asarray(state["keys"], np.uint8).view()
         keys.flags.writeable = False  # as `lookup` has it: one compiled kernel serves both
-        self._lookup(keys, ends, gap=0)
+        self._lookup(keys, _after(ends, 0), ends)
 
-    def _lookup(self, data: Blob, ends: NDArray[np.int64], gap: int = 1) -> NDArray[np.int32]:
-        """Look up the keys that end at `ends` in `data`, with `gap` bytes between them."""
+    def _lookup(self, data: Blob, starts: Places, ends: Places) -> NDArray[np.int32]:
+        """Look up the keys ``data[starts[i]:ends[i]]``."""
         numbers, tags = np.empty(ends.size, np.int32), np.empty(ends.size, np.uint32)
-        self._keys.reserve(int(self._ends.array[len(self)]) + data.size)
-        self._ends.reserve(len(self) + ends.size + 1)
-        missing = _lookup(self._table(), data, ends, gap, tags, numbers)
+        missing = _lookup(self._table(), data, starts, ends, tags, numbers)
+        if missing:
+            self._keys.reserve(int(self._ends.array[len(self)]) + int((ends - starts)[numbers < 0].sum()))
+            self._ends.reserve(len(self) + missing + 1)
         done = 0 if missing else ends.size
         while done < ends.size:
             segments = int(self._counts[1]) + _SPARE
             self._slots.reserve(segments)
             self._about.reserve(segments)
-            done = _insert(self._table(), data, ends, gap, tags, numbers, done)
+            done = _insert(self._table(), data, starts, ends, tags, numbers, done)
         return numbers
 
     def _table(self) -> Table:
@@ -138,6 +146,14 @@ class SeriesIndex:
         )
 
 
+def _after(ends: Places, gap: int) -> Places:
+    """Return where texts start that have `gap` bytes between them."""
+    starts = np.empty(ends.size, np.int64)
+    starts[:1] = 0
+    starts[1:] = ends[:-1] + gap
+    return starts
+
+
 @compiled
 def _segment(directory: NDArray[np.int32], bits: int, tag: np.uint64) -> int:
     return int(directory[tag >> _U(32 - bits)])
@@ -146,15 +162,7 @@ def _segment(directory: NDArray[np.int32], bits: int, tag: np.uint64) -> int:
 @compiled
 def _equal(keys: Blob, at: int, stop: int, data: Blob, start: int, end: int) -> bool:
     """Whether ``keys[at:stop]`` is ``data[start:end]``."""
-    if stop - at != end - start:
-        return False
-    here, there, last = _U(start), _U(at), _U(stop)
-    while there + _U(8) <= last:
-        if word(keys, there) != word(data, here):
-            return False
-        there += _U(8)
-        here += _U(8)
-    return bool(partial(keys, there, last - there) == partial(data, here, last - there))
+    return bool(stop - at == end - start and same(data, start, keys, at, end - start))
 
 
 @compiled
@@ -182,26 +190,23 @@ def _find(table: Table, data: Blob, start: int, end: int, tag: np.uint64) -> int
 def _lookup(
     table: Table,
     data: Blob,
-    stops: NDArray[np.int64],
-    gap: int,
+    starts: Places,
+    stops: Places,
     tags: NDArray[np.uint32],
     numbers: NDArray[np.int32],
 ) -> int:
     """Number the keys that are known, −1 for the others, and count these. Each pass has many reads under way."""
     keys, ends, slots, directory, _, _, _, counts = table
-    bits, start, missing = counts[2], 0, 0
+    bits, missing = counts[2], 0
     for i in range(stops.size):
-        tags[i] = murmur(data, start, stops[i])[0] >> _U(32)
-        start = stops[i] + gap
+        tags[i] = murmur(data, starts[i], stops[i])[0] >> _U(32)
     for i in range(stops.size):
         numbers[i] = _probe(slots, _segment(directory, bits, _U(tags[i])), _U(tags[i]))
-    start = 0
     for i in range(stops.size):
         number = int(numbers[i])
-        if number >= 0 and not _equal(keys, ends[number], ends[number + 1], data, start, stops[i]):
+        if number >= 0 and not _equal(keys, ends[number], ends[number + 1], data, starts[i], stops[i]):
             numbers[i] = -1
         missing += numbers[i] < 0
-        start = stops[i] + gap
     return missing
 
 
@@ -223,8 +228,8 @@ def _probe(slots: NDArray[np.uint64], segment: int, tag: np.uint64) -> int:
 def _insert(
     table: Table,
     data: Blob,
-    ends: NDArray[np.int64],
-    gap: int,
+    starts: Places,
+    ends: Places,
     tags: NDArray[np.uint32],
     numbers: NDArray[np.int32],
     done: int,
@@ -235,10 +240,9 @@ def _insert(
             continue
         if table.counts[1] + DEEPEST + 1 >= min(table.filled.size, len(table.slots)):
             return i
-        start = ends[i - 1] + gap if i > 0 else 0
-        numbers[i] = _find(table, data, start, ends[i], _U(tags[i]))
+        numbers[i] = _find(table, data, starts[i], ends[i], _U(tags[i]))
         if numbers[i] < 0:
-            numbers[i] = _append(table, data, start, ends[i], _U(tags[i]))
+            numbers[i] = _append(table, data, starts[i], ends[i], _U(tags[i]))
     return ends.size
 
 

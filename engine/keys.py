@@ -11,13 +11,16 @@ subject (`account/acme`) or a field and its value (`endpoint=/v1/x`).
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.columns import Columns
+from detectors.compiled import compiled
+from engine.columns import Columns, Values
 from engine.expressions import Kind
+from engine.hashing import Blob, same
+from engine.texts import Texts
 
 Owner = Callable[[str], str | None]
 ACCOUNT = "account"
@@ -32,7 +35,8 @@ class Keys:
     `data.account`, else the account the entities know; an event without any is unkeyed. Any other name is the subject
     if it is of that kind, else the field of that name as `name=value` (`name=` where it is absent).
 
-    >>> columns = Columns("api.request", 2, np.zeros(2, np.int32), np.zeros(2), ["account/acme", "device/d-17"])
+    >>> subjects = Texts.of(["account/acme", "device/d-17"])
+    >>> columns = Columns("api.request", 2, np.zeros(2, np.int32), np.zeros(2), subjects)
     >>> keys, unkeyed = Keys(("account",)).of(columns, {"device/d-17": "account/b"}.get)
     >>> keys, unkeyed
     (['account/acme', 'account/b'], array([False, False]))
@@ -48,14 +52,12 @@ class Keys:
         kinds.pop("subject", None)
         return kinds
 
-    def of(self, columns: Columns, owner: Owner) -> tuple[list[str], NDArray[np.bool_]]:
+    def of(self, columns: Columns, owner: Owner) -> tuple[Texts | list[str], NDArray[np.bool_]]:
         """Return the key of each event, and which events have none (their key is empty)."""
-        subjects = columns.subject
-        text = "\n".join(["", *subjects])
         unkeyed = np.zeros(columns.n, np.bool_)
-        if len(self.by) == 1 and _all_of(text, self.by[0], columns.n) and "|" not in text and "\\" not in text:
-            return subjects, unkeyed
-        parts = [subjects if _all_of(text, name, columns.n) else _component(name, columns, owner) for name in self.by]
+        if len(self.by) == 1 and _are_keys(columns.subject, self.by[0]):
+            return columns.subject, unkeyed
+        parts = [_component(name, columns, owner) for name in self.by]
         for part in parts:
             if None in part:
                 unkeyed |= np.array([each is None for each in part], np.bool_)
@@ -66,13 +68,30 @@ class Keys:
         return keys, unkeyed
 
 
-def _all_of(text: str, name: str, n: int) -> bool:
-    """Whether all `n` subjects of `text`, each after a line break, are of the kind `name`."""
-    return name == "subject" or text.count(f"\n{name}/") == n
+def _are_keys(subjects: Texts, name: str) -> bool:
+    """Whether all subjects are of the kind `name`, and have nothing to be escaped."""
+    head = np.frombuffer(b"" if name == "subject" else f"{name}/".encode(), np.uint8)
+    return _plain(subjects.data, subjects.starts, subjects.ends, head)
+
+
+@compiled
+def _plain(data: Blob, starts: NDArray[np.int64], ends: NDArray[np.int64], head: Blob) -> bool:
+    """Whether all texts begin with `head` and hold no bar and no backslash."""
+    for i in range(starts.size):
+        if ends[i] - starts[i] < head.size or not same(data, starts[i], head, 0, head.size):
+            return False
+        special = False
+        for at in range(starts[i] + head.size, ends[i]):
+            special |= data[at] == 124 or data[at] == 92
+        if special:
+            return False
+    return True
 
 
 def _component(name: str, columns: Columns, owner: Owner) -> list[str] | list[str | None]:
-    subjects, head, values = columns.subject, f"{name}/", columns.fields.get(name)
+    subjects, head, values = columns.subject.tolist(), f"{name}/", columns.fields.get(name)
+    if name == "subject":
+        return subjects
     if name == ACCOUNT:
         return _accounts(subjects, values, owner)
     texts = _values(values, columns.n)
@@ -98,7 +117,7 @@ def _is_value(part: str) -> bool:
     return bool(sign) and "/" not in head
 
 
-def _accounts(subjects: list[str], values: NDArray[Any] | None, owner: Owner) -> list[str | None]:
+def _accounts(subjects: list[str], values: Values | None, owner: Owner) -> list[str | None]:
     known: dict[str, str | None] = {}
     named = [None] * len(subjects) if values is None else values.tolist()
     return [
@@ -117,7 +136,7 @@ def _once(known: dict[str, str | None], subject: str, owner: Owner) -> str | Non
     return known[subject]
 
 
-def _values(values: NDArray[Any] | None, n: int) -> list[str]:
+def _values(values: Values | None, n: int) -> list[str]:
     if values is None:
         return [""] * n
     shown: dict[object, str] = {}

@@ -47,12 +47,13 @@ from detectors.base import Observations
 from detectors.durations import Duration
 from engine import history, windows
 from engine.arrays import Growing
-from engine.columns import Column, Columns
+from engine.columns import Columns, Values
 from engine.config.model import Measure, Watch
 from engine.expressions import Expression, ExpressionError, Kind
 from engine.index import SeriesIndex
 from engine.keys import Keys, Owner
 from engine.pool import Pool, none_free
+from engine.texts import Texts
 from engine.values import numbers, unit_hashes
 
 Floats = NDArray[np.float64]
@@ -123,7 +124,8 @@ class Meter:
         left_out = _left_out(columns, rows, late, unkeyed, ends)
         if left_out:
             kept = ~(late | unkeyed)
-            keys, rows, window = list(compress(keys, kept.tolist())), rows[kept], window[kept]
+            keys = keys[kept] if isinstance(keys, Texts) else list(compress(keys, kept.tolist()))
+            rows, window = rows[kept], window[kept]
         value = self._values(table, columns.n)[rows]
         series, time = self._numbers(keys), columns.time[rows]
 
@@ -191,25 +193,25 @@ class Meter:
         self._until = float(-np.inf)
         self._closed = Growing(np.float64, 4)
 
-    def _table(self, columns: Columns) -> dict[str, Column]:
+    def _table(self, columns: Columns) -> dict[str, Values]:
         """Return the columns expressions may name: fields, envelope, computed ones."""
-        table = {**columns.fields, "time": columns.time}
+        table: dict[str, Values] = {**columns.fields, "time": columns.time}
         names = {name for each in (self._where, *self.watch.compute.values(), self._of) if each for name in each.fields}
-        for name, text in (("subject", columns.subject), ("type", columns.type)):
-            if name in names:
-                table[name] = np.empty(columns.n, object)
-                table[name][:] = text
+        if "subject" in names:
+            table["subject"] = columns.subject
+        if "type" in names:
+            table["type"] = Texts.of([columns.type])[np.zeros(columns.n, np.intp)]
         for name, expression in self.watch.compute.items():
             table[name] = expression.evaluate(table, columns.n)
         return table
 
-    def _values(self, table: Mapping[str, Column], n: int) -> Floats:
+    def _values(self, table: Mapping[str, Values], n: int) -> Floats:
         if self._of is None:
             return np.zeros(n)
         column = self._of.evaluate(table, n)
         return unit_hashes(column) if self.watch.measure.kind == "distinct" else numbers(column)
 
-    def _numbers(self, keys: list[str]) -> NDArray[np.int32]:
+    def _numbers(self, keys: Texts | list[str]) -> NDArray[np.int32]:
         """Number the series, with room for new ones."""
         known = len(self.index)
         series = self.index.lookup(keys)
@@ -245,7 +247,9 @@ def measured(
     """Return the windows (start, value) of one series' events, of which `value` may be named: to try a measure out."""
     n = len(times)
     column = np.full(n, np.nan) if values is None else np.asarray(values, np.float64)
-    columns = Columns("t", n, np.arange(n, dtype=np.int32), np.asarray(times, np.float64), ["s"] * n, {"value": column})
+    columns = Columns(
+        "t", n, np.arange(n, dtype=np.int32), np.asarray(times, np.float64), Texts.of(["s"] * n), {"value": column}
+    )
     meter = Meter(Watch("t", ("subject",), measure, Duration(every)), lateness=float(np.ptp(columns.time)))
     meter.add(columns, np.full(n, -np.inf), str)
     closed = meter.advance(max(times) + every)
@@ -296,13 +300,12 @@ def _meet(name: str, one: Kind, other: Kind) -> Kind:
     return kind
 
 
-def _only(columns: Columns, table: Mapping[str, Column], rows: Where) -> Columns:
+def _only(columns: Columns, table: Mapping[str, Values], rows: Where) -> Columns:
     """Return the events at `rows`, with all columns that keys may name."""
     if len(rows) == columns.n:
         return Columns(columns.type, columns.n, columns.line, columns.time, columns.subject, table)
-    subjects = [columns.subject[row] for row in rows.tolist()]
-    fields = {name: column[rows] for name, column in table.items()}
-    return Columns(columns.type, len(rows), columns.line[rows], columns.time[rows], subjects, fields)
+    fields: dict[str, Values] = {name: column[rows] for name, column in table.items()}
+    return Columns(columns.type, len(rows), columns.line[rows], columns.time[rows], columns.subject[rows], fields)
 
 
 def _left_out(

@@ -60,7 +60,7 @@ def _parse_all(data: Bytes, result: Floats) -> int:
     for i in range(data.size + 1):
         if i == data.size or data[i] == 10:
             if found < result.size:
-                result[found] = _parse(data, start, i)
+                result[found] = parse(data, start, i)
             found += 1
             start = i + 1
     return found
@@ -113,7 +113,8 @@ def _offset(data: Bytes, start: int, end: int) -> np.int64:
 
 
 @compiled
-def _parse(data: Bytes, start: int, end: int) -> float:  # noqa: PLR0911 -- one compiled pass over the grammar
+def parse(data: Bytes, start: int, end: int) -> float:  # noqa: PLR0911 -- one compiled pass over the grammar
+    """Return the epoch seconds of ``data[start:end]``; NaN if it is no RFC 3339 date-time."""
     if end - start < 20 or data[start + 4] != 45 or data[start + 7] != 45:
         return np.nan
     separator = data[start + 10]

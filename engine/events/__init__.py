@@ -5,7 +5,7 @@
 >>> decoded = Decoder(schema, future=300.0).decode(line + b"\\n{}", arrived=0.0)
 >>> [columns] = decoded.runs[0].content.columns
 >>> columns.subject, columns.fields["status"]
-(['account/acme'], array([503.]))
+(Texts.of(['account/acme']), array([503.]))
 >>> decoded.rejects
 [Reject(line=1, reason='malformed', detail='object missing required field `type`', payload=b'{}')]
 """

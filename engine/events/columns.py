@@ -2,33 +2,35 @@
 
 from collections.abc import Sequence
 from operator import attrgetter
+from types import NoneType
 from typing import Any
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from engine.columns import Column, Columns
+from engine.columns import Columns, Values
 from engine.events.schema import EventType, Path
 from engine.expressions import Kind
 from engine.expressions.vectors import objects
+from engine.texts import Texts
 
 
 def columns_of(kind: EventType, events: Sequence[Any], line: NDArray[np.int32], time: NDArray[np.float64]) -> Columns:
     """Return the columns of `events`, all of one type; `line` and `time` are theirs."""
-    subject = [event.subject for event in events]
-    fields: dict[str, Column] = {}
+    subject = Texts.of([event.subject for event in events])
+    fields: dict[str, Values] = {}
     if kind.paths:
         data = [event.data for event in events]
         fields = {path.field: _column(path, data) for path in kind.paths}
     if "time" in kind.own:
         fields["time"] = time
     if "subject" in kind.own:
-        fields["subject"] = objects(subject)
+        fields["subject"] = subject
     return Columns(kind.name, len(events), line, time, subject, fields)
 
 
-def _column(path: Path, data: Sequence[Struct]) -> Column:
+def _column(path: Path, data: Sequence[Struct]) -> Values:
     *outer, last = path.attributes
     within: list[Any] = list(data)
     for name in outer:
@@ -40,11 +42,13 @@ def _column(path: Path, data: Sequence[Struct]) -> Column:
     return _array(path.kind, values)
 
 
-def _array(kind: Kind, values: list[Any]) -> Column:
+def _array(kind: Kind, values: list[Any]) -> Values:
     if kind is Kind.NUMBER:
         return np.array(values, np.float64)
     if kind is Kind.TRUTH and None not in values:
         return np.array(values, np.bool_)
+    if kind is Kind.TEXT or (kind is Kind.ANY and set(map(type, values)) <= {str, NoneType}):
+        return Texts.of(values)
     return objects(values)
 
 

@@ -1,164 +1,73 @@
-"""From the bytes of a payload to columns: all lines at once, and one by one only where something is wrong."""
+"""From the bytes of a payload to columns: the scanner reads what is plain, msgspec the few lines that are not."""
 
-import difflib
-import operator
-from collections.abc import Mapping
-from functools import reduce
-from typing import Any, NamedTuple
-
-import msgspec
 import numpy as np
-from msgspec import Struct
-from numpy.typing import NDArray
 
-from engine.events.lines import Line, Lines
-from engine.events.rejects import MALFORMED, OVERSIZED, UNDECODABLE, UNKNOWN_TYPE, Reject, explain
+from engine.events.lines import BOM, WHITE, Lines
+from engine.events.reader import Reader
 from engine.events.runs import Decoded
-from engine.events.schema import EventType, Schema, event_type
-from engine.events.screen import Screen
-from engine.events.sort import runs_of
+from engine.events.scanner import LARGEST, Left, Scanned, Scanner
+from engine.events.schema import Schema
+from engine.events.screen import Screen, Sifted
+from engine.events.sort import parts_of, runs_of
 
 MAX_BYTES = 262_144
 """The longest line, in bytes: 256 kB."""
-MAX_LEARNED = 1_000
-"""How many types that only a glob allows are taken."""
-_CHUNK = 64
-
-
-_Json = msgspec.json.Decoder[Any]
-
-
-class _Typed(Struct):
-    type: str
-
-
-class _Read(NamedTuple):
-    events: list[Any]
-    kinds: list[type]
-    numbers: NDArray[np.int32]
-    rejects: list[Reject]
 
 
 class Decoder:
     """Reads payloads of one JSON event a line. Not to be used by several threads at once."""
 
     def __init__(self, schema: Schema, *, future: float, max_bytes: int = MAX_BYTES) -> None:
-        self._schema = schema
-        self._types: dict[str, EventType] = dict(schema.types)
-        self._room = len(self._types) + MAX_LEARNED
+        self._reader = Reader(schema, max_bytes)
         self._future = future
         self._max_bytes = max_bytes
-        self._build()
-
-    def _build(self) -> None:
-        kinds = self._types.values()
-        wires = [kind.wire for kind in kinds]
-        self._by_wire: Mapping[type, EventType] = {
-            wire: kind for kind in kinds for wire in (kind.wire, kind.alone) if wire is not None
-        }
-        self._json: _Json = msgspec.json.Decoder(reduce(operator.or_, wires))
-        self._alone: tuple[type, _Json] | None = None
+        self._scanner = Scanner(list(self._reader.types.values()))
+        self._known = len(self._reader.types)
 
     def decode(self, payload: bytes, arrived: float) -> Decoded:
         """Take `payload` apart. Events without a time get that of their arrival, `arrived`, in epoch seconds.
 
         Never raises for what is in the payload: each line that is not blank is an event or a reject.
         """
-        lines = Lines(payload)
-        whole = self._whole(lines)
-        read = whole or self._piecewise(lines)
-        screen = Screen(lines, arrived, self._future, self._by_wire)
-        sifted = screen.sift(read.events, read.kinds, read.numbers)
-        rejects = sorted(read.rejects + sifted.rejects)
-        runs = runs_of(sifted, self._by_wire)
-        return Decoded(len(sifted.events), runs, rejects, tidy=whole is not None and not rejects)
+        scanned = self._scan(payload, arrived)
+        if not scanned.left:
+            return Decoded(sum(part.columns.n for part in scanned.parts), runs_of(scanned.parts, []), [], scanned.tidy)
+        sifted, whole = self._read(payload, scanned.left, arrived)
+        parts, controls = parts_of(sifted, self._reader.by_wire)
+        n = sum(part.columns.n for part in scanned.parts) + len(sifted.events)
+        tidy = scanned.tidy and whole and not sifted.rejects
+        return Decoded(n, runs_of([*scanned.parts, *parts], controls), sifted.rejects, tidy)
 
-    def _whole(self, lines: Lines) -> _Read | None:
-        """Return all events, if the payload is one decodable event a line."""
-        if not lines.tidy(self._max_bytes):
-            return None
-        events, kinds = self._at_once(lines.payload)
-        if len(events) != lines.count:
-            return None
-        return _Read(events, kinds, np.arange(len(events), dtype=np.int32), [])
+    def _scan(self, payload: bytes, arrived: float) -> Scanned:
+        if len(payload) > LARGEST:
+            return _all_left(payload)
+        if self._known != len(self._reader.types):
+            self._scanner = Scanner(list(self._reader.types.values()))
+            self._known = len(self._reader.types)
+        return self._scanner.scan(payload, arrived, self._future, self._max_bytes)
 
-    def _at_once(self, text: bytes) -> tuple[list[Any], list[type]]:
-        """Return the events and what they were decoded to; none if any of them cannot be."""
-        if self._alone:
-            # The batch before was all of one type; this one is likely to be, too.
-            wire, decoder = self._alone
-            try:
-                events = decoder.decode_lines(text)
-                return events, [wire] * len(events)
-            except UNDECODABLE:
-                self._alone = None
-        try:
-            events = self._json.decode_lines(text)
-        except UNDECODABLE:
-            return [], []
-        kinds = list(map(type, events))
-        self._expect(set(kinds))
-        return events, kinds
+    def _read(self, payload: bytes, left: list[Left], arrived: float) -> tuple[Sifted, bool]:
+        """Read the lines that the scanner left over; also return whether all of them are plain."""
+        raw = {each.number: _line(payload, each) for each in left}
+        texts = {number: text for number, text in raw.items() if text}
+        numbers = np.fromiter(texts, np.int32, len(texts))
+        lines = Lines(b"\n".join(texts.values()))
+        read = self._reader.read(lines)
+        rejects = [reject._replace(line=int(numbers[reject.line])) for reject in read.rejects]
+        screen = Screen(lines, texts, arrived, self._future, self._reader.by_wire)
+        sifted = screen.sift(read.events, read.kinds, numbers[read.numbers])
+        return sifted._replace(rejects=sorted(rejects + sifted.rejects)), read.whole and len(texts) == len(raw)
 
-    def _expect(self, kinds: set[type]) -> None:
-        wire = self._by_wire[kinds.pop()].alone if len(kinds) == 1 else None
-        self._alone = (wire, msgspec.json.Decoder(wire)) if wire else None
 
-    def _piecewise(self, lines: Lines) -> _Read:
-        """Return the events of the lines that can be decoded, and the others as rejects."""
-        filled = lines.filled()
-        read = _Read([], [], np.empty(0, np.int32), [])
-        numbers: list[int] = []
-        for start in range(0, len(filled), _CHUNK):
-            for line, event in self._chunk(filled[start : start + _CHUNK]):
-                if isinstance(event, Reject):
-                    read.rejects.append(event)
-                else:
-                    read.events.append(event)
-                    read.kinds.append(type(event))
-                    numbers.append(line.number)
-        return read._replace(numbers=np.array(numbers, np.int32))
+def _line(payload: bytes, left: Left) -> bytes:
+    text = payload[left.start : left.end]
+    return (text.removeprefix(BOM) if left.number == 0 else text).strip(WHITE)
 
-    def _chunk(self, chunk: list[Line]) -> list[tuple[Line, Any]]:
-        whole = self._whole(Lines(b"\n".join(line.text for line in chunk)))
-        events = whole.events if whole else [self._one(line) for line in chunk]
-        return list(zip(chunk, events, strict=True))
 
-    def _one(self, line: Line) -> Any:
-        """Return the event of a line, or the reject."""
-        if len(line.text) > self._max_bytes:
-            detail = f"{len(line.text):,} bytes; at most {self._max_bytes:,} are taken"
-            return Reject(line.number, OVERSIZED, detail, line.text)
-        try:
-            line.text.decode()
-            name = self._name(line.text)
-            if name is not None and not self._learn(name):
-                return Reject(line.number, UNKNOWN_TYPE, self._unknown(name), line.text)
-            return self._json.decode(line.text)
-        except UNDECODABLE as error:
-            keys = self._types[name].keys() if (name := self._name(line.text)) in self._types else []
-            return Reject(line.number, MALFORMED, explain(error, keys), line.text)
-
-    def _name(self, text: bytes) -> str | None:
-        """Return the type that an event says it is of; None if it does not."""
-        try:
-            return msgspec.json.decode(text, type=_Typed).type
-        except UNDECODABLE:
-            return None
-
-    def _learn(self, name: str) -> bool:
-        """Tell whether events of type `name` are taken; from then on they are decoded with the others."""
-        if name in self._types:
-            return True
-        if not self._schema.admits(name) or len(self._types) >= self._room:
-            return False
-        self._types[name] = event_type(name)
-        self._build()
-        return True
-
-    def _unknown(self, name: str) -> str:
-        if self._schema.admits(name):
-            return f"type: {name!r:.200} is one too many: `known` lets through {MAX_LEARNED:,} types at most"
-        near = difflib.get_close_matches(name[:200], self._types, 1, 0.8)
-        hint = f"did you mean {near[0]!r}?" if near else "add it to `events.known` to take it all the same"
-        return f"type: nothing watches {name!r:.200}; {hint}"
+def _all_left(payload: bytes) -> Scanned:
+    """Leave every line over."""
+    text = payload.rstrip(WHITE)
+    ends = [*np.flatnonzero(np.frombuffer(text, np.uint8) == ord("\n")).tolist(), len(text)]
+    starts = [0, *(end + 1 for end in ends[:-1])]
+    left = [Left(number, *place) for number, place in enumerate(zip(starts, ends, strict=True))]
+    return Scanned([], left, Lines(text).tidy(len(text)))

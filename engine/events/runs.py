@@ -3,16 +3,24 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import compress
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.columns import Columns
+from engine.columns import Columns, Values
 from engine.events.rejects import Reject
 from engine.events.reserved import Control
 
 Rows = NDArray[np.intp] | slice
 Mask = NDArray[np.bool_]
+
+
+class Part(NamedTuple):
+    """The events of one type, and the hashes of their identities."""
+
+    columns: Columns
+    hashes: NDArray[np.uint64]
 
 
 @dataclass(slots=True)
@@ -44,11 +52,22 @@ class Telemetry:
                 rows.append(places[at][kept])
         return Telemetry(self.line[mask], self.time[mask], columns, rows)
 
+    def cut(self, start: int, stop: int) -> "Telemetry":
+        """Return the events from place `start` up to, but not including, `stop`."""
+        columns: list[Columns] = []
+        rows: list[Rows] = []
+        for part, at in self.parts():
+            first, last = (start, stop) if isinstance(at, slice) else np.searchsorted(at, [start, stop]).tolist()
+            if last > first:
+                columns.append(_only(part, slice(first, last)))
+                rows.append(at if isinstance(at, slice) else at[first:last] - start)
+        return Telemetry(self.line[start:stop], self.time[start:stop], columns, rows)
 
-def _only(columns: Columns, mask: Mask) -> Columns:
-    fields = {name: column[mask] for name, column in columns.fields.items()}
-    subject = list(compress(columns.subject, mask.tolist()))
-    return Columns(columns.type, len(subject), columns.line[mask], columns.time[mask], subject, fields)
+
+def _only(columns: Columns, rows: Mask | slice) -> Columns:
+    fields: dict[str, Values] = {name: column[rows] for name, column in columns.fields.items()}
+    line = columns.line[rows]
+    return Columns(columns.type, len(line), line, columns.time[rows], columns.subject[rows], fields)
 
 
 @dataclass(slots=True)
@@ -56,8 +75,8 @@ class Run:
     """Events that follow on each other: telemetry, or reserved ones."""
 
     content: Telemetry | list[Control]
-    identities: bytes
-    """Of each event in order: source, 0x1F, id; joined by line breaks. Neither can be part of a source or an id."""
+    identities: NDArray[np.uint64]
+    """(events, 2): the hash of each event's source, 0x1F and id. 0x1F cannot be part of a source or an id."""
 
     def only(self, mask: Mask) -> Telemetry | list[Control]:
         """Return the content without the events for which `mask` is false."""

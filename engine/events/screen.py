@@ -33,10 +33,17 @@ class Sifted(NamedTuple):
 
 
 class Screen:
-    """Checks the events of one payload."""
+    """Checks the events of some lines; `texts` are those by number."""
 
-    def __init__(self, lines: Lines, arrived: float, future: float, types: Mapping[type, EventType]) -> None:
-        self._lines, self._arrived, self._future = lines, arrived, future
+    def __init__(
+        self,
+        lines: Lines,
+        texts: Mapping[int, bytes],
+        arrived: float,
+        future: float,
+        types: Mapping[type, EventType],
+    ) -> None:
+        self._lines, self._raw, self._arrived, self._future = lines, texts, arrived, future
         self._reserved = {wire: kind.control for wire, kind in types.items() if kind.control}
         self._bad: dict[int, tuple[str, str]] = {}
 
@@ -114,4 +121,4 @@ class Screen:
         return Sifted(*kept, numbers[good], times[good], rejects)
 
     def _reject(self, number: int, reason: str, detail: str) -> Reject:
-        return Reject(number, reason, detail, self._lines.raw[number])
+        return Reject(number, reason, detail, self._raw[number])

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.columns import Column
+from engine.columns import Column, Values
 from engine.expressions.grammar import parse
 from engine.expressions.kinds import Kind
 from engine.expressions.nodes import Node, Rows
@@ -56,7 +56,7 @@ class Expression:
         """
         return self if kind is self.wanted else Expression.parse(self.text, kind)
 
-    def evaluate(self, columns: Mapping[str, Column], n: int) -> Column:
+    def evaluate(self, columns: Mapping[str, Values], n: int) -> Column:
         """Return the result for each of `n` rows: float64 (NaN: absent), bool, or object (None: absent).
 
         A condition's column is bool, unless it is but a field (or a choice of fields) with absent values: then object.
@@ -73,7 +73,7 @@ class Expression:
         >>> Expression.parse("value / expected").value({"value": 3, "expected": 0}) is None
         True
         """
-        columns = {name: objects([_plain(values.get(name))]) for name in self.fields}
+        columns: dict[str, Values] = {name: objects([_plain(values.get(name))]) for name in self.fields}
         return _plain(self.evaluate(columns, 1).tolist()[0])
 
     def __eq__(self, other: object) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 from engine.columns import Column
 from engine.expressions.kinds import Kind
 from engine.expressions.vectors import finite, missing, objects
+from engine.texts import Texts
 
 NUMBER, TEXT, TRUTH, ANY = Kind.NUMBER, Kind.TEXT, Kind.TRUTH, Kind.ANY
 
@@ -27,6 +28,8 @@ class Function(NamedTuple):
     """Whether the last argument may be given any number of times."""
     same: bool = False
     """Whether all arguments and the result are of one kind."""
+    on_texts: Callable[..., Column] | None = None
+    """The same for texts in one buffer, where the other arguments are constants."""
 
     def takes(self, count: int) -> bool:
         """Tell whether it can be called with `count` arguments."""
@@ -130,12 +133,12 @@ FUNCTIONS: dict[str, Function] = {
     "lower": Function((TEXT,), TEXT, _change(str.lower)),
     "upper": Function((TEXT,), TEXT, _change(str.upper)),
     "len": Function((TEXT,), NUMBER, _len),
-    "startswith": Function((TEXT, TEXT), TRUTH, _tests(str.startswith)),
-    "endswith": Function((TEXT, TEXT), TRUTH, _tests(str.endswith)),
+    "startswith": Function((TEXT, TEXT), TRUTH, _tests(str.startswith), on_texts=Texts.start_with),
+    "endswith": Function((TEXT, TEXT), TRUTH, _tests(str.endswith), on_texts=Texts.end_with),
     "contains": Function((TEXT, TEXT), TRUTH, _tests(_contains)),
     "matches": Function((TEXT, TEXT), TRUTH, _tests(_matches)),
     "coalesce": Function((ANY, ANY), ANY, _fold(_first), repeats=True, same=True),
-    "is_missing": Function((ANY,), TRUTH, missing),
+    "is_missing": Function((ANY,), TRUTH, missing, on_texts=Texts.missing),
     "hour": Function((NUMBER,), NUMBER, _hour),
     "weekday": Function((NUMBER,), NUMBER, _weekday),
 }

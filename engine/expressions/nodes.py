@@ -8,16 +8,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from engine.columns import Column
+from engine.columns import Column, Values
 from engine.expressions.functions import Function
 from engine.expressions.kinds import Kind, Slot
 from engine.expressions.vectors import absent, aligned, compare, convert, finite, member, missing, truths
+from engine.texts import Texts
+
+_EQUALITY = ("==", "!=")
+_FEW = 8
+"""Options that are looked for one after the other."""
 
 
 class Rows(NamedTuple):
     """What an expression is evaluated on."""
 
-    columns: Mapping[str, Column]
+    columns: Mapping[str, Values]
     kinds: Mapping[str, Kind]
     n: int
 
@@ -29,6 +34,15 @@ class Node(ABC):
     def evaluate(self, rows: Rows) -> Column:
         """Return its column, of length `rows.n` or, where it is the same for all rows, 1."""
 
+    def texts(self, rows: Rows) -> Texts | None:
+        """Return its column as texts in one buffer, if that is what it is: comparing them needs no objects."""
+        return None
+
+    @property
+    def literal(self) -> str | None:
+        """The text it is, if it is a constant one."""
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class Constant(Node):
@@ -39,6 +53,12 @@ class Constant(Node):
     def evaluate(self, rows: Rows) -> Column:
         """Return the value, once."""
         return self.column
+
+    @property
+    def literal(self) -> str | None:
+        """The text it is, if it is one."""
+        value = self.column.tolist()[0]
+        return value if isinstance(value, str) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +82,15 @@ class Field(Node):
         """Return the column as the kind that was inferred for it."""
         kind = rows.kinds[self.name]
         column = rows.columns.get(self.name)
-        return absent(kind, rows.n) if column is None else convert(column, kind)
+        if column is None:
+            return absent(kind, rows.n)
+        return convert(column.objects() if isinstance(column, Texts) else column, kind)
+
+    def texts(self, rows: Rows) -> Texts | None:
+        """Return the column if it holds texts, and texts are wanted."""
+        column = rows.columns.get(self.name)
+        wanted = rows.kinds[self.name] in {Kind.TEXT, Kind.ANY}
+        return column if wanted and isinstance(column, Texts) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +115,10 @@ class Comparison(Node):
 
     def evaluate(self, rows: Rows) -> Column:
         """Return where it holds."""
+        literal = self.right.literal if self.symbol in _EQUALITY else None
+        texts = self.left.texts(rows) if literal is not None else None
+        if texts is not None and literal is not None:
+            return texts.among((literal,)) if self.symbol == "==" else ~texts.among((literal,)) & ~texts.missing()
         return compare(self.symbol, self.left.evaluate(rows), self.right.evaluate(rows))
 
 
@@ -100,6 +132,10 @@ class Member(Node):
 
     def evaluate(self, rows: Rows) -> Column:
         """Return where it holds."""
+        texts = self.value.texts(rows)
+        if texts is not None and len(self.options) <= _FEW:
+            known = texts.among([option for option in self.options if isinstance(option, str)])
+            return ~known & ~texts.missing() if self.negated else known
         column = self.value.evaluate(rows)
         found = member(column, self.options)
         return ~found & ~missing(column) if self.negated else found
@@ -151,5 +187,10 @@ class Call(Node):
 
     def evaluate(self, rows: Rows) -> Column:
         """Return what the function makes of its arguments' columns."""
+        texts = self.arguments[0].texts(rows) if self.function.on_texts else None
+        if texts is not None and self.function.on_texts:
+            literals = [argument.literal for argument in self.arguments[1:]]
+            if None not in literals:
+                return self.function.on_texts(texts, *literals)
         columns = [argument.evaluate(rows) for argument in self.arguments]
         return self.function.call(*(aligned(columns) if self.function.same else columns))

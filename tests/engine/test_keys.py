@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from engine.columns import Column, Columns
 from engine.expressions import Kind
 from engine.keys import Keys, split_key, subject_of
+from engine.texts import Texts
 
 OWNERS = {"device/d-1": "account/acme", "device/d-2": "account/b|c"}
 
@@ -25,14 +26,14 @@ def texts(*values: Any) -> Column:
 def batch(subjects: list[str], fields: Mapping[str, Column] | None = None) -> Columns:
     """Events of one type."""
     n = len(subjects)
-    return Columns("t", n, np.arange(n, dtype=np.int32), np.zeros(n), subjects, fields or {})
+    return Columns("t", n, np.arange(n, dtype=np.int32), np.zeros(n), Texts.of(subjects), fields or {})
 
 
 def keys(by: tuple[str, ...], columns: Columns) -> list[str]:
     """The keys of events that all have one."""
     made, unkeyed = Keys(by).of(columns, OWNERS.get)
     assert not unkeyed.any()
-    return made
+    return list(made)
 
 
 def test_subject_is_the_whole_subject() -> None:

@@ -15,6 +15,7 @@ from engine.columns import Column, Columns
 from engine.config.model import Measure, Watch
 from engine.expressions import Expression, Kind
 from engine.measures import Added, Late, Meter, measured
+from engine.texts import Texts
 from engine.watermark import Watermark
 from engine.windows import ZEROS
 
@@ -42,7 +43,7 @@ def columns(events: Sequence[Event], fields: Mapping[str, Column] | None = None)
     """Events as a batch."""
     n = len(events)
     time, x = np.array([e.time for e in events], np.float64), np.array([e.x for e in events], np.float64)
-    return Columns("t", n, np.arange(n, dtype=np.int32), time, [e.subject for e in events], fields or {"x": x})
+    return Columns("t", n, np.arange(n, dtype=np.int32), time, Texts.of(e.subject for e in events), fields or {"x": x})
 
 
 def run(meter: Meter, batches: Sequence[Sequence[Event]], lateness: float, *, save: bool = False) -> tuple[Points, int]:

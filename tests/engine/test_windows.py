@@ -13,6 +13,7 @@ from engine.expressions import Expression
 from engine.history import POINTS
 from engine.measures import Meter, measured
 from engine.pool import MOST, Pool, none_free, release, roomy
+from engine.texts import Texts
 
 X = Expression.parse("value")
 
@@ -20,7 +21,7 @@ X = Expression.parse("value")
 def add(meter: Meter, time: float, subject: str) -> None:
     """Count one event, whose value is its time."""
     times = np.array([time])
-    batch = Columns("t", 1, np.zeros(1, np.int32), times, [subject], {"value": times})
+    batch = Columns("t", 1, np.zeros(1, np.int32), times, Texts.of([subject]), {"value": times})
     meter.add(batch, np.array([-np.inf]), str)
 
 
