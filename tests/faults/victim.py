@@ -25,18 +25,17 @@ from engine.storage import Storage
 from engine.store.database import Database
 from outreach.base import Channel, Message, Outcome, Receipt
 
-FOLDER, FATAL = Path(sys.argv[1]), int(sys.argv[2])
-
 
 class Moments:
     """Counts, and ends the process without a word at the fatal one."""
 
-    def __init__(self) -> None:
+    def __init__(self, fatal: int) -> None:
         self.count = 0
+        self._fatal = fatal
 
     def pass_(self) -> None:
         self.count += 1
-        if self.count == FATAL:
+        if self.count == self._fatal:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def around(self, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -73,15 +72,15 @@ class Ledger(Channel):
         return Receipt(Outcome.ACCEPTED if taken else Outcome.RETRY, provider_id=message.id if taken else "")
 
 
-def main() -> None:
-    moments = Moments()
+def main(folder: Path, fatal: int) -> None:
+    moments = Moments(fatal)
     arm(moments)
     clock = FakeClock(0.0)
-    config = load_or_raise(FOLDER / "config")
+    config = load_or_raise(folder / "config")
     storage = Storage.embedded(config, clock, synchronous="NORMAL")
-    engine = Engine(config, clock, storage, {"email": Ledger(FOLDER / "sent.ndjson", moments)})
+    engine = Engine(config, clock, storage, {"email": Ledger(folder / "sent.ndjson", moments)})
     engine.schedule.jobs = [job for job in engine.schedule.jobs if job.name in {"follow-up", "snapshot", "reconcile"}]
-    chunks = json.loads((FOLDER / "chunks.json").read_text())
+    chunks = json.loads((folder / "chunks.json").read_text())
     done = storage.log.end(0)
     first = next((n for n, chunk in enumerate(chunks) if chunk["after"] > done), len(chunks))
     clock.set(chunks[max(first - 1, 0)]["until"])
@@ -121,4 +120,4 @@ def arm(moments: Moments) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]), int(sys.argv[2]))
