@@ -50,14 +50,14 @@ Student t variable of 3 degrees (2.13, 1.5, 2)."""
 TAIL_RATE = (0.05, 0.1, 0.2)
 """Relative step of each. A quantile's spread about the truth is then √(rate / 4.6): 10, 15 and 21 %."""
 LEAST_TAIL = (np.float32(1.0), np.float32(0.2), np.float32(0.5))
-"""No tail is thinner: a side that never reaches its mean residual (counts near zero) must not raise on its commonest
-value."""
+"""No tail is thinner: a side that never reaches its mean residual (rare counts) must not raise on what is common."""
 MOST_TAIL = 1e6
 TEACHABLE = 3.0
 """A run beyond the outer quantile teaches the tail like some two independent observations, then nothing more: an
 incident widens the band by about a fifth however long it lasts."""
-CUT_LEVEL, CUT_SCALE, CUT_PAIR = 3.0, 4.0, 3.0
-"""Units at which a residual is cut before it teaches level, scale and correlation (2.4 and 3.2 standard deviations)."""
+CUT_PAIR = 3.0
+"""Units at which a residual is cut before it teaches the correlation. Before it teaches level and scale it is cut at
+the outer quantile of its side: what comes once in a hundred times is no outlier, whatever the noise."""
 UNCUT = 8.0
 """Observations before there is a unit to cut at."""
 PAIR_RATE = 1 / 512
@@ -72,15 +72,12 @@ EARLY_TAIL = 500.0
 """Steps of the tail are up to three times larger in the first few hundred observations."""
 RELATIVE_FLOOR, ABSOLUTE_FLOOR = 1e-6, 1e-30
 """Least unit, relative to the level: some ten roundings of a 32-bit number; and absolute: nothing divides by 0."""
-LATEST = 1e12
-"""Times beyond are none: year 33,658."""
+LATEST = 1e12  # seconds: year 33,658; times beyond are none
 CEILING = 1e30
 """Values beyond are taken as this, so that their squares fit a 32-bit number's range when scaled."""
 DECADE = math.log(10.0)
-LONGEST = 4096.0
-"""Observations after which no weight is that of a plain mean any more."""
-MOST_STEPS = 4.0
-"""An observation after a gap teaches the level like so many at most."""
+LONGEST = 4096.0  # observations after which no weight is that of a plain mean any more
+MOST_STEPS = 4.0  # an observation after a gap teaches the level like so many at most
 GAP_LIMIT = 8.0
 """A gap of so many memories: the level may be anywhere; the unit grows no more (threefold)."""
 ADOPTED = 0.5
@@ -90,8 +87,7 @@ HOUR_VISITS, DAY_VISITS = 14.0, 6.0
 OUTSIDE_VISIT = 2.0
 """Mean residual of a visit, in units, that is no chance: it is cut there, unless the visit before was outside too."""
 WEEK = 7
-SEEN = 3
-"""The mark of a slot seen in the first round."""
+SEEN = 3  # the mark of a slot in the first round
 EARLY_VISITS = 3.0
 """Visits in which nothing is cut, as there is no pattern yet to protect."""
 PATTERN_WEIGHT = 1 / 3
@@ -101,26 +97,21 @@ FINE = 128.0
 
 
 class Config(NamedTuple):
-    """What the loop needs to know of the detector's configuration."""
+    """What the loop needs to know of the detector's configuration; times in seconds, gains for one observation."""
 
     step: float
     memory: float
-    """Seconds."""
-    gain: float
-    """Weight of one observation in the level, once learned."""
-    young_gain: float
-    """The same in the first day."""
+    gain: float  # of the level, once learned
+    young_gain: float  # the same in the first day
     slope_gain: float
     slope_keep: float
     scale_gain: float
     adopt_gain: float
     shift_gain: float
-    share: float
-    """Of the tail probability .1, one side's."""
+    share: float  # of the tail probability .1, one side's
     warmup: float
     least: float
-    slots: float
-    """Hour slots visited in a day."""
+    slots: float  # hour slots visited in a day
     daily: bool
     weekly: bool
     up: bool
@@ -135,14 +126,12 @@ class Hour(NamedTuple):
     """The hour of an observation, as places in the profile."""
 
     start: float
-    number: int
-    """Since 1970."""
+    number: int  # since 1970
     slot: int
-    before: int
+    before: int  # the slots beside
     after: int
     weekday: int
-    within: float
-    """Where in the hour the window lies, from −½ to ½ about its middle; 0 if it spans the hour."""
+    within: float  # where in the hour the window lies, from −½ to ½ about its middle; 0 if it spans the hour
 
 
 class Columns(NamedTuple):
@@ -288,27 +277,23 @@ def _learn(row: Any, config: Config, y: float, error: float, unit: float, z: flo
         _learn_tails(row, config.share, z, min(1.0 + EARLY_TAIL * first, 3.0))
         if row.variance < NIL_VARIANCE and abs(z) > EVENT_UNITS:
             row.scale = unit = abs(error) / EVENT_UNITS
-    cut = unit if count >= UNCUT else np.inf
-    _learn_scale(row, min(abs(error), CUT_SCALE * cut), max(config.scale_gain, first))
+    side = int(z < 0)
+    cut = unit * row.tails[side, 0] * (1.0 + row.tails[side, 1]) if count >= UNCUT else np.inf
+    _learn_scale(row, min(abs(error), cut), max(config.scale_gain, first))
     _learn_pair(row, min(max(z, -CUT_PAIR), CUT_PAIR), max(PAIR_RATE, first), ahead < 1.5 * config.step)
-    cut = min(max(error, -CUT_LEVEL * cut), CUT_LEVEL * cut)
+    cut = min(max(error, -cut), cut)
     if config.daily and row.hours <= config.slots:
         row.level += max(config.young_gain, first) * cut
         _visit_hour(row, y - row.slope)
     else:
         _learn_level(row, config, cut, first, ahead)
         _learn_shift(row, config, error)
-        _visit(row, config, error)
+        if config.daily:
+            _visit_hour(row, error)
+        if config.weekly:
+            row.day_sum += error + row.moved
+            row.day_count = min(row.day_count + 1, 30000)
     row.count = min(count + 1.0, 1e7)
-
-
-@compiled
-def _visit(row: Any, config: Config, error: float) -> None:
-    if config.daily:
-        _visit_hour(row, error)
-    if config.weekly:
-        row.day_sum += error + row.moved
-        row.day_count = min(row.day_count + 1, 30000)
 
 
 @compiled
@@ -347,24 +332,16 @@ def _learn_pair(row: Any, z: float, rate: float, near: bool) -> None:
 
 
 @compiled
-def _independence(row: Any) -> float:
-    """Return the root of how many independent observations one is worth: (1 − φ) / (1 + φ), first-order autoregression.
+def _learn_tails(row: Any, share: float, z: float, early: float) -> None:
+    """Move the quantiles of both sides down, as if not exceeded; then up those that were: so each is, in its share.
 
-    Steps so reduced let the spread of a tracked quantile and the time to learn it grow alike.
+    Steps shrink by the root of how many independent observations one is worth, (1 − φ) / (1 + φ) of a first-order
+    autoregression: then the spread of a quantile and the time to learn it grow alike.
     """
     covariance = max(float(row.covariance), 0.0)
-    return math.sqrt(max((row.variance - covariance) / (row.variance + covariance + 1e-9), 0.0))
-
-
-@compiled
-def _learn_tails(row: Any, share: float, z: float, early: float) -> None:
-    """Move the quantiles of both sides down, as if not exceeded; then up those that were.
-
-    In the long run each share is exceeded as often as it should be.
-    """
-    weight = early * _independence(row)
-    side = 0 if z > 0 else 1
-    z = abs(z)
+    weight = early * math.sqrt(max((row.variance - covariance) / (row.variance + covariance + 1e-9), 0.0))
+    weight *= max(0.0, 1.0 - row.run * weight / TEACHABLE)
+    side, z = 0 if z > 0 else 1, abs(z)
     first, second, third = row.tails[side, 0], row.tails[side, 1], row.tails[side, 2]
     for j in range(3):
         keep = np.float32(1.0 - TAIL_RATE[j] * share * weight)
@@ -372,20 +349,19 @@ def _learn_tails(row: Any, share: float, z: float, early: float) -> None:
         row.tails[0, j] = max(row.tails[0, j] * keep, LEAST_TAIL[j])
         row.tails[1, j] = max(row.tails[1, j] * keep, LEAST_TAIL[j])
     if z > first:
-        taught = weight * max(0.0, 1.0 - row.run * weight / TEACHABLE)
-        _widen(row, side, 0, taught)
-        if z > first * (1.0 + second):
-            _widen(row, side, 1, taught)
-            if z > first * (1.0 + second * (1.0 + third)):
-                _widen(row, side, 2, taught)
-            row.run = min(row.run + 1, 30000)
-            return
-    row.run -= (row.run + 7) // 8
+        _widen(row, side, 0, weight)
+    if z <= first * (1.0 + second):
+        row.run -= (row.run + 7) // 8
+        return
+    row.run = min(row.run + 1, 30000)
+    _widen(row, side, 1, weight)
+    if z > first * (1.0 + second * (1.0 + third)):
+        _widen(row, side, 2, weight)
 
 
 @compiled
-def _widen(row: Any, side: int, j: int, taught: float) -> None:
-    row.tails[side, j] = min(row.tails[side, j] * (1.0 + TAIL_RATE[j] * taught), MOST_TAIL)
+def _widen(row: Any, side: int, j: int, weight: float) -> None:
+    row.tails[side, j] = min(row.tails[side, j] * (1.0 + TAIL_RATE[j] * weight), MOST_TAIL)
 
 
 @compiled
@@ -400,7 +376,10 @@ def _learn_shift(row: Any, config: Config, error: float) -> None:
         row.level += row.shift
         row.moved += row.shift
         row.outside = row.shift = 0.0
-        row.run = 0
+        row.run = row.hour_count = 0
+        row.hour_sum = 0.0
+        if row.days > WEEK:  # the day so far was at another level; in the first week that may be its rhythm
+            row.day_count, row.day_sum, row.moved = 0, 0.0, 0.0
         row.count = min(row.count, config.warmup)
 
 
@@ -475,10 +454,7 @@ def _split(row: Any, start: int, end: int, slot: int, again: float, each: float)
 
 @compiled
 def _close(row: Any, slot: int, mean: float, visits: float, most: float) -> float:
-    """Teach a slot the mean residual of a visit, cut unless it is early or the visit before was outside likewise.
-
-    Returns what the effect changed by.
-    """
+    """Teach a slot the mean residual of a visit, cut unless it is early or the visit before was outside likewise."""
     limit = OUTSIDE_VISIT * float(row.scale)
     mark = 0
     if abs(mean) > limit:
@@ -499,18 +475,16 @@ def _store(row: Any, slot: int, effect: float) -> None:
     if row.quantum == 0:
         row.quantum = max(float(row.scale) / FINE, ABSOLUTE_FLOOR)
     size = abs(effect) / row.quantum
+    finer = 1.0
     if size > 32000:
-        _rescale(row, 0.5 ** float(math.ceil(math.log2(size / 32000.0))))
+        finer = 0.5 ** float(math.ceil(math.log2(size / 32000.0)))
     elif row.quantum * FINE > 2.0 * row.scale and size < 8000 and np.abs(row.profile).max() < 8000:
-        _rescale(row, 2.0)
+        finer = 2.0
+    if finer != 1.0:
+        row.quantum = max(row.quantum / finer, ABSOLUTE_FLOOR)
+        for each in range(31):
+            row.profile[each] = round(row.profile[each] * finer)
     row.profile[slot] = round(effect / row.quantum)
-
-
-@compiled
-def _rescale(row: Any, factor: float) -> None:
-    for slot in range(31):
-        row.profile[slot] = round(row.profile[slot] * factor)
-    row.quantum = max(row.quantum / factor, ABSOLUTE_FLOOR)
 
 
 @compiled

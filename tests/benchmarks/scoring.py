@@ -2,9 +2,9 @@
 
 Both keep, for each series, a level and its slope, a scale, a mean for each hour of the day and each weekday, three
 quantiles of the residual on either side, the covariance of neighbouring residuals, and how far and how often the recent
-ones were outside; both score first and learn then. One observation of each series at a time, a step later each time: what
-a fleet's closed windows look like. River's objects get the first of the series, as a round of all would last minutes.
-Rounds alternate; medians are told, of processor time, so that neighbours on the machine count little.
+ones were outside; both score first and learn then. One observation of each series at a time, a step later each time:
+what a fleet's closed windows look like. River's objects get the first of the series, as a round of all would last
+minutes. Rounds alternate; medians are told, of processor time, so that neighbours on the machine count little.
 """
 
 import argparse
