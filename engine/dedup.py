@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.compiled import compiled
+from detectors.compiled import compiled, inlined
 from engine.arrays import Growing
 from engine.hashing import Blob, blob, murmur, split
+from engine.memory import whole
 
 _U = np.uint64
 Words = NDArray[np.uint64]
@@ -92,25 +93,25 @@ def _capacity(window: int) -> int:
 @compiled
 def _hashes(data: Blob, ends: NDArray[np.int64]) -> Words:
     hashes = np.empty((ends.size, 2), np.uint64)
-    start = 0
+    base, start = whole(data.ctypes.data), 0
     for i in range(ends.size):
-        hashes[i, 0], hashes[i, 1] = murmur(data, start, ends[i])
+        hashes[i, 0], hashes[i, 1] = murmur(base + start, ends[i] - start)
         start = ends[i] + 1
     return hashes
 
 
-@compiled
+@inlined
 def _home(slot: np.uint64, slots: Words) -> np.uint64:
     """Where a slot's content, or a hash, wants to stand: by the first 32 bits, which a slot keeps."""
     return (slot >> _U(32)) & _U(slots.size - 1)
 
 
-@compiled
+@inlined
 def _row(slot: np.uint64) -> int:
     return int(slot & _U(0xFFFFFFFF)) - 1
 
 
-@compiled
+@inlined
 def _free(slots: Words, at: np.uint64) -> np.uint64:
     """Return the first free place from `at` on."""
     while slots[at] != _U(0):
@@ -118,7 +119,7 @@ def _free(slots: Words, at: np.uint64) -> np.uint64:
     return at
 
 
-@compiled
+@inlined
 def _known(first: np.uint64, second: np.uint64, ring: Words, slots: Words) -> bool:
     at = _home(first, slots)
     while slots[at] != _U(0):
@@ -130,7 +131,7 @@ def _known(first: np.uint64, second: np.uint64, ring: Words, slots: Words) -> bo
     return False
 
 
-@compiled
+@inlined
 def _put(first: np.uint64, row: int, slots: Words) -> None:
     slots[_free(slots, _home(first, slots))] = (first >> _U(32) << _U(32)) | _U(row + 1)
 
@@ -138,9 +139,12 @@ def _put(first: np.uint64, row: int, slots: Words) -> None:
 @compiled
 def _admit(hashes: Words, ring: Words, slots: Words, admitted: int, mask: NDArray[np.bool_]) -> int:
     """Fill `mask`; return how many were ever admitted. A slot is 32 bits of the hash above the ring's row + 1."""
-    warm = _U(0)
+    warm, row = _U(0), admitted % len(ring)
     for i in range(len(hashes)):  # many reads of memory under way at once, for the loop below to find in the cache
-        warm |= slots[_home(hashes[i, 0], slots)] | slots[_home(ring[(admitted + i) % len(ring), 0], slots)]
+        warm |= slots[_home(hashes[i, 0], slots)]
+        if admitted + i >= len(ring):
+            warm |= slots[_home(ring[row, 0], slots)]
+            row = row + 1 if row + 1 < len(ring) else 0
     row = admitted % len(ring)
     for i in range(len(hashes)):
         first, second = hashes[i, 0], hashes[i, 1]
@@ -161,7 +165,7 @@ def _rebuild(slots: Words, ring: Words) -> None:
         _put(ring[row, 0], row, slots)
 
 
-@compiled
+@inlined
 def _forget(first: np.uint64, row: int, slots: Words) -> None:
     """Free the slot of a ring's row, and move back what stands after it because of it (Knuth 6.4, algorithm R)."""
     last = _U(slots.size - 1)

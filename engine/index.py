@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.compiled import compiled
+from detectors.compiled import compiled, inlined
 from engine.arrays import Growing
 from engine.hashing import Blob, blob, murmur, same, split
+from engine.memory import whole
 from engine.texts import Texts
 
 SEGMENT = 1024
@@ -95,7 +96,7 @@ class SeriesIndex:
     def find(self, key: str) -> int:
         """Return the key's number, −1 if it has none."""
         data = blob(key)
-        return int(_find(self._table(), data, 0, data.size, murmur(data, 0, data.size)[0] >> _U(32)))
+        return int(_find(self._table(), data, 0, data.size, murmur(data.ctypes.data, data.size)[0] >> _U(32)))
 
     def key(self, number: int) -> str:
         """Return the key of a series. Raises IndexError if there is no such series."""
@@ -154,22 +155,16 @@ def _after(ends: Places, gap: int) -> Places:
     return starts
 
 
-@compiled
+@inlined
 def _segment(directory: NDArray[np.int32], bits: int, tag: np.uint64) -> int:
     return int(directory[tag >> _U(32 - bits)])
-
-
-@compiled
-def _equal(keys: Blob, at: int, stop: int, data: Blob, start: int, end: int) -> bool:
-    """Whether ``keys[at:stop]`` is ``data[start:end]``."""
-    return bool(stop - at == end - start and same(data, start, keys, at, end - start))
 
 
 @compiled
 def _find(table: Table, data: Blob, start: int, end: int, tag: np.uint64) -> int:
     """Return the number of the key ``data[start:end]`` whose hash begins with `tag`; −1 if it is not there."""
     keys, ends, slots, directory, _, _, chained, counts = table
-    segment = _segment(directory, counts[2], tag)
+    segment, base, known = _segment(directory, counts[2], tag), whole(data.ctypes.data), whole(keys.ctypes.data)
     while True:
         place = tag & _U(SEGMENT - 1)
         for _ in range(SEGMENT):
@@ -178,7 +173,8 @@ def _find(table: Table, data: Blob, start: int, end: int, tag: np.uint64) -> int
                 return -1
             if slot >> _U(32) == tag:
                 number = int(slot & _U(0xFFFFFFFF)) - 1
-                if _equal(keys, ends[number], ends[number + 1], data, start, end):
+                at = ends[number]
+                if ends[number + 1] - at == end - start and same(known + at, base + start, end - start):
                     return number
             place = (place + _U(1)) & _U(SEGMENT - 1)
         segment = chained[segment]
@@ -197,20 +193,22 @@ def _lookup(
 ) -> int:
     """Number the keys that are known, −1 for the others, and count these. Each pass has many reads under way."""
     keys, ends, slots, directory, _, _, _, counts = table
-    bits, missing = counts[2], 0
+    bits, missing, base, known = counts[2], 0, whole(data.ctypes.data), whole(keys.ctypes.data)
     for i in range(stops.size):
-        tags[i] = murmur(data, starts[i], stops[i])[0] >> _U(32)
+        tags[i] = murmur(base + starts[i], stops[i] - starts[i])[0] >> _U(32)
     for i in range(stops.size):
         numbers[i] = _probe(slots, _segment(directory, bits, _U(tags[i])), _U(tags[i]))
     for i in range(stops.size):
         number = int(numbers[i])
-        if number >= 0 and not _equal(keys, ends[number], ends[number + 1], data, starts[i], stops[i]):
-            numbers[i] = -1
+        if number >= 0:
+            at, size = ends[number], stops[i] - starts[i]
+            if ends[number + 1] - at != size or not same(known + at, base + starts[i], size):
+                numbers[i] = -1
         missing += numbers[i] < 0
     return missing
 
 
-@compiled
+@inlined
 def _probe(slots: NDArray[np.uint64], segment: int, tag: np.uint64) -> int:
     """Return the first number kept with `tag` in a segment, −1 if there is none."""
     place = tag & _U(SEGMENT - 1)

@@ -20,6 +20,7 @@ from detectors.compiled import compiled
 from engine.columns import Columns, Values
 from engine.expressions import Kind
 from engine.hashing import Blob, same
+from engine.memory import whole
 from engine.texts import Texts
 
 Owner = Callable[[str], str | None]
@@ -77,8 +78,9 @@ def _are_keys(subjects: Texts, name: str) -> bool:
 @compiled
 def _plain(data: Blob, starts: NDArray[np.int64], ends: NDArray[np.int64], head: Blob) -> bool:
     """Whether all texts begin with `head` and hold no bar and no backslash."""
+    base, there = whole(data.ctypes.data), whole(head.ctypes.data)
     for i in range(starts.size):
-        if ends[i] - starts[i] < head.size or not same(data, starts[i], head, 0, head.size):
+        if ends[i] - starts[i] < head.size or not same(base + starts[i], there, head.size):
             return False
         special = False
         for at in range(starts[i] + head.size, ends[i]):

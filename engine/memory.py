@@ -57,6 +57,8 @@ whole = cast(Callable[[object], int], np.int64)
 """Return a number as one of 64 bits with a sign: numba makes a float of a signed and an unsigned one together."""
 byte = cast(Callable[[int], int], intrinsic(_load(8, types.int64)))
 """Return the byte at an address."""
+half = cast(Callable[[int], np.uint64], intrinsic(_load(32, types.uint64)))
+"""Return the four bytes from an address on, as a little-endian number."""
 word = cast(Callable[[int], np.uint64], intrinsic(_load(64, types.uint64)))
 """Return the eight bytes from an address on, as a little-endian number."""
 load = cast(Callable[[int], int], intrinsic(_load(64, types.int64)))

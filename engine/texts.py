@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from detectors.compiled import compiled
 from engine.hashing import Blob, murmur, same
+from engine.memory import whole
 
 Places = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -125,13 +126,13 @@ _WHOLE, _HEAD, _TAIL = (True, True), (True, False), (False, True)
 @compiled
 def _match(data: Blob, starts: Places, ends: Places, part: Blob, at_start: bool, at_end: bool, mask: Mask) -> None:
     """Tell which texts are `part`, begin or end with it."""
-    whole = at_start and at_end
+    every, base, there = at_start and at_end, whole(data.ctypes.data), whole(part.ctypes.data)
     for i in range(starts.size):
         size = ends[i] - starts[i]
         mask[i] = False
-        if starts[i] >= 0 and (size == part.size if whole else size >= part.size):
+        if starts[i] >= 0 and (size == part.size if every else size >= part.size):
             place = starts[i] if at_start else ends[i] - part.size
-            mask[i] = same(data, place, part, 0, part.size)
+            mask[i] = same(base + place, there, part.size)
 
 
 @compiled
@@ -140,16 +141,16 @@ def _number(data: Blob, starts: Places, ends: Places, codes: NDArray[np.int32], 
     room = 16
     while room < 2 * starts.size:
         room *= 2
-    slots, count = np.full(room, -1, np.int32), 0
+    slots, count, base = np.full(room, -1, np.int32), 0, whole(data.ctypes.data)
     for i in range(starts.size):
         codes[i] = -1
         if starts[i] < 0:
             continue
         size = ends[i] - starts[i]
-        at = np.int64(murmur(data, starts[i], ends[i])[0] >> _U(8)) & (room - 1)
+        at = whole(murmur(base + starts[i], size)[0] >> _U(8)) & (room - 1)
         while slots[at] >= 0:
             first = firsts[slots[at]]
-            if ends[first] - starts[first] == size and same(data, starts[first], data, starts[i], size):
+            if ends[first] - starts[first] == size and same(base + starts[first], base + starts[i], size):
                 break
             at = (at + 1) & (room - 1)
         if slots[at] < 0:

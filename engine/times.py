@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.compiled import compiled
+from detectors.compiled import compiled, inlined
+from engine.memory import byte, whole
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -56,24 +57,24 @@ def rfc3339(seconds: float) -> str:
 @compiled
 def _parse_all(data: Bytes, result: Floats) -> int:
     """Write the time of each line of `data`; return how many lines there are."""
-    found, start = 0, 0
+    found, start, base = 0, 0, whole(data.ctypes.data)
     for i in range(data.size + 1):
         if i == data.size or data[i] == 10:
             if found < result.size:
-                result[found] = parse(data, start, i)
+                result[found] = parse(base + start, base + i)
             found += 1
             start = i + 1
     return found
 
 
-@compiled
-def _digits(data: Bytes, start: int, count: int) -> np.int64:
+@inlined
+def _digits(start: int, count: int) -> np.int64:
     """Return the number that `count` digits make; −1,000,000 if one of them is no digit."""
     value = np.int64(0)
     for i in range(start, start + count):
-        if data[i] < 48 or data[i] > 57:
+        if byte(i) < 48 or byte(i) > 57:
             return np.int64(-1_000_000)
-        value = value * 10 + np.int64(data[i]) - 48
+        value = value * 10 + byte(i) - 48
     return value
 
 
@@ -98,47 +99,47 @@ def _is_date(year: np.int64, month: np.int64, day: np.int64) -> bool:
     return bool(day <= _DAYS[month - 1] + (month == 2 and leap))
 
 
-@compiled
-def _offset(data: Bytes, start: int, end: int) -> np.int64:
+@inlined
+def _offset(start: int, end: int) -> np.int64:
     """Return the seconds that local time is ahead of UTC; 1,000,000 if it cannot be read."""
-    if end - start == 1 and (data[start] == 90 or data[start] == 122):
+    if end - start == 1 and (byte(start) == 90 or byte(start) == 122):
         return np.int64(0)
-    if end - start != 6 or data[start + 3] != 58 or (data[start] != 43 and data[start] != 45):
+    if end - start != 6 or byte(start + 3) != 58 or (byte(start) != 43 and byte(start) != 45):
         return np.int64(1_000_000)
-    hours, minutes = _digits(data, start + 1, 2), _digits(data, start + 4, 2)
+    hours, minutes = _digits(start + 1, 2), _digits(start + 4, 2)
     if hours < 0 or hours > 23 or minutes < 0 or minutes > 59:
         return np.int64(1_000_000)
     seconds = hours * 3600 + minutes * 60
-    return seconds if data[start] == 43 else -seconds
+    return seconds if byte(start) == 43 else -seconds
 
 
 @compiled
-def parse(data: Bytes, start: int, end: int) -> float:  # noqa: PLR0911 -- one compiled pass over the grammar
-    """Return the epoch seconds of ``data[start:end]``; NaN if it is no RFC 3339 date-time."""
-    if end - start < 20 or data[start + 4] != 45 or data[start + 7] != 45:
+def parse(start: int, end: int) -> float:  # noqa: PLR0911 -- one compiled pass over the grammar
+    """Return the epoch seconds of the text between two addresses; NaN if it is no RFC 3339 date-time."""
+    if end - start < 20 or byte(start + 4) != 45 or byte(start + 7) != 45:
         return np.nan
-    separator = data[start + 10]
-    if separator not in (84, 116, 32) or data[start + 13] != 58 or data[start + 16] != 58:
+    separator = byte(start + 10)
+    if separator not in (84, 116, 32) or byte(start + 13) != 58 or byte(start + 16) != 58:
         return np.nan
-    year, month, day = _digits(data, start, 4), _digits(data, start + 5, 2), _digits(data, start + 8, 2)
+    year, month, day = _digits(start, 4), _digits(start + 5, 2), _digits(start + 8, 2)
     hour, minute, second = (
-        _digits(data, start + 11, 2),
-        _digits(data, start + 14, 2),
-        _digits(data, start + 17, 2),
+        _digits(start + 11, 2),
+        _digits(start + 14, 2),
+        _digits(start + 17, 2),
     )
     if not _is_date(year, month, day) or min(hour, minute, second) < 0 or hour > 23 or minute > 59 or second > 60:
         return np.nan
     at, fraction, scale = start + 19, np.int64(0), 1
-    if data[at] == 46:
+    if byte(at) == 46:
         at += 1
-        while at < end and 48 <= data[at] <= 57:
+        while at < end and 48 <= byte(at) <= 57:
             if scale < 1_000_000_000_000:
-                fraction = fraction * 10 + np.int64(data[at]) - 48
+                fraction = fraction * 10 + byte(at) - 48
                 scale *= 10
             at += 1
         if scale == 1:
             return np.nan
-    offset = _offset(data, at, end)
+    offset = _offset(at, end)
     if offset == 1_000_000:
         return np.nan
     seconds = _days(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset

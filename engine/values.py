@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from detectors.compiled import compiled
 from engine.columns import Column
 from engine.hashing import Blob, mix, murmur
+from engine.memory import whole
 
 Floats = NDArray[np.float64]
 _U = np.uint64
@@ -62,8 +63,8 @@ def _of_words(words: NDArray[np.uint64]) -> Floats:
 
 @compiled
 def _of_parts(data: Blob, ends: NDArray[np.int64]) -> Floats:
-    hashes, start = np.empty(ends.size), 0
+    hashes, start, base = np.empty(ends.size), 0, whole(data.ctypes.data)
     for i in range(ends.size):
-        hashes[i] = _unit(murmur(data, start, ends[i])[0])
+        hashes[i] = _unit(murmur(base + start, ends[i] - start)[0])
         start = ends[i]
     return hashes

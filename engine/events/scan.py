@@ -54,6 +54,15 @@ class Counts(NamedTuple):
 
 
 @compiled
+def line_breaks(data: Blob, size: int) -> int:
+    """Return how many line breaks there are in ``data[:size]``."""
+    count = 0
+    for i in range(size):
+        count += data[i] == 10
+    return count
+
+
+@compiled
 def scan(
     data: Blob, size: int, arrived: float, limit: float, longest: int, names: Names, fields: Words, found: Found
 ) -> Counts:
@@ -64,8 +73,8 @@ def scan(
     ``start << 32 | end``, −1 if it is absent.
     """
     lines, types, times, starts, ends, hashes, left = found
-    state, joint = np.empty(m.WORDS, np.int64), np.zeros(JOINT + 8, np.uint8)
-    base, context = whole(data.ctypes.data), whole(state.ctypes.data)
+    state, joint = np.empty(m.WORDS, np.int64), np.zeros(JOINT, np.uint8)
+    base, context, side = whole(data.ctypes.data), whole(state.ctypes.data), whole(joint.ctypes.data)
     state[m.TABLE], state[m.LAST], state[m.BLANK] = (
         names.table.ctypes.data,
         len(names.table) - 1,
@@ -87,10 +96,10 @@ def scan(
             end = stop if (stop == last or byte(stop) == 10) and stop - begin <= longest else -1
         if end >= 0:
             at = state[m.TIME]
-            times[count] = arrived if at < 0 else parse(data, at - base, state[m.TIME + 1] - base)
-            size = _identity(state, joint) if times[count] <= limit else 0
+            times[count] = arrived if at < 0 else parse(at, state[m.TIME + 1])
+            size = _identity(context, side) if times[count] <= limit else 0
             if size > 0:
-                hashes[count, 0], hashes[count, 1] = murmur(joint, 0, size)
+                hashes[count, 0], hashes[count, 1] = murmur(side, size)
                 lines[count], types[count] = line, state[m.TYPE]
                 starts[count], ends[count] = state[m.SUBJECT] - base, state[m.SUBJECT + 1] - base
                 count += 1
@@ -105,22 +114,23 @@ def scan(
             rest += 1
         start = end + 1
         line += 1
+    joint[0] = 0  # until here its address is in use
     return Counts(count, rest, line, tidy)
 
 
-@compiled
-def _identity(state: Ints, joint: Blob) -> int:
+@inlined
+def _identity(state: int, joint: int) -> int:
     """Write source, 0x1F and id side by side; return their size, 0 if one is missing or they are long."""
-    source, id_ = state[m.SOURCE], state[m.ID]
-    of_source, of_id = state[m.SOURCE + 1] - source, state[m.ID + 1] - id_
-    if source < 0 or id_ < 0 or state[m.SUBJECT] < 0 or of_source + of_id >= JOINT:
+    source, id_ = load(state + 8 * m.SOURCE), load(state + 8 * m.ID)
+    of_source, of_id = load(state + 8 * m.SOURCE + 8) - source, load(state + 8 * m.ID + 8) - id_
+    if source < 0 or id_ < 0 or load(state + 8 * m.SUBJECT) < 0 or of_source + of_id > JOINT - 16:
         return 0
-    for i in range(of_source):
-        joint[i] = byte(source + i)
-    joint[of_source] = _SEPARATOR
-    for i in range(of_id):
-        joint[of_source + 1 + i] = byte(id_ + i)
-    return int(of_source + 1 + of_id)
+    for i in range(0, of_source, 8):
+        store(joint + i, load(source + i))
+    store(joint + of_source, _SEPARATOR)
+    for i in range(0, of_id, 8):
+        store(joint + of_source + 1 + i, load(id_ + i))
+    return of_source + 1 + of_id
 
 
 @inlined

@@ -11,7 +11,7 @@ from engine.columns import Columns, Values
 from engine.events.members import TOKEN
 from engine.events.names import names_of
 from engine.events.runs import Part
-from engine.events.scan import Counts, Found, scan
+from engine.events.scan import Counts, Found, line_breaks, scan
 from engine.events.schema import EventType
 from engine.events.tokens import PAD
 from engine.expressions import Kind
@@ -51,8 +51,8 @@ class Scanner:
 
     def scan(self, payload: bytes, arrived: float, future: float, max_bytes: int) -> Scanned:
         """Read what can be read: events up to `future` seconds after `arrived`, of lines of at most `max_bytes`."""
-        lines = payload.count(b"\n") + 1
         data = np.frombuffer(payload + PAD, np.uint8)
+        lines = line_breaks(data, len(payload)) + 1
         words = np.empty((self._names.blank.shape[1], lines), np.uint64)
         found = _room(lines)
         limit = arrived + future
