@@ -154,6 +154,17 @@ def people(session: Session, account: str | None, roles: Sequence[str] = (), loc
     return [person for person in persons if person.has_role(roles)]
 
 
+def person(session: Session, id_: str, account: str | None, locale: str = "") -> Person | None:
+    """Return the contact `id_`, if it is still one that `people` would return for `account`; else None."""
+    row = session.get(Entity, id_)
+    if account is None or row is None or row.deleted or row.kind != CONTACT or row.parent is None:
+        return None
+    if row.parent not in {account, *_above(session, account)} and account not in _above(session, row.parent):
+        return None
+    addresses = _addresses(session, [id_]).get(id_, ())
+    return _person(row, session.get(Entity, account), addresses, locale)
+
+
 def with_attributes(session: Session, findings: Sequence[Finding]) -> list[Finding]:
     """Return `findings` with the attributes of the accounts they are about, as they are now."""
     accounts = _rows(session, sorted({finding.account for finding in findings if finding.account}))

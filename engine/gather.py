@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sqlalchemy import func
+from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, or_, select
 
 from engine.caps import Sent
 from engine.config.model import Config, Per
 from engine.consent import Entry
-from engine.entities import Person, people
+from engine.entities import Person, person
 from engine.facts import ChannelFacts, Facts, IssueFacts, PolicyFacts, StepFacts, Suppressed
 from engine.issue_view import IssueView
 from engine.issues import active_issues, view
@@ -70,35 +72,31 @@ class Gatherer:
     def _person(self, session: Session, intent: Intent) -> Person | None:
         if intent.kind != "message" or not intent.recipient:
             return None
-        everyone = people(session, intent.account, locale=self._config.main.locale)
-        return next((person for person in everyone if person.id == intent.recipient), None)
+        return person(session, intent.recipient, intent.account, self._config.main.locale)
 
     def _policy(self, intent: Intent) -> PolicyFacts:
         playbook = self._config.playbooks.get(intent.playbook)
         return PolicyFacts.of(self._config.policy, playbook.limits if playbook else None)
 
     def _sends(self, session: Session, person: Person | None, now: float) -> tuple[Sent, ...]:
+        """Return what the person was sent as far back as any cap looks, without the texts."""
         if person is None:
             return ()
-        rows = session.exec(
-            select(Intent).where(
-                Intent.recipient == person.id,
-                Intent.kind == "message",
+        at = func.coalesce(Intent.sent_at, Intent.claimed_at, Intent.created_at)
+        purpose = func.coalesce(col(Intent.payload)["purpose"].as_string(), "service")
+        rows = session.execute(
+            sql_select(at, col(Intent.channel), purpose, col(Intent.playbook), col(Intent.occasion)).where(
+                col(Intent.recipient) == person.id,
+                col(Intent.kind) == "message",
                 col(Intent.status).in_(("sending", "sent", "unknown")),
                 col(Intent.claimed_at) >= now - self._memory,
             )
-        ).all()
-        return tuple(self._sent(row) for row in rows)
-
-    def _sent(self, row: Intent) -> Sent:
-        channel = self._channels.get(row.channel)
-        return Sent(
-            at=row.sent_at or row.claimed_at or row.created_at,
-            channel=channel.kind if channel else row.channel,
-            purpose=str(row.payload.get("purpose", "service")),
-            playbook=row.playbook,
-            occasion=row.occasion,
         )
+        return tuple(Sent(at, self._kind(channel), *rest) for at, channel, *rest in rows)
+
+    def _kind(self, channel: str) -> str:
+        found = self._channels.get(channel)
+        return found.kind if found else channel
 
     def _inhibited_by(self, session: Session, issue: IssueView | None) -> str:
         rules = self._config.policy.inhibit

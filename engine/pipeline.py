@@ -167,6 +167,9 @@ class Pipeline:
         """Bring the database to `offset`: all effects and the progress, or none. What fails is pending until it is."""
         if not self.unsettled:
             return
+        if not (self._pending.dead or self._pending.steps):
+            self._committed = self.offset  # a replay of what has no effects has none either
+            return
         if self._pending.dead:
             self._stores.dead_letters.add(self._pending.dead)
         with self._stores.database.transaction() as session:
