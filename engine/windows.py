@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.compiled import compiled
+from detectors.compiled import compiled, inlined
 from engine import sketches
 from engine.history import divide, parent, push
 from engine.pool import MOST, Pool, has_room, release
@@ -140,13 +140,13 @@ def make_room(memory: Memory, plan: Plan, known: int) -> None:
             divide(memory.points, plan.rooms, child, memory.ints[old, _WRITTEN])
 
 
-@compiled
+@inlined
 def _room(closed: Floats, size: NDArray[np.int64], plan: Plan) -> bool:
     """Whether one series more can be closed."""
     return bool(size[0] + plan.ring + ZEROS <= len(closed))
 
 
-@compiled
+@inlined
 def _count(floats: Floats, ints: Ints, kind: int, row: int, at: int, time: float, value: float) -> None:
     """Add one event to a window. A count of −1: there were events, none with a value."""
     count = int(ints[row, 2 * at])
