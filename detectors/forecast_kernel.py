@@ -50,8 +50,8 @@ REMAINS = 0.2
 SLOPE_DOUBT, DOUBT_WEIGHT = 0.25, 0.5
 """Before forecasts were checked a slope is taken to be off by a quarter, a doubt that weighs half a check."""
 MOST_GROWTH = 4.0
-"""Slopes wander: the square of their error grows with the horizon in spans, up to so many, so that a farther breach stays
-the more probable."""
+"""Slopes wander, so a checked error grows with the horizon: for a random walk of the slope and a fit that lags by a
+span, as a third of the horizon and that span do. Up to so many times: a farther breach must stay the more probable."""
 MOST_CHECKS = 12.0
 """Memory of the checks, in checks."""
 HORIZON = 10.0
@@ -252,7 +252,7 @@ def _reached(config: Config, line: Line, ahead: float, effect: float) -> float:
     near = noise / max(line.slope * config.step, noise / LONGEST_APPROACH)  # windows in which noise could do the rest
     near *= line.independence
     margin = noise * _margin(near)
-    growth = min(max(ahead / config.span, 1.0), MOST_GROWTH)
+    growth = min((3.0 + ahead / config.span) / 4.0, MOST_GROWTH)
     slope_variance = max(line.slope_variance, line.checked_variance * growth)
     error = math.sqrt(line.level_variance + slope_variance * ahead * ahead + (APPROACH_SPREAD * noise) ** 2)
     return _normal((line.level + line.slope * ahead + effect - config.limit + margin) / error)

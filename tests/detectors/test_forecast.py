@@ -1,0 +1,245 @@
+"""The forecast kind: breaches foreseen in time, intervals that hold, few false alarms."""
+
+import math
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from detectors.base import Floats, Observations, Scores, Signal
+from detectors.durations import Duration
+from detectors.forecast import Forecast
+
+STEP = 600.0
+DAYS = 12
+STEPS = int(DAYS * 86400 / STEP)
+SERIES = 40
+START = 1_704_067_200.0
+DAY = np.arange(STEPS)[:, None] * STEP / 86400
+"""Time in days, as a column."""
+
+
+def scored(values: Floats, **config: Any) -> Scores:
+    """Return the scores of `values` (time × series), of the same shape, against the limit 100."""
+    detector = Forecast(**({"limit": 100.0, "within": Duration("1d")} | config))
+    detector.prepare(STEP)
+    detector.grow(values.shape[1])
+    times, series = np.indices(values.shape)
+    scores = detector.update(Observations.of(series.ravel(), START + STEP * times.ravel(), values.ravel()))
+    scores.score = scores.score.reshape(values.shape)
+    scores.extra = {name: column.reshape(values.shape) for name, column in scores.extra.items()}
+    return scores
+
+
+def seconds_to_breach(values: Floats) -> Floats:
+    """Return the seconds from each observation to the first at or beyond 100; infinite if there is none."""
+    left = np.full(values.shape, np.inf)
+    for i in range(len(values) - 1, -1, -1):
+        after = left[i + 1] + STEP if i + 1 < len(values) else np.inf
+        left[i] = np.where(values[i] >= 100, 0.0, after)
+    return left
+
+
+class Verdict(NamedTuple):
+    """What came of the forecasts of a fleet."""
+
+    coverage: float
+    """Share of breaches within the interval, of those that came and had one."""
+    precision: float
+    """Share of alarms that came true in time."""
+    recall: float
+    """Share of the moments less than a day before a breach that were alarms."""
+    false_onsets: float
+    """False alarms that began, for each series and day."""
+
+
+def verdict(values: Floats, **config: Any) -> Verdict:
+    """Judge the scores of `values`, but for the last day, whose future is not known."""
+    scores, left = scored(values, **config), seconds_to_breach(values)
+    known: NDArray[np.bool_] = ~np.isnan(scores.score) & (left > 0)
+    known[-int(86400 / STEP) :] = False
+    low, high = scores.extra["eta_low_s"], scores.extra["eta_high_s"]
+    told = known & np.isfinite(high) & np.isfinite(left)
+    held = (left >= low - STEP) & (left <= high + STEP)
+    alarm, soon = known & (scores.score >= 0.9), left <= 86400
+    false = alarm & ~soon
+    return Verdict(
+        coverage=float(held[told].mean()) if told.any() else math.nan,
+        precision=float(soon[alarm].mean()) if alarm.any() else math.nan,
+        recall=float(alarm[known & soon].mean()) if (known & soon).any() else math.nan,
+        false_onsets=float((false[1:] & ~false[:-1]).sum() / values.shape[1] / DAYS),
+    )
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """Numbers that are the same each time."""
+    return np.random.default_rng(3)
+
+
+def slopes(rng: np.random.Generator) -> Floats:
+    """Return slopes of 3 to 12 a day."""
+    return rng.uniform(3, 12, (1, SERIES))
+
+
+def noise(rng: np.random.Generator, size: float) -> Floats:
+    """Return normal noise."""
+    return rng.normal(0, size, (STEPS, SERIES))
+
+
+def test_wandering_slopes_are_covered_by_the_interval(rng: np.random.Generator) -> None:
+    slope = np.abs(slopes(rng) + np.cumsum(noise(rng, 0.08), axis=0))
+    found = verdict(30 + np.cumsum(slope * STEP / 86400, axis=0) + noise(rng, 0.3))
+    assert 0.7 <= found.coverage <= 0.92
+    assert found.precision > 0.95
+    assert found.recall > 0.6
+
+
+def test_a_drifting_random_walk_is_covered_by_the_interval(rng: np.random.Generator) -> None:
+    walk = np.cumsum(noise(rng, 0.15), axis=0)
+    found = verdict(30 + slopes(rng) * DAY + walk + noise(rng, 0.3))
+    assert 0.7 <= found.coverage <= 0.92
+    assert found.precision > 0.9
+    assert found.false_onsets < 0.02
+
+
+@pytest.mark.parametrize("size", [0.1, 1.0])
+def test_a_straight_line_is_foreseen(rng: np.random.Generator, size: float) -> None:
+    found = verdict(30 + slopes(rng) * DAY + noise(rng, size))
+    assert found.coverage >= 0.8
+    assert found.precision > 0.99
+    assert found.recall > 0.7
+    assert found.false_onsets < 0.01
+
+
+def test_flat_and_then_a_ramp_is_foreseen(rng: np.random.Generator) -> None:
+    begin = rng.uniform(3, 6, (1, SERIES))
+    values = 50 + 2 * slopes(rng) * np.maximum(DAY - begin, 0) + noise(rng, 0.5)
+    assert verdict(values).precision > 0.98
+    alarm, left = scored(values).score >= 0.9, seconds_to_breach(values)
+    assert (alarm & (left >= 4 * 3600) & (left <= 86400)).any(axis=0).mean() > 0.95
+
+
+def test_noise_about_a_level_is_no_alarm(rng: np.random.Generator) -> None:
+    assert verdict(70 + noise(rng, 3)).false_onsets < 0.02
+    assert verdict(90 + noise(rng, 2)).false_onsets < 0.05
+
+
+def test_slow_noise_is_no_alarm(rng: np.random.Generator) -> None:
+    values = noise(rng, 1)
+    for i in range(1, STEPS):
+        values[i] += 0.98 * values[i - 1]
+    assert verdict(60 + values).false_onsets < 0.03
+
+
+def saw(rng: np.random.Generator) -> Floats:
+    """Return storage that fills at about 20 a day and is cleaned at 80 to 88 per cent."""
+    level, rows = rng.uniform(30, 60, SERIES), []
+    for _ in range(STEPS):
+        level = level + 20 * STEP / 86400 * rng.uniform(0.5, 1.5, SERIES)
+        level = np.where(level > rng.uniform(80, 88, SERIES), level - 40, level)
+        rows.append(level)
+    return np.array(rows) + rng.normal(0, 0.3, (STEPS, SERIES))
+
+
+def test_storage_that_is_always_cleaned_in_time_becomes_calm(rng: np.random.Generator) -> None:
+    scores = scored(saw(rng), within="2d")
+    assert np.mean(scores.score[STEPS // 2 :] >= 0.9) < 0.02
+
+
+def test_storage_that_is_no_longer_cleaned_is_foreseen(rng: np.random.Generator) -> None:
+    values = saw(rng)
+    last = values[-1]
+    rest = last + 20 * DAY[: int(5 * 86400 / STEP)] + rng.normal(0, 0.3, (int(5 * 86400 / STEP), SERIES))
+    scores = scored(np.concatenate([values, rest]))
+    left = seconds_to_breach(np.concatenate([values, rest]))
+    foreseen = ((scores.score >= 0.9) & (left > 3600) & (left < 2 * 86400))[STEPS:].any(axis=0)
+    assert foreseen.mean() > 0.9
+
+
+def test_a_daily_rhythm_is_learned_if_asked(rng: np.random.Generator) -> None:
+    wave = 20 * np.sin(2 * np.pi * DAY)
+    assert verdict(60 + wave + noise(rng, 1), daily=True).false_onsets == 0
+    found = verdict(30 + slopes(rng) * DAY + 0.75 * wave + noise(rng, 1), daily=True)
+    assert found.precision > 0.95
+    assert found.recall > 0.2
+    assert found.coverage > 0.7
+
+
+def test_without_it_a_daily_rhythm_makes_few_alarms(rng: np.random.Generator) -> None:
+    assert verdict(60 + 20 * np.sin(2 * np.pi * DAY) + noise(rng, 1)).false_onsets < 0.12
+
+
+def test_what_is_beyond_the_limit_is_certain() -> None:
+    values = np.full((30, 1), 101.0)
+    scores = scored(values)
+    assert scores.score[-1, 0] == 1
+    assert [scores.extra[name][-1, 0] for name in ("eta_s", "eta_low_s", "eta_high_s")] == [0, 0, 0]
+
+
+def test_down_mirrors_up(rng: np.random.Generator) -> None:
+    values = 30 + slopes(rng) * DAY + noise(rng, 1)
+    up, down = scored(values), scored(200 - values, direction="down")
+    assert np.allclose(up.score, down.score, equal_nan=True, atol=1e-6)
+    assert np.allclose(up.extra["eta_s"], down.extra["eta_s"], equal_nan=True, rtol=1e-3)
+    assert np.allclose(up.extra["slope"], -down.extra["slope"], equal_nan=True, rtol=1e-3, atol=1e-9)
+
+
+def test_a_spike_is_not_learned(rng: np.random.Generator) -> None:
+    values = 50 + noise(rng, 0.5)
+    spiked = values.copy()
+    spiked[500] += 30
+    plain, hit = scored(values), scored(spiked)
+    assert np.max(np.abs(plain.extra["slope"][501:520] - hit.extra["slope"][501:520])) * 86400 < 2
+    assert (hit.score[501:] < 0.5).all()
+
+
+def test_after_a_long_gap_a_series_starts_afresh() -> None:
+    detector = Forecast(limit=100.0, within=Duration("1d"))
+    detector.prepare(STEP)
+    detector.grow(1)
+    ramp = 50 + np.arange(100) * 0.3
+    detector.update(Observations.of([0] * 100, START + np.arange(100) * STEP, ramp))
+    late = Observations.of([0], [START + 20 * 86400], [60.0])
+    assert np.isnan(detector.score(late).score[0])
+    assert np.isnan(detector.update(late).score[0])
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({"limit": math.nan}, "limit is nan"),
+        ({"within": Duration(0)}, "within is 0s"),
+        ({"memory": Duration(-1)}, "memory"),
+        ({"direction": "both"}, "up, down"),
+        ({"interval": 1.0}, "between 0 and 1"),
+    ],
+)
+def test_bad_parameters_say_what_is_allowed(config: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        Forecast(**({"limit": 100.0, "within": Duration("1d")} | config))
+
+
+def test_a_state_of_another_shape_is_refused() -> None:
+    with pytest.raises(ValueError, match="a series"):
+        Forecast(limit=1.0, within=Duration("1d")).load({"rows": np.zeros((3, 8), np.uint8)})
+
+
+def signal(**extra: float) -> Signal:
+    """Return a signal of a disk that fills."""
+    plain = Signal("disk", "forecast", 0, "raised", START, STEP, 0.95, 91.0, 91.2, -math.inf, 100.0)
+    return replace(plain, extra={"slope": 1.2 / 3600} | extra)
+
+
+def test_the_explanation_says_when() -> None:
+    explain = Forecast(limit=100.0, within=Duration("1d")).explain
+    hours = {"eta_s": 9 * 3600.0, "eta_low_s": 6 * 3600.0, "eta_high_s": 14 * 3600.0}
+    assert explain(signal(**hours)) == (
+        "At 91 and rising about 1.2 an hour, the limit 100 is reached in 9 h (between 6 h and 14 h)."
+    )
+    assert "(not before 6 h)" in explain(signal(**(hours | {"eta_high_s": math.nan})))
+    assert "is not expected to be reached within 1w3d" in explain(signal(eta_s=math.nan))
+    assert explain(signal(eta_s=0.0)) == "The value is 91: at or above the limit 100."
+    assert "falling about 29 a day" in explain(signal(eta_s=5 * 86400.0, slope=-1.2 / 3600))
