@@ -11,6 +11,8 @@ $(VENV)/.run: requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@echo "compiling the kernels, once"
+	@$(BIN)/python -m engine.warm
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements-dev.lock
