@@ -4,7 +4,7 @@ import numpy as np
 
 from engine.events.lines import BOM, WHITE, Lines
 from engine.events.reader import Reader
-from engine.events.runs import Decoded
+from engine.events.runs import Decoded, Run
 from engine.events.scanner import LARGEST, Left, Scanned, Scanner
 from engine.events.schema import Schema
 from engine.events.screen import Screen, Sifted
@@ -31,12 +31,14 @@ class Decoder:
         """
         scanned = self._scan(payload, arrived)
         if not scanned.left:
-            return Decoded(sum(part.columns.n for part in scanned.parts), runs_of(scanned.parts, []), [], scanned.tidy)
+            runs = [Run(scanned.telemetry, scanned.hashes)] if scanned.telemetry else []
+            return Decoded(scanned.n, runs, [], scanned.tidy)
         sifted, whole = self._read(payload, scanned.left, arrived)
         parts, controls = parts_of(sifted, self._reader.by_wire)
-        n = sum(part.columns.n for part in scanned.parts) + len(sifted.events)
         tidy = scanned.tidy and whole and not sifted.rejects
-        return Decoded(n, runs_of([*scanned.parts, *parts], controls), sifted.rejects, tidy)
+        return Decoded(
+            scanned.n + len(sifted.events), runs_of([*scanned.parts(), *parts], controls), sifted.rejects, tidy
+        )
 
     def _scan(self, payload: bytes, arrived: float) -> Scanned:
         if len(payload) > LARGEST:
@@ -70,4 +72,4 @@ def _all_left(payload: bytes) -> Scanned:
     ends = [*np.flatnonzero(np.frombuffer(text, np.uint8) == ord("\n")).tolist(), len(text)]
     starts = [0, *(end + 1 for end in ends[:-1])]
     left = [Left(number, *place) for number, place in enumerate(zip(starts, ends, strict=True))]
-    return Scanned([], left, Lines(text).tidy(len(text)))
+    return Scanned(None, np.empty((0, 2), np.uint64), left, Lines(text).tidy(len(text)))

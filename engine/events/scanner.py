@@ -1,6 +1,6 @@
 """The scanner: from a payload to columns by type, and the lines that it leaves over."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from engine.columns import Columns, Values
 from engine.events.members import TOKEN
 from engine.events.names import names_of
-from engine.events.runs import Part
+from engine.events.runs import Part, Rows, Telemetry
 from engine.events.scan import Counts, Found, line_breaks, scan
 from engine.events.schema import EventType
 from engine.events.tokens import PAD
@@ -18,6 +18,7 @@ from engine.expressions import Kind
 from engine.expressions.vectors import objects
 from engine.texts import Texts
 
+Bytes = NDArray[np.uint8]
 LARGEST = 1 << 30
 """Bytes of a payload that can be scanned."""
 _LOW = 0xFFFFFFFF
@@ -36,10 +37,24 @@ class Left(NamedTuple):
 class Scanned(NamedTuple):
     """What was read of a payload."""
 
-    parts: list[Part]
+    telemetry: Telemetry | None
+    """None if nothing was."""
+    hashes: NDArray[np.uint64]
+    """(events, 2): of the identity of each."""
     left: list[Left]
     tidy: bool
     """Whether there is one object a line and nothing else, but for white space at the end."""
+
+    @property
+    def n(self) -> int:
+        """How many events were read."""
+        return len(self.hashes)
+
+    def parts(self) -> list[Part]:
+        """Return the events by type."""
+        if self.telemetry is None:
+            return []
+        return [Part(columns, self.hashes[rows]) for columns, rows in self.telemetry.parts()]
 
 
 class Scanner:
@@ -58,40 +73,42 @@ class Scanner:
         limit = arrived + future
         counts = Counts(*scan(data, len(payload), arrived, limit, max_bytes, self._names, words, found))
         left = [Left(*row) for row in found.left[: counts.left].tolist()]
-        return Scanned(list(self._parts(data, words, found, counts.read)), left, counts.tidy)
+        n = counts.read
+        telemetry = self._telemetry(data, words, found, n) if n else None
+        return Scanned(telemetry, found.hashes[:n], left, counts.tidy)
 
-    def _parts(self, data: NDArray[np.uint8], words: NDArray[np.uint64], found: Found, n: int) -> Iterator[Part]:
-        """Yield the events of each type that is there, in the order in which types appear."""
-        if n == 0:
-            return
-        kinds = found.type[:n]
-        first = int(kinds[0])
-        if (kinds == first).all():
-            yield self._part(first, data, words, found, slice(n))
-            return
-        numbers, firsts = np.unique(kinds, return_index=True)
-        for kind in numbers[np.argsort(firsts)].tolist():
-            yield self._part(kind, data, words, found, np.flatnonzero(kinds == kind))
+    def _telemetry(self, data: Bytes, words: NDArray[np.uint64], found: Found, n: int) -> Telemetry:
+        """Return the events, by type in the order in which types appear."""
+        kinds, rows = found.type[:n], list[Rows]()
+        if (kinds == kinds[0]).all():
+            rows.append(slice(n))
+        else:
+            rows += _by_kind(kinds)
+        columns = [self._columns(data, words, found, each) for each in rows]
+        if len(rows) == 1:
+            return Telemetry(columns[0].line, columns[0].time, columns, rows)
+        return Telemetry(found.line[:n], found.time[:n], columns, rows)
 
-    def _part(
-        self,
-        kind: int,
-        data: NDArray[np.uint8],
-        words: NDArray[np.uint64],
-        found: Found,
-        rows: NDArray[np.intp] | slice,
-    ) -> Part:
-        event = self._types[kind]
-        time, line = found.time[rows], found.line[rows]
+    def _columns(self, data: Bytes, words: NDArray[np.uint64], found: Found, rows: Rows) -> Columns:
+        line, time = found.line[rows], found.time[rows]
+        event = self._types[found.type[rows][0]]
         subject = Texts(data, found.starts[rows], found.ends[rows])
         fields: dict[str, Values] = {
-            path.field: _column(path.kind, data, words[number, rows]) for number, path in enumerate(event.paths)
+            path.field: _column(path.kind, data, words[number][rows]) for number, path in enumerate(event.paths)
         }
         if "time" in event.own:
             fields["time"] = time
         if "subject" in event.own:
             fields["subject"] = subject
-        return Part(Columns(event.name, len(time), line, time, subject, fields), found.hashes[rows])
+        return Columns(event.name, len(time), line, time, subject, fields)
+
+
+def _by_kind(kinds: NDArray[np.int32]) -> list[NDArray[np.intp]]:
+    """Return where each kind is, in the order in which they appear."""
+    small = kinds.astype(np.min_scalar_type(int(kinds.max())))  # 16 bits are sorted by radix
+    order = np.argsort(small, kind="stable")
+    groups = np.split(order, np.flatnonzero(np.diff(kinds[order])) + 1)
+    return sorted(groups, key=lambda rows: int(rows[0]))
 
 
 def _room(lines: int) -> Found:
@@ -106,7 +123,7 @@ def _room(lines: int) -> Found:
     )
 
 
-def _column(kind: Kind, data: NDArray[np.uint8], words: NDArray[np.uint64]) -> Values:
+def _column(kind: Kind, data: Bytes, words: NDArray[np.uint64]) -> Values:
     """Return the column that the words of a field are."""
     if kind is Kind.NUMBER:
         values: NDArray[np.float64] = words.view(np.float64)
@@ -124,7 +141,7 @@ def _conditions(values: NDArray[np.float64]) -> NDArray[Any]:
     return np.where(absent, _NONE, column.astype(object)) if absent.any() else column
 
 
-def _anything(data: NDArray[np.uint8], places: NDArray[np.int64]) -> NDArray[Any]:
+def _anything(data: Bytes, places: NDArray[np.int64]) -> NDArray[Any]:
     """Return values of several kinds, by a decoder that knows them all."""
     text = data.tobytes()
     tokens = [_token(text, place) for place in places.tolist()]
