@@ -58,6 +58,7 @@ incident widens the band by about a fifth however long it lasts."""
 CUT_PAIR = 3.0
 """Units at which a residual is cut before it teaches the correlation. Before it teaches level and scale it is cut at
 the outer quantile of its side: what comes once in a hundred times is no outlier, whatever the noise."""
+BURST = 5  # outliers in a row that may be chance or a fault; only what goes on is a rhythm, and taught to it uncut
 UNCUT = 8.0
 """Observations before there is a unit to cut at."""
 PAIR_RATE = 1 / 512
@@ -88,8 +89,7 @@ OUTSIDE_VISIT = 2.0
 """Mean residual of a visit, in units, that is no chance: it is cut there, unless the visit before was outside too."""
 WEEK = 7
 SEEN = 3  # the mark of a slot in the first round
-EARLY_VISITS = 3.0
-"""Visits in which nothing is cut, as there is no pattern yet to protect."""
+EARLY_VISITS = 3.0  # visits in which nothing is cut, as there is no pattern yet to protect
 PATTERN_WEIGHT = 1 / 3
 """Weight of a visit that was outside twice in a row: a pattern, to be learned in a few visits."""
 FINE = 128.0
@@ -147,8 +147,8 @@ class Columns(NamedTuple):
 def run(state: Bytes, settings: Floats, series: Ints, time: Floats, value: Floats, columns: Any, learn: bool) -> None:
     """Score each observation and, if `learn`, take it in before the next.
 
-    `state` is the rows' bytes, `settings` a `Config` as numbers and `columns` a `Columns` as a plain tuple: numba takes
-    milliseconds a call to recognise records and named tuples, microseconds for these.
+    `state` is the rows' bytes, `settings` a `Config` as numbers, `columns` a `Columns` as a plain tuple: to recognise
+    records and named tuples takes numba up to milliseconds a call.
     """
     rows, config, out = state.view(ROW), settings.view(CONFIG)[0], Columns(*columns)
     seen, hour = np.nan, _hour(config, 0.0)
@@ -282,16 +282,17 @@ def _learn(row: Any, config: Config, y: float, error: float, unit: float, z: flo
     _learn_scale(row, min(abs(error), cut), max(config.scale_gain, first))
     _learn_pair(row, min(max(z, -CUT_PAIR), CUT_PAIR), max(PAIR_RATE, first), ahead < 1.5 * config.step)
     cut = min(max(error, -cut), cut)
+    seen = error if row.run > BURST else cut
     if config.daily and row.hours <= config.slots:
         row.level += max(config.young_gain, first) * cut
-        _visit_hour(row, y - row.slope)
+        _visit_hour(row, y - error + seen - row.slope)
     else:
         _learn_level(row, config, cut, first, ahead)
         _learn_shift(row, config, error)
         if config.daily:
-            _visit_hour(row, error)
+            _visit_hour(row, seen)
         if config.weekly:
-            row.day_sum += error + row.moved
+            row.day_sum += seen + row.moved
             row.day_count = min(row.day_count + 1, 30000)
     row.count = min(count + 1.0, 1e7)
 
