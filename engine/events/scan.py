@@ -135,7 +135,7 @@ def _identity(state: int, joint: int) -> int:
 
 @inlined
 def _event(at: int, state: int) -> int:
-    """Read one event; return the place after it, −1 if it is left over. `row` is told in bytes."""
+    """Read one event; return the place after it, −1 if it is left over."""
     if byte(at) != OPEN_OBJECT:
         return -1
     end = _object(at + 1, n.ENVELOPE, state)
