@@ -13,12 +13,12 @@ from sqlmodel import Session
 
 from engine.clock import Clock
 from engine.config.model import Config
-from engine.facts import ChannelFacts, Decision, Reason
 from engine.feedback import suppress
-from engine.gather import Gathered, Gatherer
 from engine.ids import derive
 from engine.letters import Outside, Writer
-from engine.policy import decide
+from engine.policy.decide import decide
+from engine.policy.facts import ChannelFacts, Decision, Reason
+from engine.policy.gather import Gathered, Gatherer
 from engine.store import outbox
 from engine.store.database import Database
 from engine.store.models import DecisionRow, Intent, ReceiptRow

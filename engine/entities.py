@@ -11,8 +11,8 @@ from sqlalchemy import Select, delete, insert
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, or_, select
 
-from engine.findings import Finding
 from engine.ids import derive
+from engine.issues.findings import Finding
 from engine.store.models import Address, Entity
 
 if TYPE_CHECKING:

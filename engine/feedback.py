@@ -10,7 +10,6 @@ from typing import Any
 import structlog
 from sqlmodel import Session, col, select
 
-from engine import silences
 from engine.entities import Entities, save_entities
 from engine.errors import Permanent
 from engine.events import (
@@ -24,9 +23,10 @@ from engine.events import (
     VerdictEvent,
 )
 from engine.ids import derive
-from engine.issue_view import Transition
-from engine.issues import IssueBook
-from engine.leadtime import reached
+from engine.issues import silences
+from engine.issues.book import IssueBook
+from engine.issues.leadtime import reached
+from engine.issues.view import Transition
 from engine.store.models import (
     Consent,
     CustomerContact,

@@ -7,10 +7,10 @@ from typing import Any
 from sqlmodel import Session
 
 from engine.config.model import Config
-from engine.facts import Decision
-from engine.gather import Gathered
-from engine.issues import history
+from engine.issues.book import history
 from engine.picture import Band, picture
+from engine.policy.facts import Decision
+from engine.policy.gather import Gathered
 from engine.store.models import Entity, Intent, Issue
 from engine.wording import Speaker
 from outreach.base import Channel, Draft, Message, Receipt, TicketDesk

@@ -27,9 +27,9 @@ from engine.entities import Entities, with_attributes
 from engine.eventlog.base import Batch, DeadLetter, DeadLetters
 from engine.events import Control, Decoded, Decoder, EntityEvent, Schema, Telemetry, TickEvent, VerdictEvent
 from engine.feedback import Feedback
-from engine.findings import Finding
-from engine.issue_view import Transition
-from engine.issues import IssueBook
+from engine.issues.book import IssueBook
+from engine.issues.findings import Finding
+from engine.issues.view import Transition
 from engine.measures import Late
 from engine.planning import Planner
 from engine.scoring import Scorer, within

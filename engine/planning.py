@@ -6,7 +6,7 @@ from sqlmodel import Session, col, select
 
 from engine.config.model import Config
 from engine.entities import Person, people
-from engine.issue_view import Transition
+from engine.issues.view import Transition
 from engine.playbooks import open_outreach, plan
 from engine.store import outbox
 from engine.store.models import Intent

@@ -2,7 +2,7 @@
 
 A playbook's steps run once for each episode of an issue: when it opens, comes back, or grows severe enough for the
 playbook. Ids are derived, so planning the same change again plans nothing new. Whether a planned message really goes
-out is decided when it is claimed (`engine.policy`).
+out is decided when it is claimed (`engine.policy.decide`).
 
 Everyone who was told of an open issue hears exactly one closing message, on the same channel and thread: resolved, a
 correction, or expired (C16). It is the one the playbook names, or else one of the common templates.
@@ -16,7 +16,7 @@ from typing import Any, Literal
 from engine.config.model import EscalateStep, MessageStep, PlaybookConfig, Step, TicketStep, When
 from engine.entities import Person
 from engine.ids import derive
-from engine.issue_view import IssueView, Transition, worse
+from engine.issues.view import IssueView, Transition, worse
 from engine.store.models import Intent
 
 Occasion = Literal["opened", "resolved", "dismissed", "expired", "escalated"]

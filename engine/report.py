@@ -11,7 +11,7 @@ from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
 from engine.config.model import SEVERITIES
-from engine.issue_view import ACTIVE
+from engine.issues.view import ACTIVE
 from engine.playbooks import CLOSING
 from engine.store.models import CustomerContact, DecisionRow, Intent, Issue, Label, LeadTime, Ticket
 

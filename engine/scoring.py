@@ -17,7 +17,7 @@ from detectors.raising import RaiseRule
 from engine.columns import Columns
 from engine.config.model import SEVERITIES, DetectorConfig, Watch
 from engine.expressions import Kind
-from engine.findings import Finding
+from engine.issues.findings import Finding
 from engine.keys import subject_of
 from engine.measures import Late, Meter
 

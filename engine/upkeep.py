@@ -10,8 +10,8 @@ from engine.clock import Clock
 from engine.config.model import Config
 from engine.eventlog.base import Append
 from engine.events import make_event
-from engine.issue_view import ACTIVE, Transition
-from engine.issues import IssueBook, view
+from engine.issues.book import IssueBook, view
+from engine.issues.view import ACTIVE, Transition
 from engine.planning import Planner
 from engine.playbooks import expires_at
 from engine.report import Report, measure

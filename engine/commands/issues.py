@@ -11,8 +11,8 @@ from engine.commands.rows import found
 from engine.commands.shared import CLOCK, AsJson, ConfigFolder, Who, configured, person
 from engine.commands.stores import database, storage
 from engine.config.problems import nearest
-from engine.issue_view import ACTIVE
-from engine.issues import history
+from engine.issues.book import history
+from engine.issues.view import ACTIVE
 from engine.store.models import DecisionRow, Issue
 
 app = typer.Typer(no_args_is_help=True, help="Issues: what is wrong, and for whom.")

@@ -6,13 +6,13 @@ import typer
 from sqlmodel import col, select
 
 from detectors.durations import Duration
-from engine import silences as rules
 from engine.commands.actions import act, said
 from engine.commands.output import emit, moment, table
 from engine.commands.rows import found
 from engine.commands.shared import CLOCK, AsJson, ConfigFolder, Unusable, Who, configured, person
 from engine.commands.stores import database, storage
 from engine.errors import Permanent
+from engine.issues import silences as rules
 from engine.store.models import Silence
 
 app = typer.Typer(no_args_is_help=True, help="Silences: what matches one is recorded, and nobody is contacted.")

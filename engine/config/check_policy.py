@@ -12,7 +12,7 @@ from engine.config.model import Hours, Place
 from engine.config.problems import nearest
 
 NEEDS_CONSENT = frozenset({"sms", "whatsapp", "voice"})
-"""As `engine.consent` has it, which would load the whole store."""
+"""As `engine.policy.consent` has it, which would load the whole store."""
 PURPOSES = ("service", "marketing")
 _STATES = (
     "AL AK AZ AR CA CO CT DE DC FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK OR "

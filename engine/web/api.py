@@ -6,12 +6,12 @@ from typing import Annotated, Any, Literal, TypeVar
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from engine import silences
 from engine.config.problems import Problem, errors
 from engine.errors import ForewarnError, Permanent
 from engine.eventlog.base import DeadLetter
 from engine.intake import Accepted
-from engine.issues import history
+from engine.issues import silences
+from engine.issues.book import history
 from engine.store.models import DecisionRow, Issue, Silence, Ticket, TicketNote
 from engine.web import actions, queries
 from engine.web.problems import Refused, problem

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from engine.config.model import SEVERITIES
-from engine.issues import history
+from engine.issues.book import history
 from engine.letters import evidence_picture
 from engine.store.models import DecisionRow, Issue, LeadTime, Ticket
 from engine.tickets import Verdict

@@ -16,10 +16,10 @@ from fastapi import APIRouter
 from sqlmodel import Session, col, select
 from starlette.responses import HTMLResponse, Response
 
-from engine.consent import ALLOWED, Entry, Use, standing
 from engine.ids import derive
 from engine.links import Claims
 from engine.links import Use as LinkUse
+from engine.policy.consent import ALLOWED, Entry, Use, standing
 from engine.store.models import Address, Consent, Entity, Intent, Issue
 from engine.web.actions import consent, publish
 from engine.web.services import Services

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, and_, func, or_
 from sqlmodel import Session, SQLModel, col, select
 
-from engine.facts import Reason
-from engine.policy import RULES
+from engine.policy.decide import RULES
+from engine.policy.facts import Reason
 from engine.store.models import DecisionRow, Intent, Issue, Silence
 from engine.web.problems import Refused
 

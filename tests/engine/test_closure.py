@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.base import Signal
-from engine import lifecycle
 from engine.config.model import MessageStep, PlaybookConfig, When
 from engine.entities import Person
-from engine.facts import ChannelFacts, Facts, IssueFacts, StepFacts
-from engine.findings import Finding
-from engine.issue_view import IssueView, Moved, Rules
+from engine.issues import lifecycle
+from engine.issues.findings import Finding
+from engine.issues.view import IssueView, Moved, Rules
 from engine.playbooks import CLOSING, open_outreach, plan
-from engine.policy import decide
+from engine.policy.decide import decide
+from engine.policy.facts import ChannelFacts, Facts, IssueFacts, StepFacts
 from engine.store.models import Intent
 
 START = datetime(2025, 6, 11, 12, tzinfo=UTC).timestamp()

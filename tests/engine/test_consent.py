@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.consent import ALLOWED, Entry, Standing, Use, required, standing
+from engine.policy.consent import ALLOWED, Entry, Standing, Use, required, standing
 from engine.store.models import Consent
 
 SMS = Use("+431", "sms", "service")

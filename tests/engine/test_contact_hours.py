@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.config.model import Hours
-from engine.contact_hours import ContactHours, contact_hours, within, zones_of
 from engine.entities import Person
+from engine.policy.contact_hours import ContactHours, contact_hours, within, zones_of
 
 USUAL = Hours(8 * 60, 21 * 60)
 ZONES = sorted(available_timezones())

@@ -14,10 +14,10 @@ from sqlmodel import Session, SQLModel, col, create_engine, select
 from detectors.base import Signal
 from engine.config.model import SEVERITIES, Per, PolicyConfig
 from engine.errors import Permanent
-from engine.findings import Finding
-from engine.issue_view import ACTIVE, Transition
-from engine.issues import IssueBook, active_issues, history, view
-from engine.lifecycle import replay
+from engine.issues.book import IssueBook, active_issues, history, view
+from engine.issues.findings import Finding
+from engine.issues.lifecycle import replay
+from engine.issues.view import ACTIVE, Transition
 from engine.store.models import Change, Issue, SignalRow
 
 POLICY = PolicyConfig(flap=Per(3, 86400.0, False))

@@ -9,7 +9,7 @@ from detectors.durations import Duration
 from engine.config.model import EscalateStep, MessageStep, PlaybookConfig, TicketStep, When
 from engine.entities import Person
 from engine.expressions import Expression
-from engine.issue_view import IssueView, Transition
+from engine.issues.view import IssueView, Transition
 from engine.playbooks import Told, expires_at, matching, open_outreach, plan
 from engine.store.models import Intent
 

@@ -8,11 +8,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from engine.caps import Sent
 from engine.config.model import Hours, Limits, Per, PolicyConfig
-from engine.consent import Entry
 from engine.entities import Person
-from engine.facts import (
+from engine.playbooks import Told
+from engine.policy.caps import Sent
+from engine.policy.consent import Entry
+from engine.policy.decide import decide
+from engine.policy.facts import (
     ChannelFacts,
     Facts,
     IssueFacts,
@@ -21,8 +23,6 @@ from engine.facts import (
     StepFacts,
     Suppressed,
 )
-from engine.playbooks import Told
-from engine.policy import decide
 
 
 def at(text: str, zone: str = "Europe/Vienna") -> float:

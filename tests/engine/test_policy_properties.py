@@ -6,12 +6,14 @@ from datetime import UTC, datetime
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.caps import Sent
 from engine.config.model import Hours, Per
-from engine.consent import Entry
-from engine.contact_hours import contact_hours
 from engine.entities import Person
-from engine.facts import (
+from engine.playbooks import CLOSING, Told
+from engine.policy.caps import Sent
+from engine.policy.consent import Entry
+from engine.policy.contact_hours import contact_hours
+from engine.policy.decide import decide
+from engine.policy.facts import (
     ChannelFacts,
     Decision,
     Facts,
@@ -21,8 +23,6 @@ from engine.facts import (
     StepFacts,
     Suppressed,
 )
-from engine.playbooks import CLOSING, Told
-from engine.policy import decide
 
 MAIL, PHONE = "jo@acme.test", "+436641234567"
 CHANNELS = {"email": ChannelFacts("email", "email"), "sms": ChannelFacts("sms", "phone")}

@@ -13,9 +13,9 @@ from sqlmodel import Session, SQLModel, create_engine
 
 from engine.config.model import Inhibition, When
 from engine.errors import Permanent
-from engine.issue_view import IssueView
-from engine.issues import history
-from engine.silences import active, create, current, end, in_force, inhibited
+from engine.issues.book import history
+from engine.issues.silences import active, create, current, end, in_force, inhibited
+from engine.issues.view import IssueView
 from engine.store.models import Silence
 
 ISSUE = IssueView(

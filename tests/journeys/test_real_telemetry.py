@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.facts import Reason
-from engine.issue_view import ACTIVE
+from engine.issues.view import ACTIVE
 from engine.playbooks import open_outreach
+from engine.policy.facts import Reason
 from engine.replay import replay
 from engine.store.models import DecisionRow, Issue, SignalRow, Ticket
 from tests.journeys.scores import Score, scored, table

@@ -8,11 +8,11 @@ from detectors.base import Signal
 from engine.config.check_policy import NEEDS_CONSENT
 from engine.config.load import load_or_raise
 from engine.config.variables import AGENT, MESSAGE, SEVERITY, WHEN
-from engine.consent import ALWAYS_REQUIRED
 from engine.entities import Person
-from engine.issue_view import IssueView
+from engine.issues.view import IssueView
 from engine.links import Links
 from engine.playbooks import variables
+from engine.policy.consent import ALWAYS_REQUIRED
 from engine.scoring import severity
 from engine.store.models import Change, Intent, Issue
 from engine.wording import Speaker

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from engine import tokens
 from engine.config.model import PolicyConfig
-from engine.consent import Entry, Use, standing
 from engine.errors import Retryable
 from engine.events import ConsentEvent, Decoder, Schema
+from engine.policy.consent import Entry, Use, standing
 from engine.store.models import Consent
 
 NOW = 1_700_000_000.0

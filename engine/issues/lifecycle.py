@@ -18,9 +18,9 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from engine.config.model import SEVERITIES
-from engine.findings import Finding
 from engine.ids import derive
-from engine.issue_view import ENGINE, IssueView, Kind, Moved, Rules, Track, Transition, worse
+from engine.issues.findings import Finding
+from engine.issues.view import ENGINE, IssueView, Kind, Moved, Rules, Track, Transition, worse
 
 _NEXT = 1e-6
 """The least step between two changes of one issue, in seconds: their times give their order."""

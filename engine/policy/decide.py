@@ -3,7 +3,7 @@
 The rules stand in `RULES` in the order they are asked; the first that objects decides.
 
 1. What forbids it for good: nobody to tell, an objection, an opt-out, no consent, no address that works
-   (`engine.reach`).
+   (`engine.policy.reach`).
 2. What makes it pointless: the issue has ended (or not ended), moved on, or was told of already; a silence, an issue
    that explains it, a ticket or conversation of the customer's on the same matter.
 3. What makes it early: quiet hours and caps. They are asked together, so that `until` is a moment at which all allow
@@ -21,13 +21,13 @@ from datetime import UTC, datetime
 from functools import partial
 
 from detectors.durations import Duration
-from engine.caps import free_at
 from engine.config.model import Per
-from engine.contact_hours import contact_hours
-from engine.facts import Check, Decision, Facts, Reason
-from engine.issue_view import ACTIVE
+from engine.issues.view import ACTIVE
 from engine.playbooks import CLOSING
-from engine.reach import Way, best, in_flight, ways
+from engine.policy.caps import free_at
+from engine.policy.contact_hours import contact_hours
+from engine.policy.facts import Check, Decision, Facts, Reason
+from engine.policy.reach import Way, best, in_flight, ways
 
 OPENING_WAIT = 60.0
 """Seconds after which it is asked again whether the opening message has gone out."""

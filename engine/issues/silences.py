@@ -13,11 +13,11 @@ from typing import Any, Protocol
 from sqlmodel import Session, col, or_, select
 
 from engine.config.model import Hours, Inhibition
-from engine.contact_hours import zone_info
 from engine.errors import Permanent
 from engine.ids import derive
-from engine.issue_view import IssueView
+from engine.issues.view import IssueView
 from engine.playbooks import matches
+from engine.policy.contact_hours import zone_info
 from engine.store.models import Change, Silence
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

@@ -6,10 +6,10 @@ named none that is configured, every configured channel stands for it. A closing
 
 from dataclasses import dataclass
 
-from engine.consent import ALLOWED, Standing, Use, standing
 from engine.entities import Person
-from engine.facts import Facts, Reason
 from engine.playbooks import CLOSING, Told
+from engine.policy.consent import ALLOWED, Standing, Use, standing
+from engine.policy.facts import Facts, Reason
 
 _STANDING = {
     Standing.OBJECTED: Reason.OBJECTED,

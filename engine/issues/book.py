@@ -1,6 +1,6 @@
 """Issues in the store: findings and operators' words are applied to them, and every change is recorded.
 
-The rules are in `engine.lifecycle`; here is what reads and writes rows. A batch of findings costs two look-ups,
+The rules are in `engine.issues.lifecycle`; here is what reads and writes rows. A batch of findings costs two look-ups,
 however many there are. Nothing is applied twice: a signal's id is derived, and one that is recorded is passed over.
 """
 
@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 from sqlalchemy import and_, func, insert, or_
 from sqlmodel import Session, col, select
 
-from engine import lifecycle
 from engine.config.model import PolicyConfig
 from engine.errors import Permanent
-from engine.findings import Finding
 from engine.ids import derive
-from engine.issue_view import ACTIVE, IssueView, Moved, Rules, Transition, track_json, track_of
+from engine.issues import lifecycle
+from engine.issues.findings import Finding
+from engine.issues.view import ACTIVE, IssueView, Moved, Rules, Transition, track_json, track_of
 from engine.store.models import Change, Issue, SignalRow
 
 __all__ = ["Finding", "IssueBook", "IssueView", "Transition", "active_issues", "history", "view"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from engine.config.model import Per
-from engine.contact_hours import local_day, start_of_day
+from engine.policy.contact_hours import local_day, start_of_day
 
 
 @dataclass(frozen=True, slots=True)

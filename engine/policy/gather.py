@@ -7,15 +7,15 @@ from sqlalchemy import func
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, or_, select
 
-from engine.caps import Sent
 from engine.config.model import Config, Per
-from engine.consent import Entry
 from engine.entities import Person, person
-from engine.facts import ChannelFacts, Facts, IssueFacts, PolicyFacts, StepFacts, Suppressed
-from engine.issue_view import IssueView
-from engine.issues import active_issues, view
+from engine.issues.book import active_issues, view
+from engine.issues.silences import active, current, inhibited
+from engine.issues.view import IssueView
 from engine.playbooks import TOLD, Told, open_outreach
-from engine.silences import active, current, inhibited
+from engine.policy.caps import Sent
+from engine.policy.consent import Entry
+from engine.policy.facts import ChannelFacts, Facts, IssueFacts, PolicyFacts, StepFacts, Suppressed
 from engine.store.models import Consent, CustomerContact, Intent, Issue, Suppression, Ticket
 
 CONVERSATION = 4 * 3600.0

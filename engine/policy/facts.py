@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 import msgspec
 
-from engine.caps import Sent
 from engine.config.model import Hours, Limits, Per, PolicyConfig
-from engine.consent import Entry, Scope
 from engine.entities import Person
 from engine.playbooks import Occasion, Told
+from engine.policy.caps import Sent
+from engine.policy.consent import Entry, Scope
 
 Verdict = Literal["send", "hold", "skip"]
 
