@@ -168,7 +168,8 @@ def run(state: Bytes, settings: Floats, series: Ints, time: Floats, value: Float
             expected = row.level + drift + _effect(row, config, hour)
             z = (y - expected) * (1.0 / unit)
             if row.count >= config.warmup:
-                _write(row, config, out, i, expected, unit, z)
+                out.expected[i] = expected
+                out.score[i], out.low[i], out.high[i] = _judge(row, config, expected, unit, z)
             if learn:
                 row.level += drift
                 row.moved += drift
@@ -189,15 +190,12 @@ def _hour(config: Config, t: float) -> Hour:
 
 
 @compiled
-def _write(row: Any, config: Config, out: Columns, i: int, expected: float, unit: float, z: float) -> None:
-    out.expected[i] = expected
-    out.score[i] = _score(row, z) * (config.up if z > 0 else config.down)
+def _judge(row: Any, config: Config, expected: float, unit: float, z: float) -> tuple[float, float, float]:
+    score = _score(row, z) * (config.up if z > 0 else config.down)
     if abs(z * unit) < config.least:
-        out.score[i] = min(out.score[i], 0.9)
-    if config.up:
-        out.high[i] = expected + max(unit * _reach(row, 0), config.least)
-    if config.down:
-        out.low[i] = expected - max(unit * _reach(row, 1), config.least)
+        score = min(score, 0.9)
+    low = expected - max(unit * _reach(row, 1), config.least) if config.down else -np.inf
+    return score, low, expected + max(unit * _reach(row, 0), config.least) if config.up else np.inf
 
 
 @compiled
