@@ -107,7 +107,7 @@ class Backtest(Struct, frozen=True):
 
 
 def backtest(config: Config, chunks: Iterable[Chunk], progress: Progress | None = None) -> Backtest:
-    """Run `config` over recorded events (`engine.recorded.chunks`). Raises ValueError if there are none."""
+    """Run `config` over recorded events (`engine.recordings.chunks.chunks`). Raises ValueError if there are none."""
     stream = iter(chunks)
     first = next(stream, None)
     if first is None:

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from sqlmodel import Session
 
 from engine.clock import Clock
+from engine.columnar.dedup import Dedup
 from engine.config.model import Config
-from engine.dedup import Dedup
 from engine.entities import Entities, with_attributes
 from engine.eventlog.base import Batch, DeadLetter, DeadLetters
 from engine.events import Control, Decoded, Decoder, EntityEvent, Schema, Telemetry, TickEvent, VerdictEvent
@@ -30,13 +30,13 @@ from engine.feedback import Feedback
 from engine.issues.book import IssueBook
 from engine.issues.findings import Finding
 from engine.issues.view import Transition
-from engine.measures import Late
+from engine.measures.meter import Late
+from engine.measures.watermark import Watermark
 from engine.planning import Planner
 from engine.scoring import Scorer, within
 from engine.snapshots import Snapshots
 from engine.store.database import Database
 from engine.store.models import Progress
-from engine.watermark import Watermark
 
 log = structlog.get_logger()
 GROUP = "pipeline"

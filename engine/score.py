@@ -12,7 +12,7 @@ from detectors.base import Detector, Floats, Observations, Scores
 from detectors.monitor import Monitor
 from detectors.raising import MOST_DECADES, RaiseRule
 from engine.errors import ForewarnError
-from engine.tabular import Rows, moment
+from engine.recordings.tabular import Rows, moment
 
 USUAL_STEP = 60.0
 """Seconds between observations where there are too few to tell."""

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from detectors.base import Detector, Observations, Signal
 from detectors.monitor import Monitor
 from detectors.raising import RaiseRule
-from engine.columns import Columns
+from engine.columnar.columns import Columns
 from engine.config.model import SEVERITIES, DetectorConfig, Watch
 from engine.expressions import Kind
 from engine.issues.findings import Finding
-from engine.keys import subject_of
-from engine.measures import Late, Meter
+from engine.measures.keys import subject_of
+from engine.measures.meter import Late, Meter
 
 Owner = Callable[[str], str | None]
 Arrays = dict[str, NDArray[Any]]

@@ -38,11 +38,11 @@ def detectors() -> None:
 def measures() -> None:
     """Compile decoding, deduplication, the series index and every measure."""
     from detectors.durations import Duration  # noqa: PLC0415 -- as above
+    from engine.columnar.dedup import Dedup  # noqa: PLC0415
     from engine.config.model import Measure, Watch  # noqa: PLC0415
-    from engine.dedup import Dedup  # noqa: PLC0415
     from engine.events import Decoder, Schema, Telemetry, make_event  # noqa: PLC0415
     from engine.expressions import Expression  # noqa: PLC0415
-    from engine.measures import Meter  # noqa: PLC0415
+    from engine.measures.meter import Meter  # noqa: PLC0415
 
     of = {"count": None, "gap": None, "ratio": "x > 1 and t == 'a'", "distinct": "t"}
     meters = []

@@ -12,7 +12,7 @@ from engine.backtest import backtest as backtested
 from engine.commands.output import moment, progress, table
 from engine.commands.shared import ConfigFolder, Unusable, configured
 from engine.logs import quiet
-from engine.recorded import chunks
+from engine.recordings.chunks import chunks
 
 app = typer.Typer()
 COLUMNS = ("opened", "severity", "status", "detector", "account", "summary")

@@ -17,9 +17,9 @@ from engine.config.reader import BROKEN, Reader
 from engine.config.yamlsource import read_file
 from engine.errors import Overloaded, Retryable
 from engine.intake import Accepted, Intake
-from engine.recordings import STDIN, Format, Part, Recording
+from engine.recordings.recording import STDIN, Format, Part, Recording
+from engine.recordings.tabular import Template
 from engine.storage import Storage
-from engine.tabular import Template
 
 app = typer.Typer()
 ATTEMPTS = 10

@@ -10,8 +10,8 @@ from detectors.durations import Duration
 from engine.commands.output import emit, moment, safe
 from engine.commands.shared import CLOCK, AsJson, ConfigFolder, Unusable, configured
 from engine.commands.stores import database
+from engine.recordings.tabular import moment as read_moment
 from engine.report import measure
-from engine.tabular import moment as read_moment
 
 app = typer.Typer()
 WEEK = "7d"

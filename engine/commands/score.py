@@ -19,10 +19,10 @@ from engine.config.reader import BROKEN, Reader
 from engine.config.special import SPECIAL
 from engine.config.yamlsource import Entry, Table, parse
 from engine.errors import ForewarnError
-from engine.recordings import STDIN, lines_of
+from engine.recordings.recording import STDIN, lines_of
+from engine.recordings.unpacking import Blocks
 from engine.score import Scored, Series, read_series
 from engine.score import score as scored
-from engine.unpacking import Blocks
 
 app = typer.Typer()
 

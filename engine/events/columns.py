@@ -9,11 +9,11 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from engine.columns import Columns, Values
+from engine.columnar.columns import Columns, Values
+from engine.columnar.texts import Texts
 from engine.events.schema import EventType, Path
 from engine.expressions import Kind
 from engine.expressions.vectors import objects
-from engine.texts import Texts
 
 
 def columns_of(kind: EventType, events: Sequence[Any], line: NDArray[np.int32], time: NDArray[np.float64]) -> Columns:

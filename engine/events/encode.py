@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from engine.times import rfc3339
+from engine.columnar.times import rfc3339
 
 
 def make_event(

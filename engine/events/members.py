@@ -6,6 +6,7 @@ Every function takes an address and returns the one after what it read, or −1 
 import numpy as np
 
 from detectors.compiled import compiled, inlined
+from engine.columnar.memory import byte, load, store, store_float, whole, word
 from engine.events import names as n
 from engine.events.decimals import LARGEST, is_simple, rounded, simple
 from engine.events.names import MOST, find
@@ -27,7 +28,6 @@ from engine.events.tokens import (
     skip,
     string,
 )
-from engine.memory import byte, load, store, store_float, whole, word
 
 TOKEN = 1 << 62
 """What marks a place of JSON that is no string, where a value can be of any kind."""

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.compiled import compiled, inlined
+from engine.columnar.memory import byte, load, whole, word
 from engine.events.schema import EventType, Path
 from engine.expressions import Kind
-from engine.memory import byte, load, whole, word
 
 Words = NDArray[np.uint64]
 ENVELOPE, TYPES, FIRST = 0, 1, 2

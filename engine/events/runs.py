@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.columns import Columns, Values
+from engine.columnar.columns import Columns, Values
 from engine.events.rejects import Reject
 from engine.events.reserved import Control
 

@@ -2,7 +2,7 @@
 
 A line that is a plain event of a known type is read here: its envelope, and of its `data` the fields that are needed.
 All else, whatever is wrong or unusual with it, is left over for somebody slower, as the place of its line. What is read
-here is what `engine/events/reader.py` would have read. Places are addresses, see `engine/memory.py`.
+here is what `engine/events/reader.py` would have read. Places are addresses, see `engine/columnar/memory.py`.
 """
 
 from typing import NamedTuple
@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.compiled import compiled, inlined
+from engine.columnar.hashing import Blob, murmur
+from engine.columnar.memory import byte, load, store, whole
+from engine.columnar.times import parse
 from engine.events import members as m
 from engine.events import names as n
 from engine.events.names import Names, find
 from engine.events.tokens import CLOSE_OBJECT, COLON, COMMA, OPEN_OBJECT, white
-from engine.hashing import Blob, murmur
-from engine.memory import byte, load, store, whole
-from engine.times import parse
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

@@ -7,7 +7,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.columns import Columns, Values
+from engine.columnar.columns import Columns, Values
+from engine.columnar.texts import Texts
 from engine.events.members import TOKEN
 from engine.events.names import names_of
 from engine.events.runs import Part, Rows, Telemetry
@@ -16,7 +17,6 @@ from engine.events.schema import EventType
 from engine.events.tokens import PAD
 from engine.expressions import Kind
 from engine.expressions.vectors import objects
-from engine.texts import Texts
 
 Bytes = NDArray[np.uint8]
 LARGEST = 1 << 30

@@ -9,11 +9,11 @@ import numpy as np
 from msgspec import structs
 from numpy.typing import NDArray
 
+from engine.columnar.times import epochs
 from engine.events.lines import Lines
 from engine.events.rejects import FUTURE, MALFORMED, Reject
 from engine.events.reserved import Control
 from engine.events.schema import EventType
-from engine.times import epochs
 
 Floats = NDArray[np.float64]
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")

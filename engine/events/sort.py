@@ -6,15 +6,15 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.columns import Columns, Values
-from engine.dedup import hashes_of
+from engine.columnar.columns import Columns, Values
+from engine.columnar.dedup import hashes_of
+from engine.columnar.texts import Texts
 from engine.events.columns import columns_of, identities
 from engine.events.reserved import Control
 from engine.events.runs import Part, Run, Telemetry
 from engine.events.schema import EventType
 from engine.events.screen import Sifted
 from engine.expressions.vectors import generic
-from engine.texts import Texts
 
 Types = Mapping[type, EventType]
 

@@ -8,7 +8,7 @@ break is neither white space here nor part of any token. So nothing is read beyo
 import numpy as np
 
 from detectors.compiled import compiled, inlined
-from engine.memory import byte, trailing_zeros, whole, word
+from engine.columnar.memory import byte, trailing_zeros, whole, word
 
 PAD = b"\n" * 32
 """What must follow the text."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.columns import Column, Values
+from engine.columnar.columns import Column, Values
 from engine.expressions.grammar import parse
 from engine.expressions.kinds import Kind
 from engine.expressions.nodes import Node, Rows

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from engine.columns import Column
+from engine.columnar.columns import Column
+from engine.columnar.texts import Texts
 from engine.expressions.kinds import Kind
 from engine.expressions.vectors import finite, missing, objects
-from engine.texts import Texts
 
 NUMBER, TEXT, TRUTH, ANY = Kind.NUMBER, Kind.TEXT, Kind.TRUTH, Kind.ANY
 

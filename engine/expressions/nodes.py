@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from engine.columns import Column, Values
+from engine.columnar.columns import Column, Values
+from engine.columnar.texts import Texts
 from engine.expressions.functions import Function
 from engine.expressions.kinds import Kind, Slot
 from engine.expressions.vectors import absent, aligned, compare, convert, finite, member, missing, truths
-from engine.texts import Texts
 
 _EQUALITY = ("==", "!=")
 _FEW = 8

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.columns import Column
+from engine.columnar.columns import Column
 from engine.expressions.kinds import Kind
 
 Truths = NDArray[np.bool_]

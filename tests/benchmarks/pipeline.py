@@ -24,12 +24,12 @@ from detectors.durations import Duration
 from detectors.monitor import Monitor
 from detectors.raising import RaiseRule
 from detectors.seasonal import Seasonal
+from engine.columnar.dedup import Dedup
 from engine.config.model import Measure, Watch
-from engine.dedup import Dedup
 from engine.events import Decoder, Schema, Telemetry
 from engine.expressions import Expression
-from engine.measures import Meter
-from engine.watermark import Watermark
+from engine.measures.meter import Meter
+from engine.measures.watermark import Watermark
 
 EVERY, LATENESS = 60.0, 60.0
 START = 1_750_000_000.0

@@ -20,7 +20,7 @@ from river import stats
 from detectors.base import Floats, Observations
 from detectors.raising import Raiser, RaiseRule
 from detectors.seasonal import Seasonal
-from engine.index import SeriesIndex
+from engine.columnar.index import SeriesIndex
 
 STEP = 60.0
 START = 1_704_067_200.0

@@ -11,7 +11,7 @@ import structlog
 
 from engine import cli
 from engine.clock import SystemClock
-from engine.times import epoch
+from engine.columnar.times import epoch
 
 NOW = epoch("2025-03-03T08:02:10Z")
 """What the machine's clock says in these tests, and a millisecond more at each look."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.dedup import Dedup
+from engine.columnar.dedup import Dedup
 
 
 def reference(identities: list[str], window: int) -> list[bool]:

@@ -19,7 +19,7 @@ from engine.config.load import load_or_raise
 from engine.config.model import Config
 from engine.demo import STAND_INS, Run, default_scenario, play, tell
 from engine.page import render
-from engine.recorded import chunks
+from engine.recordings.chunks import chunks
 from engine.rehearsal import rehearsal
 from engine.scorecard import Moment, Scorecard, compare
 from engine.showcase import Reasoned

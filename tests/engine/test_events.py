@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.columns import Values
-from engine.dedup import hashes_of
+from engine.columnar.columns import Values
+from engine.columnar.dedup import hashes_of
+from engine.columnar.texts import Texts
 from engine.errors import ConfigError
 from engine.events import (
     ActionEvent,
@@ -28,7 +29,6 @@ from engine.events import (
     TickEvent,
     make_event,
 )
-from engine.texts import Texts
 
 NOW = 1_700_000_000.0
 FIELDS = {

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.columns import Column
+from engine.columnar.columns import Column
 from engine.expressions import Expression, ExpressionError, Kind
 from engine.expressions.vectors import objects
 

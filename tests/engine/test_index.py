@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine import index as index_module
-from engine.arrays import Growing
-from engine.hashing import blob, murmur
-from engine.index import SeriesIndex
+from engine.columnar import index as index_module
+from engine.columnar.arrays import Growing
+from engine.columnar.hashing import blob, murmur
+from engine.columnar.index import SeriesIndex
 
 KEYS = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), max_size=30)
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.columns import Column, Columns
+from engine.columnar.columns import Column, Columns
+from engine.columnar.texts import Texts
 from engine.expressions import Kind
-from engine.keys import Keys, split_key, subject_of
-from engine.texts import Texts
+from engine.measures.keys import Keys, split_key, subject_of
 
 OWNERS = {"device/d-1": "account/acme", "device/d-2": "account/b|c"}
 

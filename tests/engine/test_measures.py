@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.durations import Duration
-from engine.columns import Column, Columns
+from engine.columnar.columns import Column, Columns
+from engine.columnar.texts import Texts
 from engine.config.model import Measure, Watch
 from engine.expressions import Expression, Kind
-from engine.measures import Added, Late, Meter, measured
-from engine.texts import Texts
-from engine.watermark import Watermark
-from engine.windows import ZEROS
+from engine.measures.meter import Added, Late, Meter, measured
+from engine.measures.watermark import Watermark
+from engine.measures.windows import ZEROS
 
 Points = dict[str, list[tuple[float, float]]]
 KINDS = ("count", "rate", "ratio", "sum", "mean", "min", "max", "last", "quantile", "distinct", "gap")

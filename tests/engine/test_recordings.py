@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import ConfigError, ForewarnError
-from engine.recordings import LINES, LONGEST, Part, Recording, lines_of
-from engine.tabular import Template, moment
+from engine.recordings.recording import LINES, LONGEST, Part, Recording, lines_of
+from engine.recordings.tabular import Template, moment
 
 CSV = "timestamp,account,status\n2025-01-01 00:00,acme,503\n"
 MAPPED = {"type": Template.parse("api.request"), "subject": Template.parse("account/{account}")}

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from engine.columns import Values
+from engine.columnar.columns import Values
+from engine.columnar.texts import Texts
 from engine.events import Control, Decoded, Decoder, Kind, Run, Schema, Telemetry
 from engine.events.scanner import Scanner
-from engine.texts import Texts
 
 NOW = 1_700_000_000.0
 LONG = "a-name-that-is-longer-than-sixteen-bytes"

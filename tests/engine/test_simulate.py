@@ -13,12 +13,12 @@ import pytest
 import zstandard
 
 from detectors.durations import Duration
+from engine.columnar.times import epoch
 from engine.demo import default_scenario
 from engine.errors import ConfigError
 from engine.simulate import Incident, Scenario, Truth, read_scenario, simulate, truth, write
 from engine.simulate.process import simulating
 from engine.simulate.scenario import Noisy
-from engine.times import epoch
 
 SEED = 3
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.columnar.texts import Texts
 from engine.events import Decoder, Kind, Schema, Telemetry
 from engine.expressions import Expression
 from engine.expressions.vectors import objects
-from engine.texts import Texts
-from engine.values import unit_hashes
+from engine.measures.values import unit_hashes
 
 words = st.none() | st.text(max_size=20) | st.sampled_from(["", "eu", "eu-west", "us", "a-text-of-sixteen", "ß"])
 columns = st.lists(words, max_size=30)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.times import epoch, epochs, rfc3339
+from engine.columnar.times import epoch, epochs, rfc3339
 
 
 @pytest.mark.parametrize(

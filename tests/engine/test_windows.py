@@ -5,15 +5,15 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from engine import history
-from engine.arrays import Growing
-from engine.columns import Columns
+from engine.columnar.arrays import Growing
+from engine.columnar.columns import Columns
+from engine.columnar.texts import Texts
 from engine.config.model import Measure, Watch
 from engine.expressions import Expression
-from engine.history import POINTS
-from engine.measures import Meter, measured
-from engine.pool import MOST, Pool, none_free, release, roomy
-from engine.texts import Texts
+from engine.measures import history
+from engine.measures.history import POINTS
+from engine.measures.meter import Meter, measured
+from engine.measures.pool import MOST, Pool, none_free, release, roomy
 
 X = Expression.parse("value")
 

@@ -10,8 +10,8 @@ from typing import BinaryIO, Literal, NamedTuple
 from engine.errors import ForewarnError
 from engine.eventlog.base import DeadLetter
 from engine.events import MALFORMED
-from engine.tabular import Mapper, Row, Rows, Template
-from engine.unpacking import Blocks
+from engine.recordings.tabular import Mapper, Row, Rows, Template
+from engine.recordings.unpacking import Blocks
 
 Format = Literal["auto", "ndjson", "csv"]
 LINES = 10_000

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.texts import Texts
+from engine.columnar.texts import Texts
 
 Column = NDArray[Any]
 """float64 for numbers (NaN: absent), bool for conditions, object for text (None: absent)."""

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.compiled import compiled, inlined
-from engine.arrays import Growing
-from engine.hashing import Blob, blob, murmur, same, split
-from engine.memory import whole
-from engine.texts import Texts
+from engine.columnar.arrays import Growing
+from engine.columnar.hashing import Blob, blob, murmur, same, split
+from engine.columnar.memory import whole
+from engine.columnar.texts import Texts
 
 SEGMENT = 1024
 """Slots in a segment."""

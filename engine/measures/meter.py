@@ -18,7 +18,7 @@ The value of the event with the latest time; of several at once, the one later i
 >>> measured(Measure("last", x), [50.0, 10.0, 50.0], [1.0, 2.0, 3.0])
 [(0.0, 3.0)]
 
-A quantile, interpolated; how many different values; both exact up to 512, then estimates (`engine/sketches.py`):
+A quantile, interpolated; how many different values; both exact up to 512, then estimates (`sketches.py`):
 
 >>> measured(Measure("quantile", x, q=0.5), at, value), measured(Measure("distinct", x), at, [7.0, 7.0, 8.0, 8.0])
 ([(0.0, 3.0)], [(0.0, 2.0)])
@@ -45,16 +45,16 @@ from numpy.typing import NDArray
 
 from detectors.base import Observations
 from detectors.durations import Duration
-from engine import history, windows
-from engine.arrays import Growing
-from engine.columns import Columns, Values
+from engine.columnar.arrays import Growing
+from engine.columnar.columns import Columns, Values
+from engine.columnar.index import SeriesIndex
+from engine.columnar.texts import Texts
 from engine.config.model import Measure, Watch
 from engine.expressions import Expression, ExpressionError, Kind
-from engine.index import SeriesIndex
-from engine.keys import Keys, Owner
-from engine.pool import Pool, none_free
-from engine.texts import Texts
-from engine.values import numbers, unit_hashes
+from engine.measures import history, windows
+from engine.measures.keys import Keys, Owner
+from engine.measures.pool import Pool, none_free
+from engine.measures.values import numbers, unit_hashes
 
 Floats = NDArray[np.float64]
 Where = NDArray[np.intp]

@@ -14,8 +14,8 @@ Each takes its buffer from the pool, with the number of values held, and is exac
 import numpy as np
 
 from detectors.compiled import compiled
-from engine.hashing import mix
-from engine.pool import MOST, Pool, roomy
+from engine.columnar.hashing import mix
+from engine.measures.pool import MOST, Pool, roomy
 
 _U = np.uint64
 _GOLDEN = _U(0x9E3779B97F4A7C15)

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from engine.columnar.times import rfc3339
 from engine.config.problems import nearest
 from engine.errors import ConfigError, ForewarnError
-from engine.times import rfc3339
 
 ENVELOPE = ("id", "source", "type", "time", "subject")
 DELIMITERS = ",;\t|"

@@ -10,8 +10,8 @@ import numpy as np
 from msgspec import Struct
 
 from engine.chunk import Chunk
-from engine.recordings import Part, Recording
-from engine.times import epochs
+from engine.columnar.times import epochs
+from engine.recordings.recording import Part, Recording
 
 WINDOW = 100_000
 """So many lines of a file are looked over at once: what is further out of order stays so, and is late."""

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.compiled import compiled, inlined
-from engine.memory import byte, half, word
+from engine.columnar.memory import byte, half, word
 
 Blob = NDArray[np.uint8]
 NEWLINE = 10

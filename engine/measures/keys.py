@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.compiled import compiled
-from engine.columns import Columns, Values
+from engine.columnar.columns import Columns, Values
+from engine.columnar.hashing import Blob, same
+from engine.columnar.memory import whole
+from engine.columnar.texts import Texts
 from engine.expressions import Kind
-from engine.hashing import Blob, same
-from engine.memory import whole
-from engine.texts import Texts
 
 Owner = Callable[[str], str | None]
 ACCOUNT = "account"

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.compiled import compiled, inlined
-from engine import sketches
-from engine.history import divide, parent, push
-from engine.pool import MOST, Pool, has_room, release
+from engine.measures import sketches
+from engine.measures.history import divide, parent, push
+from engine.measures.pool import MOST, Pool, has_room, release
 
 COUNT, RATE, RATIO, SUM, MEAN, MIN, MAX, LAST, QUANTILE, DISTINCT, GAP = range(11)
 KINDS = {
@@ -69,7 +69,7 @@ class Memory(NamedTuple):
     ints: Ints
     """The same memory, as halves of words."""
     points: Ints
-    """See `engine/history.py`."""
+    """See `engine/measures/history.py`."""
     pictured: NDArray[np.float32]
     """The same memory as `points`."""
     pool: Pool

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.compiled import compiled, inlined
-from engine.arrays import Growing
-from engine.hashing import Blob, blob, murmur, split
-from engine.memory import whole
+from engine.columnar.arrays import Growing
+from engine.columnar.hashing import Blob, blob, murmur, split
+from engine.columnar.memory import whole
 
 _U = np.uint64
 Words = NDArray[np.uint64]

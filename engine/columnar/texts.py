@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.compiled import compiled
-from engine.hashing import Blob, murmur, same
-from engine.memory import whole
+from engine.columnar.hashing import Blob, murmur, same
+from engine.columnar.memory import whole
 
 Places = NDArray[np.int64]
 Mask = NDArray[np.bool_]

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.compiled import compiled
-from engine.columns import Column
-from engine.hashing import Blob, mix, murmur
-from engine.memory import whole
+from engine.columnar.columns import Column
+from engine.columnar.hashing import Blob, mix, murmur
+from engine.columnar.memory import whole
 
 Floats = NDArray[np.float64]
 _U = np.uint64

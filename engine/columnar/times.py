@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.compiled import compiled, inlined
-from engine.memory import byte, whole
+from engine.columnar.memory import byte, whole
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float64]
