@@ -8,7 +8,7 @@ import numba
 Function = TypeVar("Function", bound=Callable[..., object])
 types: Any = numba.types
 intrinsic: Any = numba.extending.intrinsic
-"""For what only the compiler's own instructions can say, see `engine/memory.py`."""
+"""For what only the compiler's own instructions can say, see `engine/columnar/memory.py`."""
 
 
 def compiled(function: Function) -> Function:
