@@ -101,7 +101,16 @@ class Engine:
     def restore(self) -> list[str]:
         """Come back to where the engine was; returns what went wrong on the way, as sentences."""
         self.dispatcher.recover()
-        return [reason for pipeline in self.pipelines for reason in pipeline.restore()]
+        reasons = [reason for pipeline in self.pipelines for reason in pipeline.restore()]
+        return reasons + [gap for pipeline in self.pipelines if (gap := self._gap(pipeline))]
+
+    def _gap(self, pipeline: Pipeline) -> str:
+        """Return what is missing between a pipeline's snapshot and the log, which forgets what is old."""
+        begin = self.storage.log.begin(pipeline.partition)
+        if begin <= pipeline.offset:
+            return ""
+        lost = f"events {pipeline.offset} to {begin - 1} of partition {pipeline.partition} are in no snapshot"
+        return f"{lost} and no longer in the log; models learn from event {begin} on"
 
     def step(self) -> int:
         """Process what has come in since; returns how many events that was."""

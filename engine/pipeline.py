@@ -209,12 +209,13 @@ class Pipeline:
 
     def restore(self) -> list[str]:
         """Come back from the latest good snapshot, or start afresh; returns why newer ones were passed over."""
-        snapshot = self._stores.snapshots.latest(self.partition) if self._stores.snapshots else None
-        if snapshot is None:
+        if self._stores.snapshots is None:
             return []
-        self.load(snapshot.arrays)
-        self.offset = snapshot.offset
-        return list(snapshot.skipped)
+        snapshot, skipped = self._stores.snapshots.search(self.partition)
+        if snapshot is not None:
+            self.load(snapshot.arrays)
+            self.offset = snapshot.offset
+        return list(skipped)
 
     def reconfigure(self, config: Config) -> None:
         """Go on under another configuration; models of detectors whose watch is the same keep what they learned."""

@@ -96,14 +96,18 @@ class Snapshots:
 
         Raises Retryable or ForewarnError when the folder cannot be read.
         """
+        return self.search(partition)[0]
+
+    def search(self, partition: int) -> tuple[Snapshot | None, tuple[str, ...]]:
+        """Return what `latest` does, and what was wrong with those passed over, even if none is whole."""
         skipped: list[str] = []
         for path in self._of(partition):
             try:
-                return replace(load(path), skipped=tuple(skipped))
+                return replace(load(path), skipped=tuple(skipped)), tuple(skipped)
             except CorruptSnapshot as error:
                 _log.warning("snapshot skipped", path=str(path), cause=error.cause)
                 skipped.append(error.line())
-        return None
+        return None, tuple(skipped)
 
     def _of(self, partition: int) -> list[Path]:
         """A partition's snapshots, the newest first: names sort by the time of writing."""

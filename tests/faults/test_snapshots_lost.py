@@ -84,6 +84,21 @@ def test_every_one_is_damaged(folder: Path) -> None:
         assert house.email.attempts == []
 
 
+def test_every_one_is_damaged_and_the_log_has_forgotten(folder: Path) -> None:
+    clock = FakeClock(1_740_996_000.0)
+    lived(folder, clock, snapshots=2)
+    bad = [damage(folder, number) for number in range(2)]
+    clock.advance(3600)
+    with opened(folder, clock=clock) as house:
+        gone = house.engine.storage.log.trim(clock.time() - 60)
+        assert gone > 0
+        said = house.engine.restore()
+        assert [str(path) in line for path, line in zip(bad, said, strict=False)] == [True, True]
+        assert said[-1].startswith(f"events 0 to {gone - 1} of partition 0 are in no snapshot and no longer in the log")
+        house.hand_in()
+        assert house.engine.lag() == 0
+
+
 @pytest.mark.parametrize("content", [b"", b"FWSNAP1\n", b"\x00" * 4096])
 def test_what_is_no_snapshot_at_all(content: bytes, folder: Path) -> None:
     clock = FakeClock(1_740_996_000.0)
