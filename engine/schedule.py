@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import structlog
-from apscheduler.events import EVENT_JOB_ERROR  # type: ignore[import-untyped]  # has no types
 from apscheduler.schedulers.background import BackgroundScheduler  # type: ignore[import-untyped]  # has no types
 from apscheduler.triggers.base import BaseTrigger  # type: ignore[import-untyped]  # has no types
 from apscheduler.triggers.cron import CronTrigger  # type: ignore[import-untyped]  # has no types
@@ -75,17 +74,11 @@ class Schedule:
         now = self._clock.time()
         return min((_after(job.trigger, self._latest(job, now)) for job in self.jobs), default=now)
 
-    def start(self, *, wake: float = 1.0, on_error: Callable[[Exception], None] | None = None) -> None:
-        """Run due jobs from a thread of its own, looking every `wake` seconds.
-
-        `on_error` is told of what no job should raise: anything but ForewarnError, which is recorded with the run.
-        """
+    def start(self, run: Callable[[], object] | None = None, *, wake: float = 1.0) -> None:
+        """Call `run`, by default `run_due`, every `wake` seconds from APScheduler's thread, never twice at a time."""
         self._scheduler = BackgroundScheduler(timezone=UTC)
-        if on_error is not None:
-            self._scheduler.add_listener(lambda event: on_error(event.exception), EVENT_JOB_ERROR)
-        self._scheduler.add_job(
-            self.run_due, IntervalTrigger(seconds=wake, timezone=UTC), max_instances=1, coalesce=True
-        )
+        trigger = IntervalTrigger(seconds=wake, timezone=UTC)
+        self._scheduler.add_job(run or self.run_due, trigger, max_instances=1, coalesce=True)
         self._scheduler.start()
 
     def stop(self) -> None:

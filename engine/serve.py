@@ -38,7 +38,7 @@ class Runner:
             log.warning("restored with a loss of time only", reason=reason)
         for thread in self._threads:
             thread.start()
-        self._engine.schedule.start(on_error=self._job_failed)
+        self._engine.schedule.start(lambda: self._attempt("schedule", self._engine.run_due))
 
     def stop(self) -> None:
         """Finish what is under way, write a snapshot, and stop.
@@ -66,28 +66,28 @@ class Runner:
             self._stop.wait(IDLE)
 
     def _loop(self, name: str, work: Callable[[], None]) -> None:
-        """Do `work` until told to stop. What may pass is waited out and shown as not ready; anything else ends all."""
+        """Do `work` until told to stop, with longer and longer waits while it fails by what may pass."""
         attempt = 0
-        while not self._stop.is_set():
-            try:
-                work()
-            except Retryable as error:
-                self._failures[name] = str(error)
-                log.warning("waiting", doing=name, error=str(error))
+        while not self._stop.is_set() and self.failure is None:
+            if self._attempt(name, work):
+                attempt = 0
+            else:
                 self._stop.wait(BACK_OFF[min(attempt, len(BACK_OFF) - 1)])
                 attempt += 1
-            except Exception as error:  # noqa: BLE001 -- a thread's boundary: it is recorded, and the process ends
-                self._fail(name, error)
-                return
-            else:
-                self._failures.pop(name, None)
-                attempt = 0
 
-    def _job_failed(self, error: Exception) -> None:
-        if isinstance(error, Retryable):
-            log.warning("job put off", error=str(error))
-        else:
-            self._fail("schedule", error)
+    def _attempt(self, name: str, work: Callable[[], object]) -> bool:
+        """Do `work` once. What may pass is shown as not ready; anything else ends all."""
+        try:
+            work()
+        except Retryable as error:
+            self._failures[name] = str(error)
+            log.warning("waiting", doing=name, error=str(error))
+            return False
+        except Exception as error:  # noqa: BLE001 -- a thread's boundary: it is recorded, and the process ends
+            self._fail(name, error)
+            return False
+        self._failures.pop(name, None)
+        return True
 
     def _fail(self, name: str, error: Exception) -> None:
         """Write down what ended a thread: with a traceback where it is a mistake of ours."""
