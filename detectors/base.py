@@ -114,6 +114,8 @@ class Detector(ABC):
     """The score that counts as a breach where the detector's `raise` says nothing."""
     calm_below: ClassVar[float | None] = None
     """A score under which an observation counts as calm; None: whatever is no breach. Between is hysteresis."""
+    extras: ClassVar[tuple[str, ...]] = ()
+    """Names of the further columns it tells (`Scores.extra`): a detector's `severity` may speak of them."""
     ticks: ClassVar[bool] = False
     """Whether `tick` has anything to say: the kind speaks of what did not come."""
     needs_window: ClassVar[bool] = True

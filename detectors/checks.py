@@ -77,9 +77,12 @@ def check_docstring(make: Maker) -> None:
 
 
 def check_shapes(make: Maker) -> None:
-    """A score is in [0, 1] or NaN; each column is float64 and as long as the batch; low is not above high."""
+    """A score is in [0, 1] or NaN; columns are float64, as long as the batch; low is not above high; extras are named."""
     for stream in streams():
-        assert_sound(ready(make).update(stream), len(stream.value))
+        detector = ready(make)
+        scores = detector.update(stream)
+        assert_sound(scores, len(stream.value))
+        assert set(scores.extra) == set(detector.extras), f"tells {set(scores.extra)}, names {set(detector.extras)}"
 
 
 def check_scoring_changes_nothing(make: Maker) -> None:

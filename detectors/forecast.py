@@ -37,6 +37,7 @@ class Forecast(Detector):
     kind: ClassVar[str] = "forecast"
     raise_score: ClassVar[float] = 0.9
     calm_below: ClassVar[float | None] = 0.5
+    extras: ClassVar[tuple[str, ...]] = ("eta_s", "eta_low_s", "eta_high_s", "slope")
     examples: ClassVar[tuple[Mapping[str, Any], ...]] = (
         {"limit": 100.0, "within": "1d"},
         {"limit": 10.0, "within": "6h", "direction": "down", "interval": 0.5},
@@ -107,12 +108,8 @@ class Forecast(Detector):
         scores = Scores.silent(len(batch.value))
         scores.score, scores.expected = columns.score, columns.expected
         (scores.high if self._direction == "up" else scores.low)[:] = self._limit
-        scores.extra = {
-            "eta_s": columns.eta,
-            "eta_low_s": columns.soonest,
-            "eta_high_s": columns.latest,
-            "slope": columns.slope,
-        }
+        told = (columns.eta, columns.soonest, columns.latest, columns.slope)
+        scores.extra = dict(zip(self.extras, told, strict=True))
         return scores
 
     def reset(self, series: Ints) -> None:

@@ -3,7 +3,6 @@
 import copy
 from collections.abc import Iterator, Mapping
 
-from detectors.base import Detector, Observations
 from engine.config.loaded import Loaded
 from engine.config.model import SEVERITIES, DetectorConfig, Place, Watch
 from engine.config.problems import nearest
@@ -62,31 +61,12 @@ def _check_rule(loaded: Loaded, config: DetectorConfig) -> None:
 
 
 def _check_severity(loaded: Loaded, config: DetectorConfig) -> None:
-    known = {*SEVERITY, *extras(config)} if config.severity else set()
+    known = {*SEVERITY, *config.model.extras} if config.severity else set()
     for name, condition in config.severity.items():
         place = loaded.where(config.place, "severity", name)
         if name not in SEVERITIES:
             loaded.problems.unknown(place, "severity", name, SEVERITIES)
         check_condition(loaded, condition, known, config.place, "severity", name)
-
-
-def extras(config: DetectorConfig) -> set[str]:
-    """Return the names of the further columns that the detector's kind tells, asked of a copy that saw nothing."""
-    if config.watch.every <= 0:
-        return set()
-    model = copy.deepcopy(config.model)
-    try:
-        model.prepare(float(config.watch.every))
-    except ValueError:
-        return set()
-    model.grow(1)
-    return set(_asked(model))
-
-
-def _asked(model: Detector) -> Iterator[str]:
-    yield from model.score(Observations.of([0], [0.0], [0.0])).extra
-    if model.ticks:
-        yield from model.tick(0.0)[1].extra
 
 
 def check_condition(
