@@ -77,7 +77,7 @@ def check_docstring(make: Maker) -> None:
 
 
 def check_shapes(make: Maker) -> None:
-    """A score is in [0, 1] or NaN; columns are float64, as long as the batch; low is not above high; extras are named."""
+    """Scores are in [0, 1] or NaN; columns are float64 and of one length; low is not above high; extras are named."""
     for stream in streams():
         detector = ready(make)
         scores = detector.update(stream)
