@@ -6,15 +6,16 @@ from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 
-from detectors.base import Bytes, Detector, Ints, Observations, Scores, Signal, State
+from detectors.base import Observations, Scores, Signal
 from detectors.durations import Duration
 from detectors.forecast_kernel import HORIZON, ROW, Columns, Config, run
+from detectors.rows import RowDetector
 
 Direction = Literal["up", "down"]
 _HOUR, _DAY = 3600.0, 86400.0
 
 
-class Forecast(Detector):
+class Forecast(RowDetector):
     """A value will reach a limit soon; the score is the probability that it does so within `within`.
 
     A line is fitted to the recent past by discounted least squares. Its slope's error is what theory says, or what the
@@ -35,6 +36,7 @@ class Forecast(Detector):
     """
 
     kind: ClassVar[str] = "forecast"
+    row: ClassVar[np.dtype[Any]] = ROW
     raise_score: ClassVar[float] = 0.9
     calm_below: ClassVar[float | None] = 0.5
     extras: ClassVar[tuple[str, ...]] = ("eta_s", "eta_low_s", "eta_high_s", "slope")
@@ -70,7 +72,7 @@ class Forecast(Detector):
         self._within = _positive("within", Duration(within))
         self._memory = self._within if memory is None else _positive("memory", Duration(memory))
         self._daily = daily
-        self._rows: Bytes = np.zeros(0, np.uint8)
+        super().__init__()
         self.prepare(60.0)
 
     def prepare(self, step: float) -> None:
@@ -89,19 +91,6 @@ class Forecast(Detector):
             settle=3 * _DAY if self._daily else 0.0,
         )
 
-    def _grow(self, size: int) -> None:
-        rows = np.zeros(size * ROW.itemsize, np.uint8)
-        rows[: len(self._rows)] = self._rows
-        self._rows = rows
-
-    def update(self, batch: Observations) -> Scores:
-        """Score each observation, then learn from it."""
-        return self._run(batch, learn=True)
-
-    def score(self, batch: Observations) -> Scores:
-        """Score each observation against the rows as they are."""
-        return self._run(batch, learn=False)
-
     def _run(self, batch: Observations, *, learn: bool) -> Scores:
         columns = Columns(*(np.empty(len(batch.value)) for _ in Columns._fields))
         run(self._rows, tuple(self._config), batch.series, batch.time, batch.value, tuple(columns), learn)
@@ -111,21 +100,6 @@ class Forecast(Detector):
         told = (columns.eta, columns.soonest, columns.latest, columns.slope)
         scores.extra = dict(zip(self.extras, told, strict=True))
         return scores
-
-    def reset(self, series: Ints) -> None:
-        """Make the rows zero, which is a series never seen."""
-        self._rows.reshape(-1, ROW.itemsize)[series] = 0
-
-    def state(self) -> State:
-        """Return the rows' bytes, one row a series."""
-        return {"rows": self._rows.reshape(-1, ROW.itemsize)}
-
-    def load(self, state: State) -> None:
-        """Take over rows; raises ValueError if they are not ours."""
-        rows = state.get("rows")
-        if rows is None or rows.dtype != np.uint8 or rows.ndim != 2 or rows.shape[1] != ROW.itemsize:
-            raise ValueError(f"a forecast's state is one array `rows` of bytes, {ROW.itemsize} a series")
-        self._rows, self.size = np.array(rows).reshape(-1), len(rows)
 
     def explain(self, signal: Signal) -> str:
         """Say the value, how fast it moves and when it reaches the limit."""

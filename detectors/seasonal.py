@@ -6,8 +6,9 @@ from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 
-from detectors.base import Bytes, Detector, Ints, Observations, Scores, Signal, State
+from detectors.base import Observations, Scores, Signal
 from detectors.durations import Duration
+from detectors.rows import RowDetector
 from detectors.seasonal_kernel import ROW, Columns, Config, run
 
 Direction = Literal["up", "down", "both"]
@@ -15,7 +16,7 @@ PERIODS = {"1d": "hour of the day", "1w": "day of the week"}
 _DAY, _HOUR = 86400.0, 3600.0
 
 
-class Seasonal(Detector):
+class Seasonal(RowDetector):
     """A value is far from what is usual for its series at that hour of the day and day of the week (UTC).
 
     The expected value is a robust level with a damped slope, plus an effect of the hour and one of the weekday. The
@@ -40,6 +41,7 @@ class Seasonal(Detector):
     """
 
     kind: ClassVar[str] = "seasonal"
+    row: ClassVar[np.dtype[Any]] = ROW
     examples: ClassVar[tuple[Mapping[str, Any], ...]] = (
         {},
         {"period": "1d", "direction": "up"},
@@ -76,7 +78,7 @@ class Seasonal(Detector):
         if not (least >= 0 and math.isfinite(least)):
             raise ValueError(f"least is {least:g}: it must be 0 or a positive number")
         self._warmup, self._least = int(warmup), float(least)
-        self._rows: Bytes = np.zeros(0, np.uint8)
+        super().__init__()
         self.prepare(60.0)
 
     def prepare(self, step: float) -> None:
@@ -105,38 +107,10 @@ class Seasonal(Detector):
             down=down,
         )
 
-    def _grow(self, size: int) -> None:
-        rows = np.zeros(size * ROW.itemsize, np.uint8)
-        rows[: len(self._rows)] = self._rows
-        self._rows = rows
-
-    def update(self, batch: Observations) -> Scores:
-        """Score each observation, then learn from it."""
-        return self._run(batch, learn=True)
-
-    def score(self, batch: Observations) -> Scores:
-        """Score each observation against the rows as they are."""
-        return self._run(batch, learn=False)
-
     def _run(self, batch: Observations, *, learn: bool) -> Scores:
         columns = Columns(*(np.empty(len(batch.value)) for _ in Columns._fields))
         run(self._rows, np.array(self._config), batch.series, batch.time, batch.value, tuple(columns), learn)
         return Scores(columns.score, columns.expected, columns.low, columns.high)
-
-    def reset(self, series: Ints) -> None:
-        """Make the rows zero, which is a series never seen."""
-        self._rows.reshape(-1, ROW.itemsize)[series] = 0
-
-    def state(self) -> State:
-        """Return the rows' bytes, one row of 168 a series."""
-        return {"rows": self._rows.reshape(-1, ROW.itemsize)}
-
-    def load(self, state: State) -> None:
-        """Take over rows; raises ValueError if they are not ours."""
-        rows = state.get("rows")
-        if rows is None or rows.dtype != np.uint8 or rows.ndim != 2 or rows.shape[1] != ROW.itemsize:
-            raise ValueError(f"a seasonal state is one array `rows` of bytes, {ROW.itemsize} a series")
-        self._rows, self.size = np.array(rows).reshape(-1), len(rows)
 
     def explain(self, signal: Signal) -> str:
         """Say the value, the band and the typical value."""
