@@ -29,15 +29,25 @@ class Observations(NamedTuple):
     """Epoch seconds of the start of the window."""
     value: Floats
     """The measure's value; NaN where the window is known to be missing."""
+    channel: Ints | None = None
+    """Which of a kind's inputs a row came by; None where there is one only. Given to kinds with `channels`."""
+    group: Ints | None = None
+    """The number of the group the series belongs to: its cohort, or what its key begins with. None: all in one."""
 
     @classmethod
-    def of(cls, series: Any, time: Any, value: Any) -> "Observations":
-        """Build from any three sequences of one length.
+    def of(cls, series: Any, time: Any, value: Any, *, channel: Any = None, group: Any = None) -> "Observations":
+        """Build from any sequences of one length.
 
         >>> len(Observations.of([0, 0], [0, 60], [1.5, 2.5]).value)
         2
         """
-        return cls(np.asarray(series, np.int32), np.asarray(time, np.float64), np.asarray(value, np.float64))
+        return cls(
+            np.asarray(series, np.int32),
+            np.asarray(time, np.float64),
+            np.asarray(value, np.float64),
+            None if channel is None else np.asarray(channel, np.int32),
+            None if group is None else np.asarray(group, np.int32),
+        )
 
 
 @dataclass(slots=True)
@@ -120,6 +130,11 @@ class Detector(ABC):
     """Whether `tick` has anything to say: the kind speaks of what did not come."""
     needs_window: ClassVar[bool] = True
     """Whether `step` must be known and positive."""
+    inputs: ClassVar[Literal["measure", "sequence", "signals", "everything"]] = "measure"
+    """What its rows are: windows of one measure; steps of a sequence (value: the number of the step, from 0); signals
+    of other detectors (channel: which of them, value: 1 raised, 0 over); or all that a learned kind declares."""
+    grouping: ClassVar[Literal["none", "cohort", "prefix"]] = "none"
+    """Whether rows carry a `group`: the cohort the customer is in, or the key without its last part."""
 
     examples: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
     """Constructor arguments the conformance checks try the kind with; at least one set for each mode it has."""
