@@ -22,7 +22,7 @@ from engine.letters import Outside
 from engine.links import Links
 from engine.pipeline import GROUP, Pipeline, Stores
 from engine.schedule import Job, Schedule, daily, every
-from engine.scoring import Scorer
+from engine.scoring import Scorer, Subjects
 from engine.storage import Storage
 from engine.tickets import Tickets
 from engine.upkeep import Upkeep
@@ -190,7 +190,8 @@ class Engine:
 
 def intake(config: Config, storage: Storage, clock: Clock) -> Intake:
     """Return the way in alone, for a process that puts events into the log and does nothing with them."""
-    scorer = Scorer(config.detectors, lateness=float(config.main.events.lateness), owner=lambda _: None)
+    nobody = Subjects(lambda _: None, lambda _: {})
+    scorer = Scorer(config.detectors, lateness=float(config.main.events.lateness), subjects=nobody)
     return Intake(storage.log, storage.dead_letters, _decoder(config, scorer), clock)
 
 

@@ -20,6 +20,7 @@ import structlog
 from numpy.typing import NDArray
 from sqlmodel import Session
 
+from engine.attributes import Attributes
 from engine.clock import Clock
 from engine.columnar.dedup import Dedup
 from engine.config.model import Config
@@ -33,7 +34,7 @@ from engine.issues.view import Transition
 from engine.measures.meter import Late
 from engine.measures.watermark import Watermark
 from engine.planning import Planner
-from engine.scoring import Scorer, within
+from engine.scoring import Scorer, Subjects, attributes_wanted, within
 from engine.snapshots import Snapshots
 from engine.store.database import Database
 from engine.store.models import Progress
@@ -84,7 +85,9 @@ class Pipeline:
     def _build(self, config: Config) -> None:
         rules = config.main.events
         self._config = config
-        self.scorer = Scorer(config.detectors, lateness=float(rules.lateness), owner=self._entities.owner)
+        self._attributes = Attributes(attributes_wanted(config.detectors))
+        subjects = Subjects(self._entities.owner, self._attributes.of)
+        self.scorer = Scorer(config.detectors, lateness=float(rules.lateness), subjects=subjects)
         schema = Schema.build(self.scorer.fields, rules.known)
         self._decoder = Decoder(schema, future=float(rules.future))
         self._book = IssueBook(config.policy)
@@ -134,11 +137,8 @@ class Pipeline:
 
     def _measure(self, run: Telemetry, arrived: float, effects: Effects) -> list[Late]:
         floor = self._watermark.floor(run.time, arrived)
-        left_out: list[Late] = []
-        for columns, rows in run.parts():
-            findings, late = self.scorer.add(columns, floor[rows])
-            effects.steps += findings
-            left_out += late
+        findings, left_out = self.scorer.add(run, floor)
+        effects.steps += findings
         return left_out
 
     def _steer(self, run: list[Control], effects: Effects) -> None:
@@ -149,7 +149,8 @@ class Pipeline:
                     self._watermark.tick(event.time)
                     continue
                 case EntityEvent():
-                    self._entities.apply(event)
+                    if self._entities.apply(event) | self._attributes.apply(event):
+                        self.scorer.renew(event)
                 case VerdictEvent():
                     self.scorer.adjust(event.detector, event.series, event.verdict)
                 case _:
@@ -218,7 +219,10 @@ class Pipeline:
         return list(skipped)
 
     def reconfigure(self, config: Config) -> None:
-        """Go on under another configuration; models of detectors whose watch is the same keep what they learned."""
+        """Go on under another configuration; models of detectors whose watch is the same keep what they learned.
+
+        Attributes that nobody asked for before are taken from the database.
+        """
         state = self._state()
         self._build(config)
         self.load(state)
@@ -228,6 +232,7 @@ class Pipeline:
             "scorer": self.scorer.state(),
             "dedup": self._dedup.state(),
             "entities": self._entities.state(),
+            "attributes": self._attributes.state(),
             "watermark": self._watermark.state(),
         }
         return {f"{part}/{name}": array for part, state in parts.items() for name, array in state.items()}
@@ -235,6 +240,9 @@ class Pipeline:
     def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take over what `state` of a pipeline of the same log returned."""
         self._entities.load(within(arrays, "entities"))
+        if not self._attributes.load(within(arrays, "attributes")):
+            with self._stores.database.reading() as session:
+                self._attributes.fill(session)
         self._dedup.load(within(arrays, "dedup"))
         self._watermark.load(within(arrays, "watermark"))
         self.scorer.load(within(arrays, "scorer"))

@@ -54,15 +54,20 @@ class Measure:
     """For quantile: ``{quantile: latency_ms, q: 0.99}``."""
 
 
+STAGE_REACHED = Measure("last", Expression.parse("stage"))
+"""Of a sequence of events: the number of the step that was reached last."""
+
+
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Which events become which series."""
+    """Which events become which series; or which other detectors a composite listens to."""
 
-    event: str
-    """One event type."""
-    by: tuple[str, ...]
+    event: str | tuple[str, ...] = ()
+    """One event type; or several, whose position in the list expressions may name as `stage`, from 0."""
+    by: tuple[str, ...] = ()
     """Keys of the series: `subject`, `account` (found through the entities), a kind of subject, a field of `data`."""
-    measure: Measure
+    measure: Measure = STAGE_REACHED
+    """May be left out only for a sequence of event types, where it is the step that was reached last."""
     every: Duration = Duration(60.0)
     """Length of the tumbling window."""
     where: Expression | None = None
@@ -72,7 +77,14 @@ class Watch:
     """A window with fewer events yields no observation."""
     missing: Literal["skip", "zero"] | None = None
     """What a window without events is; None: zero for count and rate, else skip."""
+    signals: tuple[str, ...] = ()
+    """Instead of events: names of the detectors whose signals are watched; `by` is then account, if left out."""
     place: Place = NOWHERE
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """The event types, in the order written."""
+        return (self.event,) if isinstance(self.event, str) else self.event
 
 
 @dataclass(frozen=True, slots=True)

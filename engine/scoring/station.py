@@ -1,0 +1,222 @@
+"""What some detectors watch together: where their observations come from, and the monitors that take them."""
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.base import Detector, Observations, Signal
+from detectors.monitor import Monitor
+from detectors.raising import RaiseRule
+from engine.columnar.columns import Columns
+from engine.columnar.index import SeriesIndex
+from engine.config.model import DetectorConfig, Watch
+from engine.expressions import Kind
+from engine.measures.keys import Owner
+from engine.measures.meter import Late, Meter
+from engine.scoring.groups import Cohorts, Describe, Groups, Prefixes
+
+Arrays = dict[str, NDArray[Any]]
+Raised = Iterator[tuple[DetectorConfig, Signal]]
+
+
+class Subjects(NamedTuple):
+    """What a station may ask of the subjects that its series are of."""
+
+    owner: Owner
+    """From a subject to its account."""
+    describe: Describe
+
+
+class Station(ABC):
+    """Every detector on one watch, with a monitor each; series are numbered once for all of them."""
+
+    def __init__(self, name: str, watch: Watch, detectors: Iterable[DetectorConfig]) -> None:
+        self.name = name
+        self.watch = watch
+        self.detectors = {config.name: config for config in detectors}
+        self.monitors = {config.name: _monitor(config) for config in self.detectors.values()}
+        self._watch = _text(identity(watch))
+        self._models = {config.name: _text(_signature(config.model)) for config in self.detectors.values()}
+        self._ticked = -1.0
+
+    @property
+    @abstractmethod
+    def index(self) -> SeriesIndex:
+        """The numbers of the series."""
+
+    def points(self, series: int) -> Sequence[tuple[float, float]]:
+        """Return the last observations of a series (epoch seconds, value), oldest first."""
+        return ()
+
+    def tick(self, watermark: float) -> Raised:
+        """Ask those that speak of silence, once a window."""
+        window = watermark // self.watch.every
+        if window > self._ticked:
+            self._ticked = window
+            for name, monitor in self.monitors.items():
+                if monitor.detector.ticks:
+                    monitor.grow(len(self.index))
+                    yield from ((self.detectors[name], signal) for signal in monitor.tick(watermark))
+
+    def judge(self, detector: str, series: str, verdict: str) -> bool:
+        """Let a verdict move the threshold of one series; False if there is no such series."""
+        number = self.index.find(series)
+        if number < 0:
+            return False
+        self.monitors[detector].grow(len(self.index))
+        self.monitors[detector].judge(number, verdict)
+        return True
+
+    def renew(self, subject: str) -> None:
+        """Take note that more is known of `subject`."""
+
+    def state(self) -> Arrays:
+        """Return all that is remembered, under prefixed names."""
+        parts = dict(self._parts())
+        for name, monitor in self.monitors.items():
+            parts[f"monitor:{name}"] = {**monitor.state(), "model": self._models[name]}
+        arrays = {f"{part}/{key}": array for part, state in parts.items() for key, array in state.items()}
+        return arrays | {"ticked": np.array([self._ticked]), "watch": self._watch}
+
+    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take a state over. What is watched otherwise, or a detector that is new since then, starts afresh."""
+        if not np.array_equal(arrays.get("watch", ()), self._watch):
+            return
+        self._load_parts(arrays)
+        for name, monitor in self.monitors.items():
+            state = within(arrays, f"monitor:{name}")
+            if np.array_equal(state.pop("model", ()), self._models[name]):
+                monitor.load(state)
+        self._ticked = float(arrays["ticked"][0])
+
+    @abstractmethod
+    def _parts(self) -> Mapping[str, Mapping[str, NDArray[Any]]]:
+        """Return what is remembered beside the monitors."""
+
+    @abstractmethod
+    def _load_parts(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take over what `_parts` returned, found by `within`."""
+
+    def _feed(self, observations: Observations, names: Iterable[str]) -> Raised:
+        """Let some of the monitors see a batch."""
+        for name in names:
+            monitor = self.monitors[name]
+            monitor.grow(len(self.index))
+            yield from ((self.detectors[name], signal) for signal in monitor.observe(observations))
+
+
+class MeterStation(Station):
+    """A watch over events: closed windows of a measure."""
+
+    def __init__(
+        self, name: str, watch: Watch, detectors: Iterable[DetectorConfig], subjects: Subjects, lateness: float
+    ) -> None:
+        super().__init__(name, watch, detectors)
+        self.meter = Meter(watch, lateness=lateness)
+        self._owner = subjects.owner
+        grouped = {name: _groups(config.model, subjects) for name, config in self.detectors.items()}
+        self._groups = {name: groups for name, groups in grouped.items() if groups is not None}
+
+    @property
+    def index(self) -> SeriesIndex:
+        """The meter's."""
+        return self.meter.index
+
+    @property
+    def fields(self) -> Mapping[str, Kind]:
+        """The fields of `data` that are needed."""
+        return self.meter.fields
+
+    def add(self, columns: Columns, floor: NDArray[np.float64]) -> tuple[Raised, list[Late]]:
+        """Take events; `floor` is the watermark before each of them."""
+        added = self.meter.add(columns, floor, self._owner)
+        return self.observe(added.observations), added.left_out
+
+    def advance(self, watermark: float) -> Raised:
+        """Close the windows that end at or before `watermark`, and ask for what did not come."""
+        yield from self.observe(self.meter.advance(watermark))
+        yield from self.tick(watermark)
+
+    def observe(self, observations: Observations) -> Raised:
+        """Feed closed windows to every detector."""
+        if not len(observations.series):
+            return
+        for name in self.monitors:
+            groups = self._groups.get(name)
+            if groups is not None:
+                groups.extend(self.index)
+                observations = observations._replace(group=groups.of(observations.series))
+            yield from self._feed(observations, [name])
+
+    def points(self, series: int) -> Sequence[tuple[float, float]]:
+        """Return the last closed windows."""
+        return self.meter.points(series)
+
+    def renew(self, subject: str) -> None:
+        """Find anew the cohorts of what `subject` is or has."""
+        for groups in self._groups.values():
+            groups.renew(subject, self.index)
+
+    def _parts(self) -> Mapping[str, Mapping[str, NDArray[Any]]]:
+        groups = {f"groups:{name}": groups.state() for name, groups in self._groups.items()}
+        return {"meter": self.meter.state(), **groups}
+
+    def _load_parts(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        self.meter.load(within(arrays, "meter"))
+        for name, groups in self._groups.items():
+            if state := within(arrays, f"groups:{name}"):
+                groups.load(state, self.index)
+
+
+def within(arrays: Mapping[str, NDArray[Any]], prefix: str) -> Arrays:
+    """Return the arrays whose names start with `prefix` and a slash, without it."""
+    head = f"{prefix}/"
+    return {name.removeprefix(head): array for name, array in arrays.items() if name.startswith(head)}
+
+
+def identity(watch: Watch) -> str:
+    """Return what a watch is: two with the same see the same."""
+    parts = (
+        watch.events, watch.by, watch.measure.kind, watch.measure.of and watch.measure.of.text, watch.measure.q,
+        float(watch.every), watch.where and watch.where.text,
+        [(name, each.text) for name, each in watch.compute.items()], watch.min_events, watch.missing, watch.signals,
+    )  # fmt: skip
+    return repr(parts)
+
+
+def _groups(detector: Detector, subjects: Subjects) -> Groups | None:
+    match detector.grouping:
+        case "cohort":
+            return Cohorts(list(detector.attributes), subjects.describe, subjects.owner)
+        case "prefix":
+            return Prefixes()
+    return None
+
+
+def _monitor(config: DetectorConfig) -> Monitor:
+    rule = RaiseRule(
+        score=config.raise_.score,
+        hits=config.raise_.for_.hits,
+        of=config.raise_.for_.of,
+        clear=float(config.raise_.clear),
+    )
+    detector = copy.deepcopy(config.model)
+    monitor = Monitor(config.name, detector, rule, grace=float(config.grace), min_samples=config.min_samples)
+    monitor.prepare(float(config.watch.every))
+    return monitor
+
+
+def _signature(detector: Detector) -> str:
+    """Return what a detector was built with: under another kind or other settings a state means something else."""
+    plain = {
+        name: value for name, value in vars(detector).items() if isinstance(value, int | float | str | list | tuple)
+    }
+    return f"{detector.kind} {sorted(plain.items())!r}"
+
+
+def _text(text: str) -> NDArray[np.uint8]:
+    return np.frombuffer(text.encode(), np.uint8)
