@@ -124,6 +124,8 @@ class DetectorConfig:
     min_samples: int = 0
     """And for so many observations."""
     demand: Demand = Demand()
+    shadow: bool = False
+    """On trial: what it finds is recorded and measured, and causes nothing."""
     place: Place = NOWHERE
 
 

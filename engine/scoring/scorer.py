@@ -115,6 +115,7 @@ class Scorer:
                 account=self._subjects.owner(subject),
                 severity=severity(config, signal),
                 points=tuple(station.points(signal.series)),
+                shadow=config.shadow,
             )
 
 

@@ -125,6 +125,8 @@ class Issue(SQLModel, table=True):
     flapping: bool = False
     flapped: list[float] = _json_list()
     """Times of the latest reopenings, for flap control."""
+    shadow: bool = False
+    """Of a detector on trial: it is measured, and causes nothing."""
     summary: str = ""
     evidence: dict[str, Any] = _json()
     """Latest signal: score, value, expected, low, high, window, points, explanation, extra, attributes."""
