@@ -274,7 +274,7 @@ def _foreseen(span: _Span) -> Iterable[tuple[str, float]]:
         .join(CustomerContact, col(CustomerContact.account) == col(Issue.account))
         .where(
             span.holds(CustomerContact.at),
-            CustomerContact.issue == "",
+            col(CustomerContact.issue) == "",
             col(Issue.shadow).is_(True),
             col(Issue.noticed_at) <= col(CustomerContact.at),
             col(Issue.resolved_at).is_(None) | (col(Issue.resolved_at) >= col(CustomerContact.at)),

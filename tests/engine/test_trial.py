@@ -25,7 +25,7 @@ def test_what_it_finds_is_an_issue_that_causes_nothing(tmp_path: Path) -> None:
         house.calm()
         assert [row.status for row in house.rows(Issue)] == ["resolved"]
         assert house.email.sent == []
-        assert house.rows(Intent) == house.rows(DecisionRow) == []
+        assert (house.rows(Intent), house.rows(DecisionRow)) == ([], [])
 
 
 def test_the_report_says_what_it_would_have_been_worth(tmp_path: Path) -> None:
