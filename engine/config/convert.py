@@ -91,7 +91,7 @@ def clock(scalar: Scalar) -> Clock:
     minutes = int(match[1]) * 60 + int(match[2]) if match else math.inf
     if minutes > 24 * 60:
         raise ValueError(f'{shown(scalar)} is not a time of day such as "08:00"')
-    return Clock(minutes)
+    return Clock(int(minutes))
 
 
 def day(scalar: Scalar) -> date:

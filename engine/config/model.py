@@ -8,15 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, NewType, get_args
 
 from detectors.base import Detector
 from detectors.durations import Duration
 from engine.expressions import Expression
 
-
-class Clock(int):
-    """A time of day, in minutes after midnight."""
+Clock = NewType("Clock", int)
+"""A time of day, in minutes after midnight."""
 
 
 class Place(NamedTuple):
