@@ -34,6 +34,7 @@ COMMANDS: Mapping[str, Entry] = {
     "check": Entry(CONFIGURATION, "Tell everything that is wrong with the configuration."),
     "test": Entry(CONFIGURATION, "Run the tests beside the playbooks."),
     "preview": Entry(CONFIGURATION, "Show a template as its reader gets it."),
+    "kinds": Entry(CONFIGURATION, "Say which kinds of detector there are, and what each takes."),
     "ingest": Entry(DATA, "Put recorded events into the log: NDJSON or CSV."),
     "score": Entry(DATA, "Try a detector on a file of timestamp,value."),
     "simulate": Entry(DATA, "Write the events of a simulated fleet."),
