@@ -14,11 +14,13 @@ from engine.entities import Entities, save_entities
 from engine.errors import Permanent
 from engine.events import (
     ActionEvent,
+    ChangeEvent,
     ConsentEvent,
     ContactEvent,
     Control,
     DeliveryEvent,
     EntityEvent,
+    ModelEvent,
     OutcomeEvent,
     VerdictEvent,
 )
@@ -30,6 +32,7 @@ from engine.issues.view import Transition
 from engine.store.models import (
     Consent,
     CustomerContact,
+    DeclaredChange,
     Intent,
     Label,
     OutcomeRow,
@@ -55,6 +58,8 @@ class Feedback:
             VerdictEvent: self._verdict,
             DeliveryEvent: self._delivery,
             ActionEvent: self._action,
+            ChangeEvent: self._change,
+            ModelEvent: self._model,
         }
 
     def apply(self, session: Session, events: Sequence[Control], now: float) -> list[Transition]:
@@ -164,6 +169,14 @@ class Feedback:
             suppress(session, intent.address, event.channel or "*", f"{event.state} {event.code}".strip(), now)
         return []
 
+    def _change(self, session: Session, event: ChangeEvent, now: float) -> list[Transition]:
+        _declared(session, event, event.what, event.lasts, reset=event.reset)
+        return []
+
+    def _model(self, session: Session, event: ModelEvent, now: float) -> list[Transition]:
+        _declared(session, event, f"{event.what} {event.version}", None)
+        return []
+
     def _action(self, session: Session, event: ActionEvent, now: float) -> list[Transition]:
         """Do what an operator said; what cannot be done is written to the log, as nobody waits here for an answer."""
         try:
@@ -187,6 +200,24 @@ class Feedback:
             case "unsilence":
                 silences.end(session, event.silence, event.who, now, event.note)
         return []
+
+
+def _declared(
+    session: Session, event: ChangeEvent | ModelEvent, what: str, lasts: float | None, *, reset: bool = False
+) -> None:
+    session.merge(
+        DeclaredChange(
+            id=derive("dcl", event.source, event.id),
+            at=event.time,
+            subject=event.subject,
+            what=what,
+            lasts=lasts,
+            detectors=list(event.detectors),
+            reset=reset,
+            who=event.who,
+            note=event.note,
+        )
+    )
 
 
 def _silence(session: Session, event: ActionEvent) -> None:

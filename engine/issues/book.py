@@ -117,8 +117,8 @@ def history(session: Session, issue: str) -> list[Change]:
 
 
 def active_issues(session: Session, account: str | None = None) -> list[IssueView]:
-    """Return the open and acknowledged issues, of one account if it is given, oldest first."""
-    found = select(Issue).where(col(Issue.status).in_(ACTIVE))
+    """Return the open and acknowledged issues, of one account if it is given, oldest first; none of those on trial."""
+    found = select(Issue).where(col(Issue.status).in_(ACTIVE), col(Issue.shadow).is_(False))
     if account is not None:
         found = found.where(Issue.account == account)
     return [view(row) for row in session.exec(found.order_by(col(Issue.opened_at), col(Issue.id))).all()]
