@@ -60,12 +60,12 @@ def test_the_curve_holds_every_threshold_and_finds_the_best() -> None:
     scores[20] = 0.5
     found = curve([scores], [weigh(series((40, 49)))], STANDARD)
     assert found.at(2.0) == -1.0
-    assert found.best() == (1.0, pytest.approx(1.0))
+    assert found.best() == pytest.approx((1.0, 1.0))
     assert found.at(0.5) == pytest.approx(0.89)
 
 
 def test_tied_scores_are_told_together() -> None:
-    assert curve([told(20, 40)], [weigh(series((40, 49)))], STANDARD).best() == (1.0, pytest.approx(0.89))
+    assert curve([told(20, 40)], [weigh(series((40, 49)))], STANDARD).best() == pytest.approx((1.0, 0.89))
 
 
 def test_outcomes_count_windows_hit_and_false_points() -> None:
