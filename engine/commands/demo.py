@@ -8,8 +8,8 @@ from rich.console import Console
 
 from engine.commands.output import emit, progress
 from engine.commands.shared import AsJson, ConfigFolder
-from engine.demo import run, summary
 from engine.logs import quiet
+from engine.showcase.demo import run, summary
 
 app = typer.Typer()
 

@@ -14,8 +14,8 @@ import zstandard
 
 from detectors.durations import Duration
 from engine.columnar.times import epoch
-from engine.demo import default_scenario
 from engine.errors import ConfigError
+from engine.showcase.demo import default_scenario
 from engine.simulate import Incident, Scenario, Truth, read_scenario, simulate, truth, write
 from engine.simulate.process import simulating
 from engine.simulate.scenario import Noisy

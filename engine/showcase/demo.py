@@ -14,18 +14,18 @@ from rich.console import Console
 from rich.table import Table
 
 from detectors.durations import Duration
-from engine import showcase
 from engine.chunk import Chunk
 from engine.config.load import load_or_raise
 from engine.config.model import Config
-from engine.page import count, one, percent, render, span
 from engine.rehearsal import Rehearsal, rehearsal
 from engine.replay import replay
-from engine.scorecard import Scorecard, score
+from engine.showcase import samples
+from engine.showcase.page import count, one, percent, render, span
+from engine.showcase.scorecard import Scorecard, score
+from engine.showcase.timeline import timeline
 from engine.simulate import Scenario, Truth, read_scenario, truth
 from engine.simulate.process import simulating
 from engine.starter import starter
-from engine.timeline import timeline
 
 Progress = Callable[[float, int], None]
 """Called now and then with the share that is done and the number of events so far."""
@@ -111,7 +111,7 @@ def tell(held: Rehearsal, config: Config, known: Truth, went: Run, out: Path) ->
     with held.engine.storage.database.reading() as session:
         card = score(session, known)
         shy = [*card.causeless]
-        rows = showcase.issues(session, config, shy)
+        rows = samples.issues(session, config, shy)
         page = render(
             "demo.html.j2",
             card=card,
@@ -119,10 +119,10 @@ def tell(held: Rehearsal, config: Config, known: Truth, went: Run, out: Path) ->
             timeline=Markup(timeline(card.moments, known.start, known.end)),  # noqa: S704 -- ours, its texts escaped
             issues=rows,
             most=max((row.total for row in rows), default=0),
-            mails=showcase.mails(session, ("en", "de"), shy),
-            texts=showcase.texts(session, shy),
-            ticket=showcase.ticket(session, shy),
-            decisions=showcase.decisions(session),
+            mails=samples.mails(session, ("en", "de"), shy),
+            texts=samples.texts(session, shy),
+            ticket=samples.ticket(session, shy),
+            decisions=samples.decisions(session),
         )
     out.mkdir(parents=True, exist_ok=True)
     (out / "index.html").write_text(page, "utf-8")
