@@ -27,6 +27,7 @@ from engine.issues import silences
 from engine.issues.book import IssueBook
 from engine.issues.leadtime import reached
 from engine.issues.view import Transition
+from engine.store.database import upsert
 from engine.store.models import (
     Consent,
     CustomerContact,
@@ -49,7 +50,6 @@ class Feedback:
         self._book = book
         self._entities = entities
         self._handlers: dict[type, Callable[[Session, Any, float], list[Transition]]] = {
-            ConsentEvent: self._consent,
             ContactEvent: self._contact,
             OutcomeEvent: self._outcome,
             VerdictEvent: self._verdict,
@@ -63,27 +63,13 @@ class Feedback:
         for kind, run in groupby(events, type):
             if kind is EntityEvent:
                 save_entities(session, [event for event in run if isinstance(event, EntityEvent)])
+            elif kind is ConsentEvent:
+                rows = [_consent(event) for event in run if isinstance(event, ConsentEvent)]
+                upsert(session, Consent, rows, ["id"])
             else:
                 for event in run:
                     transitions += self._handlers[kind](session, event, now)
         return transitions
-
-    def _consent(self, session: Session, event: ConsentEvent, now: float) -> list[Transition]:
-        session.merge(
-            Consent(
-                id=derive("con", event.source, event.id),
-                at=event.time,
-                entity=event.subject,
-                address=event.address,
-                channel=event.channel,
-                purpose=event.purpose,
-                state=event.state,
-                written=event.written,
-                source=event.given_in or event.source,
-                wording=event.wording,
-            )
-        )
-        return []
 
     def _contact(self, session: Session, event: ContactEvent, now: float) -> list[Transition]:
         account = self._entities.owner(event.subject)
@@ -187,6 +173,21 @@ class Feedback:
             case "unsilence":
                 silences.end(session, event.silence, event.who, now, event.note)
         return []
+
+
+def _consent(event: ConsentEvent) -> dict[str, object]:
+    return {
+        "id": derive("con", event.source, event.id),
+        "at": event.time,
+        "entity": event.subject,
+        "address": event.address,
+        "channel": event.channel,
+        "purpose": event.purpose,
+        "state": event.state,
+        "written": event.written,
+        "source": event.given_in or event.source,
+        "wording": event.wording,
+    }
 
 
 def _silence(session: Session, event: ActionEvent) -> None:
