@@ -29,6 +29,7 @@ from engine.issues import silences
 from engine.issues.book import IssueBook
 from engine.issues.leadtime import reached
 from engine.issues.view import Transition
+from engine.store.database import upsert
 from engine.store.models import (
     Consent,
     CustomerContact,
@@ -52,7 +53,6 @@ class Feedback:
         self._book = book
         self._entities = entities
         self._handlers: dict[type, Callable[[Session, Any, float], list[Transition]]] = {
-            ConsentEvent: self._consent,
             ContactEvent: self._contact,
             OutcomeEvent: self._outcome,
             VerdictEvent: self._verdict,
@@ -68,27 +68,13 @@ class Feedback:
         for kind, run in groupby(events, type):
             if kind is EntityEvent:
                 save_entities(session, [event for event in run if isinstance(event, EntityEvent)])
+            elif kind is ConsentEvent:
+                rows = [_consent(event) for event in run if isinstance(event, ConsentEvent)]
+                upsert(session, Consent, rows, ["id"])
             else:
                 for event in run:
                     transitions += self._handlers[kind](session, event, now)
         return transitions
-
-    def _consent(self, session: Session, event: ConsentEvent, now: float) -> list[Transition]:
-        session.merge(
-            Consent(
-                id=derive("con", event.source, event.id),
-                at=event.time,
-                entity=event.subject,
-                address=event.address,
-                channel=event.channel,
-                purpose=event.purpose,
-                state=event.state,
-                written=event.written,
-                source=event.given_in or event.source,
-                wording=event.wording,
-            )
-        )
-        return []
 
     def _contact(self, session: Session, event: ContactEvent, now: float) -> list[Transition]:
         account = self._entities.owner(event.subject)
@@ -218,6 +204,21 @@ def _declared(
             note=event.note,
         )
     )
+
+
+def _consent(event: ConsentEvent) -> dict[str, object]:
+    return {
+        "id": derive("con", event.source, event.id),
+        "at": event.time,
+        "entity": event.subject,
+        "address": event.address,
+        "channel": event.channel,
+        "purpose": event.purpose,
+        "state": event.state,
+        "written": event.written,
+        "source": event.given_in or event.source,
+        "wording": event.wording,
+    }
 
 
 def _silence(session: Session, event: ActionEvent) -> None:
