@@ -9,6 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.arrays import Growing
 from detectors.base import Detector, Floats, Ints, Missed, Observations, Scores, Signal, State
 from detectors.compiled import compiled
 from detectors.durations import Duration
@@ -101,13 +102,21 @@ class Absence(Detector):
             patience=float(patience),
             rate=2.0 / (memory + 1.0),
         )
-        self._rows: NDArray[Any] = np.zeros(0, ROW)
-        self._due: Floats = np.zeros(0)
+        self._table, self._dues = Growing(ROW), Growing(np.float64)
+
+    @property
+    def _rows(self) -> NDArray[Any]:
+        return self._table.array[: self.size]
+
+    @property
+    def _due(self) -> Floats:
+        return self._dues.array[: self.size]
 
     def _grow(self, size: int) -> None:
-        more = size - len(self._rows)
-        self._rows = np.concatenate([self._rows, _fresh(more)])
-        self._due = np.concatenate([self._due, np.full(more, np.inf)])
+        self._table.reserve(size)
+        self._dues.reserve(size)
+        self._table.array[self.size : size] = _fresh(1)[0]
+        self._dues.array[self.size : size] = np.inf
 
     def update(self, batch: Observations) -> Scores:
         """Take note of events; `missed` tells those that came after they were due."""
@@ -147,8 +156,10 @@ class Absence(Detector):
         """Take over a state; raises ValueError if it is none of ours."""
         if state["rows"].dtype != ROW or len(state["rows"]) != len(state["due"]):
             raise ValueError("the state is not one of absence")
-        self._rows, self._due = state["rows"].copy(), state["due"].copy()
-        self.size = len(self._rows)
+        self._table, self._dues = Growing(ROW), Growing(np.float64)
+        self._table.fill(state["rows"])
+        self._dues.fill(state["due"])
+        self.size = len(state["rows"])
 
     def explain(self, signal: Signal) -> str:
         """Say how long nothing came and what was expected."""

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 
-from detectors.base import Bytes, Ints, Observations, Scores, Signal, State
+from detectors.base import Observations, Scores, Signal
 from detectors.durations import Duration
 from detectors.forecast_kernel import DISCOUNT, RHYTHM, ROW, Columns, Config, run
 from detectors.forecast_outlook import HORIZON
@@ -15,6 +15,7 @@ from detectors.rows import RowDetector
 
 Direction = Literal["up", "down"]
 _HOUR, _DAY = 3600.0, 86400.0
+_NO_RHYTHM = np.zeros(RHYTHM.itemsize, np.uint8)
 
 
 class Forecast(RowDetector):
@@ -75,8 +76,7 @@ class Forecast(RowDetector):
         self._within = _positive("within", Duration(within))
         self._memory = self._within if memory is None else _positive("memory", Duration(memory))
         self._daily = daily
-        super().__init__()
-        self._rhythms: Bytes = np.zeros(0 if daily else RHYTHM.itemsize, np.uint8)
+        super().__init__(**({"rhythms": RHYTHM} if daily else {}))
         self.prepare(60.0)
 
     def prepare(self, step: float) -> None:
@@ -101,7 +101,8 @@ class Forecast(RowDetector):
     def _run(self, batch: Observations, *, learn: bool) -> Scores:
         columns = Columns(*(np.empty(len(batch.value)) for _ in Columns._fields))
         taken = (batch.series, batch.time, batch.value)
-        run(self._rows, self._rhythms, np.array(self._config), taken, tuple(columns), learn)
+        rhythms = self._table("rhythms") if self._daily else _NO_RHYTHM
+        run(self._rows, rhythms, np.array(self._config), taken, tuple(columns), learn)
         low, high = (-math.inf, self._limit) if self._direction == "up" else (self._limit, math.inf)
         told = (columns.eta, columns.soonest, columns.latest, columns.slope)
         return Scores(
@@ -111,34 +112,6 @@ class Forecast(RowDetector):
             np.full(len(batch.value), high),
             dict(zip(self.extras, told, strict=True)),
         )
-
-    def _grow(self, size: int) -> None:
-        super()._grow(size)
-        if self._daily:
-            rhythms = np.zeros(size * RHYTHM.itemsize, np.uint8)
-            rhythms[: len(self._rhythms)] = self._rhythms
-            self._rhythms = rhythms
-
-    def reset(self, series: Ints) -> None:
-        """Forget the given series, their rhythm included."""
-        super().reset(series)
-        if self._daily:
-            self._rhythms.reshape(-1, RHYTHM.itemsize)[series] = 0
-
-    def state(self) -> State:
-        """Return the rows, and the rhythms of the day."""
-        rhythms = self._rhythms.reshape(-1, RHYTHM.itemsize)
-        return {**super().state(), "rhythms": rhythms if self._daily else rhythms[:0]}
-
-    def load(self, state: State) -> None:
-        """Take over a state; raises ValueError if it is none of this configuration."""
-        rhythms = state.get("rhythms")
-        super().load(state)
-        expected = (self.size if self._daily else 0, RHYTHM.itemsize)
-        if rhythms is None or rhythms.dtype != np.uint8 or rhythms.shape != expected:
-            raise ValueError(f"the state of forecast has `rhythms` of bytes, {expected} of them with these settings")
-        if self._daily:
-            self._rhythms = np.array(rhythms).reshape(-1)
 
     def explain(self, signal: Signal) -> str:
         """Say the value, how fast it moves and when it reaches the limit."""

@@ -220,7 +220,8 @@ def _effect(rhythm: Any, config: Any, t: float) -> float:
     hours = (t + 0.5 * config.step) / 3600.0 - 0.5
     hour = math.floor(hours)
     part = hours - hour
-    return (1.0 - part) * float(rhythm.profile[hour % 24]) + part * float(rhythm.profile[(hour + 1) % 24])
+    here, there = float(rhythm.profile[hour % 24]), float(rhythm.profile[(hour + 1) % 24])
+    return float((1.0 - part) * here + part * there)
 
 
 @inlined

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors import easing
+from detectors.arrays import Growing
 from detectors.base import Bytes, Detector, Floats, Ints, Missed, Observations, Scores, Signal, State
 from detectors.compiled import compiled
 from detectors.easing import Ease
@@ -56,9 +57,9 @@ class Monitor:
         self.detector.prepare(step)
 
     def grow(self, size: int) -> None:
-        """Make room for series 0 … `size` − 1; some to spare is made, so that growing one by one costs little."""
+        """Make room for series 0 … `size` − 1."""
         if size > self._size:
-            self._size = max(size, self._size + self._size // 4)
+            self._size = size
             self.detector.grow(self._size)
             self.raiser.grow(self._size)
             self._ages.grow(self._size)
@@ -192,31 +193,33 @@ class _Ages:
             raise ValueError(f"grace is {grace} and min_samples {min_samples}: neither may be negative")
         self._grace, self._least = float(grace), int(min_samples)
         self._asked = grace > 0 or min_samples > 0
-        self._rows: NDArray[Any] = np.zeros(0, AGE)
+        self._rows, self._size = Growing(AGE), 0
 
     def grow(self, size: int) -> None:
-        if self._asked and size > len(self._rows):
-            self._rows = np.concatenate([self._rows, np.zeros(size - len(self._rows), AGE)])
+        if self._asked and size > self._size:
+            self._rows.reserve(size)
+            self._size = size
 
     def judged(self, batch: Observations, score: Floats, missed: NDArray[np.bool_]) -> Floats:
         """Return the scores, NaN where the series is too young; count the observations that have a value."""
         if not self._asked:
             return score
         score = score.copy()
-        _mute(self._rows, batch.series, batch.time, batch.value, missed, self._grace, self._least, score)
+        _mute(self._rows.array, batch.series, batch.time, batch.value, missed, self._grace, self._least, score)
         return score
 
     def reset(self, series: Ints) -> None:
         if self._asked:
-            self._rows[series] = np.zeros(1, AGE)[0]
+            self._rows.array[series] = np.zeros(1, AGE)[0]
 
     def state(self) -> State:
-        return {"ages": self._rows}
+        return {"ages": self._rows.array[: self._size]}
 
     def load(self, state: State) -> None:
         if state["ages"].dtype != AGE:
             raise ValueError(f"the state has ages of {state['ages'].dtype}, not of {AGE}")
-        self._rows = state["ages"].copy()
+        self._rows, self._size = Growing(AGE), len(state["ages"])
+        self._rows.fill(state["ages"])
 
 
 def _part(state: State, prefix: str) -> State:

@@ -43,9 +43,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.arrays import Growing
 from detectors.base import Observations
 from detectors.durations import Duration
-from engine.columnar.arrays import Growing
 from engine.columnar.columns import Columns, Values
 from engine.columnar.index import SeriesIndex
 from engine.columnar.texts import Texts

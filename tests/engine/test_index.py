@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from detectors.arrays import Growing
 from engine.columnar import index as index_module
-from engine.columnar.arrays import Growing
 from engine.columnar.hashing import blob, murmur
 from engine.columnar.index import SeriesIndex
 
