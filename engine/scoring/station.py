@@ -201,7 +201,8 @@ class MeterStation(Station):
 
     def advance(self, watermark: float) -> Raised:
         """Close the windows that end at or before `watermark`, and ask for what did not come."""
-        yield from self.observe(self.meter.advance(watermark))
+        for observations in self.meter.closing(watermark):
+            yield from self.observe(observations)
         yield from self.tick(watermark)
 
     def observe(self, observations: Observations) -> Raised:
