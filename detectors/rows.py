@@ -30,6 +30,7 @@ class RowDetector(Detector):
     def _grow(self, size: int) -> None:
         for table in self._tables.values():
             table.reserve(size)
+            table.array[self.size : size] = 0  # so that pages are there when windows of many series close at once
 
     def update(self, batch: Observations) -> Scores:
         """Score each observation, then learn from it."""

@@ -197,6 +197,8 @@ class MeterStation(Station):
     def add(self, columns: Columns, floor: NDArray[np.float64]) -> tuple[Raised, list[Late]]:
         """Take events; `floor` is the watermark before each of them."""
         added = self.meter.add(columns, floor, self._owner)
+        for monitor in self.monitors.values():
+            monitor.grow(len(self.index))
         return self.observe(added.observations), added.left_out
 
     def advance(self, watermark: float) -> Raised:
