@@ -67,6 +67,7 @@ class Absence(Detector):
     kind: ClassVar[str] = "absence"
     ticks: ClassVar[bool] = True
     needs_window: ClassVar[bool] = False
+    movable: ClassVar[bool] = True
     examples: ClassVar[tuple[Mapping[str, Any], ...]] = (
         {},
         {"after": Duration("15m")},
@@ -147,6 +148,18 @@ class Absence(Detector):
         """Forget the given series."""
         self._rows[series] = _fresh(1)[0]
         self._due[series] = np.inf
+
+    def rows(self, series: Ints) -> State:
+        """Return the last event, the gaps and the due time of some series."""
+        return {"rows": self._rows[series], "due": self._due[series]}
+
+    def put(self, series: Ints, rows: State) -> None:
+        """Take them over."""
+        self._rows[series], self._due[series] = rows["rows"], rows["due"]
+
+    def awaits(self, series: Ints) -> NDArray[np.bool_]:
+        """Return which series are, or will be, overdue: a gap has been learned, or is given."""
+        return np.isfinite(self._due[series])
 
     def state(self) -> State:
         """Return the last event, the gaps and the due time of each series."""

@@ -138,6 +138,23 @@ class Monitor:
         self.detector.reset(known)
         self._ages.reset(known)
 
+    def settled(self, series: Ints) -> NDArray[np.bool_]:
+        """Return which of the given series have nothing open and nothing to be told while nothing comes."""
+        return ~self.raiser.raised(series) & ~self.detector.awaits(series)
+
+    def rows(self, series: Ints) -> State:
+        """Return all that is remembered of the given series, named as in `state`, a row for each; copied.
+
+        Raises NotImplementedError if the detector is not `movable`.
+        """
+        return _named(self.detector.rows(series), self.raiser.rows(series), self._ages.rows(series))
+
+    def put(self, series: Ints, rows: State) -> None:
+        """Take over what `rows` returned, for series of any numbers that were never seen or were reset."""
+        self.detector.put(series, _part(rows, "detector."))
+        self.raiser.put(series, _part(rows, "raiser."))
+        self._ages.put(series, _part(rows, "monitor."))
+
     def take_back(self, state: State) -> None:
         """Let the detector alone take over a state, of this many series or fewer; what is raised stays as it is."""
         self.detector.load(state)
@@ -145,12 +162,8 @@ class Monitor:
 
     def state(self) -> State:
         """Return all that is remembered; the names start with `detector.`, `raiser.` or `monitor.`."""
-        return {
-            **{f"detector.{name}": array for name, array in self.detector.state().items()},
-            **{f"raiser.{name}": array for name, array in self.raiser.state().items()},
-            **{f"monitor.{name}": array for name, array in self._ages.state().items()},
-            "monitor.ticked": np.array([self._ticked]),
-        }
+        named = _named(self.detector.state(), self.raiser.state(), self._ages.state())
+        return {**named, "monitor.ticked": np.array([self._ticked])}
 
     def load(self, state: State) -> None:
         """Take over a `state` of a monitor of the same configuration; raises ValueError if it does not fit."""
@@ -212,6 +225,13 @@ class _Ages:
         if self._asked:
             self._rows.array[series] = np.zeros(1, AGE)[0]
 
+    def rows(self, series: Ints) -> State:
+        return {"ages": self._rows.array[series]} if self._asked else {}
+
+    def put(self, series: Ints, rows: State) -> None:
+        if self._asked:
+            self._rows.array[series] = rows["ages"]
+
     def state(self) -> State:
         return {"ages": self._rows.array[: self._size]}
 
@@ -220,6 +240,14 @@ class _Ages:
             raise ValueError(f"the state has ages of {state['ages'].dtype}, not of {AGE}")
         self._rows, self._size = Growing(AGE), len(state["ages"])
         self._rows.fill(state["ages"])
+
+
+def _named(detector: State, raiser: State, ages: State) -> dict[str, NDArray[Any]]:
+    return {
+        **{f"detector.{name}": array for name, array in detector.items()},
+        **{f"raiser.{name}": array for name, array in raiser.items()},
+        **{f"monitor.{name}": array for name, array in ages.items()},
+    }
 
 
 def _part(state: State, prefix: str) -> State:

@@ -127,6 +127,19 @@ class Raiser:
         """Return whether `series` is raised."""
         return bool(self._rows["flags"][series] & _IS_RAISED)
 
+    def raised(self, series: Ints) -> NDArray[np.bool_]:
+        """Return which of the given series are raised."""
+        flags: Bytes = self._rows["flags"][series]
+        return (flags & _IS_RAISED) != 0
+
+    def rows(self, series: Ints) -> State:
+        """Return what is remembered of the given series."""
+        return {"rows": self._rows[series]}
+
+    def put(self, series: Ints, rows: State) -> None:
+        """Take over what `rows` returned, for series of any numbers."""
+        self._rows[series] = rows["rows"]
+
     def reset(self, series: Ints) -> None:
         """Forget the given series, what verdicts said of them included."""
         self._rows[series] = np.zeros(1, ROW)[0]

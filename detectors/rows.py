@@ -12,6 +12,7 @@ from detectors.base import Bytes, Detector, Ints, Observations, Scores, State
 class RowDetector(Detector):
     """A detector that keeps a row of `row` for each series; a row of zeros is a series never seen."""
 
+    movable: ClassVar[bool] = True
     row: ClassVar[np.dtype[Any]]
 
     def __init__(self, **more: np.dtype[Any]) -> None:
@@ -47,6 +48,15 @@ class RowDetector(Detector):
         """Make the rows zero."""
         for table in self._tables.values():
             table.array[series] = 0
+
+    def rows(self, series: Ints) -> State:
+        """Return the bytes of some rows."""
+        return {name: table.array[series] for name, table in self._tables.items()}
+
+    def put(self, series: Ints, rows: State) -> None:
+        """Overwrite some rows."""
+        for name, table in self._tables.items():
+            table.array[series] = rows[name]
 
     def state(self) -> State:
         """Return the rows' bytes, one row a series."""
