@@ -129,8 +129,8 @@ class Raiser:
 
     def raised(self, series: Ints) -> NDArray[np.bool_]:
         """Return which of the given series are raised."""
-        flags: Bytes = self._rows["flags"][series]
-        return (flags & _IS_RAISED) != 0
+        raised: NDArray[np.bool_] = (self._rows["flags"][series] & _IS_RAISED) != 0
+        return raised
 
     def rows(self, series: Ints) -> State:
         """Return what is remembered of the given series."""
