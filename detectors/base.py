@@ -6,7 +6,7 @@ each number and knows nothing of names, events or customers.
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -193,3 +193,33 @@ class Detector(ABC):
         if math.isnan(signal.expected):
             return f"The value was {signal.value:.4g}."
         return f"The value was {signal.value:.4g}; {signal.expected:.4g} was expected."
+
+
+class LearnedDetector(Detector):
+    """The base of kinds that are told everything of a subject (`inputs = "everything"`), and learn from all of them.
+
+    A row's channel says what it is: `tick` (score the subject now), `labels` (1: outcomes are not reported from now on,
+    0: they are again), or an input by its role and name: `outcome` and `event` (it happened), `signal` (a number),
+    `score` (another detector's). An outcome may be told late: its time is then before that of the rows before it.
+    """
+
+    inputs: ClassVar[Literal["measure", "sequence", "signals", "everything"]] = "everything"
+    needs_window: ClassVar[bool] = False
+    every: float
+    """Seconds between two ticks of a subject."""
+
+    @abstractmethod
+    def connect(self, names: Mapping[str, Sequence[str]]) -> None:
+        """Learn the names of the inputs, by role. Called once, before `prepare`; raises ValueError for what lacks."""
+
+    @abstractmethod
+    def channel(self, role: str, name: str = "") -> int:
+        """Return the number of a channel."""
+
+    @abstractmethod
+    def describe(self, series: int, values: Mapping[str, Any]) -> None:
+        """Take over the attributes of a subject: numbers and texts."""
+
+    @abstractmethod
+    def forget(self, series: Ints) -> None:
+        """Neither score the given subjects nor learn from them any more, nor from what is remembered of them."""

@@ -29,11 +29,14 @@ from engine.errors import CorruptSnapshot, Permanent
 from engine.eventlog.base import Batch, DeadLetter, DeadLetters
 from engine.events import (
     ChangeEvent,
+    ConsentEvent,
+    ContactEvent,
     Control,
     Decoded,
     Decoder,
     EntityEvent,
     ModelEvent,
+    OutcomeEvent,
     Schema,
     Telemetry,
     TickEvent,
@@ -137,6 +140,7 @@ class Pipeline:
                     lines = lines or batch.payload.split(b"\n")
                     effects.dead.append(_dead(batch, late.line, late.reason, late.detail, lines[late.line]))
             else:
+                effects.steps += self.scorer.advance(self._watermark.value)
                 self._steer(run, effects, batch)
         effects.steps += self.scorer.advance(self._watermark.value)
         return effects
@@ -159,15 +163,20 @@ class Pipeline:
     def _steer(self, run: list[Control], effects: Effects, batch: Batch) -> None:
         """Let reserved events change what the models know, in order; all but ticks are remembered."""
         for event in run:
+            now = self._watermark.value
             match event:
                 case TickEvent():
                     self._watermark.tick(event.time)
                     continue
                 case EntityEvent():
-                    if self._entities.apply(event) | self._attributes.apply(event):
-                        self.scorer.renew(event)
+                    news = self._entities.apply(event) | self._attributes.apply(event)
+                    self.scorer.know(event, now, news=news)
                 case ChangeEvent():
-                    self.scorer.change(event)
+                    self.scorer.change(event, now)
+                case OutcomeEvent() | ContactEvent():
+                    self.scorer.outcome(event, now)
+                case ConsentEvent():
+                    self.scorer.object(event)
                 case ModelEvent():
                     effects.dead += self._keep_or_revert(event, batch)
                 case VerdictEvent():

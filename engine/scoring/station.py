@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.base import Detector, Ints, Observations, Signal
+from detectors.base import Detector, Ints, LearnedDetector, Observations, Signal
 from detectors.easing import Ease
 from detectors.monitor import Monitor
 from detectors.raising import RaiseRule
 from engine.columnar.columns import Columns
 from engine.columnar.index import SeriesIndex
-from engine.config.model import CalendarConfig, DetectorConfig, Watch
+from engine.config.inputs import sources
+from engine.config.model import CalendarConfig, DetectorConfig, Input, Watch
 from engine.errors import Permanent
 from engine.events import EVERYONE, ChangeEvent
 from engine.expressions import Kind
@@ -248,8 +249,14 @@ def identity(watch: Watch) -> str:
         watch.events, watch.by, watch.measure.kind, watch.measure.of and watch.measure.of.text, watch.measure.q,
         float(watch.every), watch.where and watch.where.text,
         [(name, each.text) for name, each in watch.compute.items()], watch.min_events, watch.missing, watch.signals,
+        watch.score_on, [(name, _input_text(each)) for name, each in watch.inputs.items()],
     )  # fmt: skip
     return repr(parts)
+
+
+def _input_text(given: Input) -> str:
+    texts = [each.text if each else "" for each in (given.where, given.value)]
+    return repr((given.event, given.outcome, given.detector, *texts, sorted(given.each.items())))
 
 
 def _groups(detector: Detector, subjects: Subjects) -> Groups | None:
@@ -268,10 +275,21 @@ def _monitor(config: DetectorConfig) -> Monitor:
         of=config.raise_.for_.of,
         clear=float(config.raise_.clear),
     )
-    detector = copy.deepcopy(config.model)
+    detector = built(config)
     monitor = Monitor(config.name, detector, rule, grace=float(config.grace), min_samples=config.min_samples)
     monitor.prepare(float(config.watch.every))
     return monitor
+
+
+def built(config: DetectorConfig) -> Detector:
+    """Return a detector of its own, which knows its inputs. Raises ValueError if it cannot do with them."""
+    detector = copy.deepcopy(config.model)
+    if isinstance(detector, LearnedDetector):
+        names: dict[str, list[str]] = {}
+        for source in sources(config.watch):
+            names.setdefault(source.role, []).append(source.name)
+        detector.connect(names)
+    return detector
 
 
 def _signature(detector: Detector) -> str:
