@@ -181,7 +181,8 @@ class Detector(ABC):
 
         `time` is the end of a window, and all windows up to it have been observed. One row for each series that is
         overdue: the time it was due, the seconds since its last event as value, and a score that grows as it stays
-        away. Returned again at every tick: the caller remembers what was told.
+        away; or of which time alone has ended what it told: when it did, and a score of 0. Returned again at every
+        tick: the caller remembers what was told.
         """
         raise NotImplementedError(f"kind {self.kind} has no tick")
 

@@ -71,14 +71,15 @@ def stepped() -> list[Observations]:
 
 
 def signalled() -> list[Observations]:
-    """Return signals at random, and such as are all raised and over at the end."""
+    """Return signals at random, and such as are at the end all over, raised and over again."""
     rng = np.random.default_rng(7)
     number = np.arange(LENGTH)
     time = 1.7e9 // STEP * STEP + np.sort(rng.integers(0, 2 * LENGTH, LENGTH)) * STEP
     channel, raised = rng.integers(0, len(NAMES), LENGTH), rng.integers(0, 2, LENGTH)
-    channel[-6 * SIZE :] = np.repeat(np.tile(np.arange(len(NAMES)), 2), SIZE)
-    raised[-6 * SIZE :] = np.repeat([1, 0], 3 * SIZE)
-    time[-6 * SIZE :] = time[-1]
+    end = slice(-3 * len(NAMES) * SIZE, None)
+    channel[end] = np.repeat(np.tile(np.arange(len(NAMES)), 3), SIZE)
+    raised[end] = np.repeat([0, 1, 0], len(NAMES) * SIZE)
+    time[end] = time[-1]
     return [
         Observations.of(number % SIZE, time, rng.permutation(raised), channel=rng.permutation(channel)),
         Observations.of(number % SIZE, time, raised, channel=channel),
