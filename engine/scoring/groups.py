@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from detectors.base import Ints
 from engine.columnar.arrays import Growing
 from engine.columnar.index import SeriesIndex
-from engine.measures.keys import Owner, escape, split_key, subject_of
+from engine.measures.keys import Owner, escape, split_key
+from engine.scoring.members import Members
 
 Describe = Callable[[str], Mapping[str, object]]
 """From a subject to its attributes."""
@@ -50,19 +51,13 @@ class Groups(ABC):
         self.index.load({name: state[f"index.{name}"] for name in self.index.state()})
         self._known = len(state["group"])
         self._group.fill(state["group"])
-        for number in range(self._known):
-            self._remember(number, series.key(number))
 
     @abstractmethod
     def _key(self, series: str) -> str:
         """Return the key of the group that a series, by its key, is in."""
 
-    def _remember(self, number: int, key: str) -> None:
-        """Note that series `number` exists."""
-
     def _assign(self, number: int, key: str) -> None:
         self._group.array[number] = self.index.lookup([self._key(key)])[0]
-        self._remember(number, key)
 
 
 class Prefixes(Groups):
@@ -98,62 +93,20 @@ class Cohorts(Groups):
 
     def __init__(self, attributes: list[str], describe: Describe, owner: Owner) -> None:
         super().__init__()
-        self._attributes, self._describe, self._owner = attributes, describe, owner
-        self._touching = _Links()
+        self._attributes, self._describe = attributes, describe
+        self._members = Members(owner)
 
     def renew(self, subject: str, series: SeriesIndex) -> None:
         """Find the cohort anew of every series that is of `subject` or of what belongs to it."""
-        for number in self._touching.of(subject):
+        for number in self._members.of(subject, series):
             self._assign(number, series.key(number))
+        self._members.renew(subject, series)
 
     def _key(self, series: str) -> str:
         known: dict[str, object] = {}
-        for each in reversed(self._chain(series)):
+        for each in reversed(self._members.chain(series)):
             known.update(self._describe(each))
         return "|".join(escape([f"{name}={_shown(known.get(name))}" for name in self._attributes]))
-
-    def _remember(self, number: int, key: str) -> None:
-        self._touching.add(self._chain(key), number)
-
-    def _chain(self, series: str) -> list[str]:
-        """Return the subject of a series and the account it belongs to, where that is another."""
-        subject = subject_of(series)
-        return list(dict.fromkeys([subject, self._owner(subject) or subject]))
-
-
-class _Links:
-    """From subjects to series: lists, linked in two arrays, as a million of Python's own would take too much."""
-
-    def __init__(self) -> None:
-        self._subjects = SeriesIndex()
-        self._head = Growing(np.int32)
-        self._nodes = Growing(np.int32, 2)
-        self._count = 1  # node 0 stands for the end of a list
-        self._last = Growing(np.int32, 2)
-
-    def add(self, chain: list[str], series: int) -> None:
-        """Note that `series` is of each of at most two subjects; what was noted of it last is not noted again."""
-        self._last.reserve(series + 1)
-        for place, at in enumerate(self._subjects.lookup(chain).tolist()):
-            if self._last.array[series, place] != at + 1:
-                self._last.array[series, place] = at + 1
-                self._link(at, series)
-
-    def _link(self, at: int, series: int) -> None:
-        self._head.reserve(at + 1)
-        self._nodes.reserve(self._count + 1)
-        self._nodes.array[self._count] = series, self._head.array[at]
-        self._head.array[at] = self._count
-        self._count += 1
-
-    def of(self, subject: str) -> list[int]:
-        """Return the series of `subject`, each once."""
-        at, numbers = self._subjects.find(subject), []
-        node = int(self._head.array[at]) if at >= 0 else 0
-        while node:
-            numbers.append(int(self._nodes.array[node, 0]))
-            node = int(self._nodes.array[node, 1])
-        return sorted(set(numbers))
 
 
 def _shown(value: object) -> str:

@@ -12,7 +12,7 @@ from engine.columnar.index import SeriesIndex
 from engine.config.model import DetectorConfig, Watch
 from engine.issues.findings import Finding
 from engine.measures.keys import escape, split_key
-from engine.scoring.station import Raised, Station, within
+from engine.scoring.station import Raised, Station, Surroundings, within
 
 _WAITING = np.dtype([("until", "<f8"), ("series", "<i4"), ("channel", "<i2"), ("raised", "<i2")])
 
@@ -24,8 +24,8 @@ class Relay(Station):
     depend on how the log is cut into batches.
     """
 
-    def __init__(self, name: str, watch: Watch, detectors: Iterable[DetectorConfig]) -> None:
-        super().__init__(name, watch, detectors)
+    def __init__(self, name: str, watch: Watch, detectors: Iterable[DetectorConfig], around: Surroundings) -> None:
+        super().__init__(name, watch, detectors, around)
         self.members = watch.signals
         self._by = watch.by or ("account",)
         self._index = SeriesIndex()

@@ -4,7 +4,7 @@ Detectors that watch the same thing share one meter, and so one series index. Ev
 and the configuration: it is what a snapshot holds.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from graphlib import TopologicalSorter
 from typing import Any
 
@@ -12,28 +12,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.base import Signal
-from engine.config.model import SEVERITIES, DetectorConfig
-from engine.events import EntityEvent, Telemetry
+from engine.config.model import SEVERITIES, CalendarConfig, DetectorConfig
+from engine.events import ChangeEvent, EntityEvent, Telemetry
 from engine.expressions import Kind
 from engine.issues.findings import Finding
 from engine.measures.keys import subject_of
 from engine.measures.meter import Late
+from engine.scoring.changes import Changes, named
 from engine.scoring.merge import merged
 from engine.scoring.relay import Relay
-from engine.scoring.station import Arrays, MeterStation, Station, Subjects, identity, within
+from engine.scoring.station import Arrays, MeterStation, Station, Subjects, Surroundings, identity, within
+
+CHANGES = "+changes"
+"""Beside the names of stations, which never begin with a plus."""
 
 
 class Scorer:
     """Every station of one partition."""
 
-    def __init__(self, detectors: Mapping[str, DetectorConfig], *, lateness: float, subjects: Subjects) -> None:
+    def __init__(
+        self,
+        detectors: Mapping[str, DetectorConfig],
+        calendars: Mapping[str, CalendarConfig],
+        *,
+        lateness: float,
+        subjects: Subjects,
+    ) -> None:
         self._subjects = subjects
+        self._changes = Changes(calendars.values())
+        around = Surroundings(subjects, self._changes, calendars)
         groups = _by_watch(detectors)
         meters = {name: group for name, group in groups.items() if not group[0].watch.signals}
-        self.stations = [
-            MeterStation(name, group[0].watch, group, subjects, lateness) for name, group in meters.items()
-        ]
-        relays = [Relay(name, group[0].watch, group) for name, group in groups.items() if name not in meters]
+        self.stations = [MeterStation(name, group[0].watch, group, around, lateness) for name, group in meters.items()]
+        relays = [Relay(name, group[0].watch, group, around) for name, group in groups.items() if name not in meters]
         self.relays = _in_order(relays)
         self._by_detector: dict[str, Station] = {name: each for each in self._all() for name in each.detectors}
 
@@ -78,8 +89,18 @@ class Scorer:
 
     def renew(self, event: EntityEvent) -> None:
         """Take note that more is known of the subject of `event`."""
-        for station in self.stations:
+        for station in self._all():
             station.renew(event.subject)
+
+    def change(self, event: ChangeEvent) -> None:
+        """Take note of a declared change."""
+        self._changes.apply(event)
+        for station in self._all():
+            station.relearn(event)
+
+    def models(self, globs: Collection[str]) -> list[tuple[str, Station]]:
+        """Return the detectors that any of `globs` names, each with where it works."""
+        return [(name, self._by_detector[name]) for name in sorted(self._by_detector) if named(name, globs)]
 
     def series(self) -> int:
         """Return how many series are known."""
@@ -87,10 +108,12 @@ class Scorer:
 
     def state(self) -> Arrays:
         """Return all that is remembered."""
-        return {f"{station.name}/{key}": array for station in self._all() for key, array in station.state().items()}
+        parts = {station.name: station.state() for station in self._all()} | {CHANGES: self._changes.state()}
+        return {f"{part}/{key}": array for part, state in parts.items() for key, array in state.items()}
 
     def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take a state over. A watch that is new since then starts afresh."""
+        self._changes.load(within(arrays, CHANGES))
         for station in self._all():
             if state := within(arrays, station.name):
                 station.load(state)

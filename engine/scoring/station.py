@@ -3,21 +3,27 @@
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.base import Detector, Observations, Signal
+from detectors.base import Detector, Ints, Observations, Signal
+from detectors.easing import Ease
 from detectors.monitor import Monitor
 from detectors.raising import RaiseRule
 from engine.columnar.columns import Columns
 from engine.columnar.index import SeriesIndex
-from engine.config.model import DetectorConfig, Watch
+from engine.config.model import CalendarConfig, DetectorConfig, Watch
+from engine.errors import Permanent
+from engine.events import EVERYONE, ChangeEvent
 from engine.expressions import Kind
 from engine.measures.keys import Owner
 from engine.measures.meter import Late, Meter
+from engine.scoring.changes import Changes, Easing, named
 from engine.scoring.groups import Cohorts, Describe, Groups, Prefixes
+from engine.scoring.members import Members
 
 Arrays = dict[str, NDArray[Any]]
 Raised = Iterator[tuple[DetectorConfig, Signal]]
@@ -31,10 +37,18 @@ class Subjects(NamedTuple):
     describe: Describe
 
 
+class Surroundings(NamedTuple):
+    """What a station lives in: who its subjects are, and what is known of the times."""
+
+    subjects: Subjects
+    changes: Changes
+    calendars: Mapping[str, CalendarConfig]
+
+
 class Station(ABC):
     """Every detector on one watch, with a monitor each; series are numbered once for all of them."""
 
-    def __init__(self, name: str, watch: Watch, detectors: Iterable[DetectorConfig]) -> None:
+    def __init__(self, name: str, watch: Watch, detectors: Iterable[DetectorConfig], around: Surroundings) -> None:
         self.name = name
         self.watch = watch
         self.detectors = {config.name: config for config in detectors}
@@ -42,6 +56,12 @@ class Station(ABC):
         self._watch = _text(identity(watch))
         self._models = {config.name: _text(_signature(config.model)) for config in self.detectors.values()}
         self._ticked = -1.0
+        self._members = Members(around.subjects.owner)
+        self._easings = {
+            config.name: Easing(config, around.calendars, around.changes)
+            for config in self.detectors.values()
+            if config.calendars
+        }
 
     @property
     @abstractmethod
@@ -60,7 +80,8 @@ class Station(ABC):
             for name, monitor in self.monitors.items():
                 if monitor.detector.ticks:
                     monitor.grow(len(self.index))
-                    yield from ((self.detectors[name], signal) for signal in monitor.tick(watermark))
+                    signals = monitor.tick(watermark, self._ease(name))
+                    yield from ((self.detectors[name], signal) for signal in signals)
 
     def judge(self, detector: str, series: str, verdict: str) -> bool:
         """Let a verdict move the threshold of one series; False if there is no such series."""
@@ -73,6 +94,37 @@ class Station(ABC):
 
     def renew(self, subject: str) -> None:
         """Take note that more is known of `subject`."""
+        self._members.renew(subject, self.index)
+
+    def relearn(self, change: ChangeEvent) -> None:
+        """Learn anew what a declared change has made worthless."""
+        for name, monitor in self.monitors.items():
+            asked = change.reset or change.what in self.detectors[name].reset_on
+            if asked and named(name, change.detectors):
+                monitor.relearn(self._series_of(change.subject))
+
+    def model(self, detector: str) -> Arrays:
+        """Return what `detector` has learned, with the keys of the series it is of."""
+        monitor = self.monitors[detector]
+        monitor.grow(len(self.index))
+        keys = {f"index/{name}": array for name, array in self.index.state().items()}
+        learned = {f"detector/{name}": array for name, array in monitor.detector.state().items()}
+        return {**keys, **learned, "watch": self._watch, "model": self._models[detector]}
+
+    def take_back(self, detector: str, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Let `detector` know what it knew when `model` returned `arrays`; what is raised, and verdicts, stay.
+
+        Series that are new since then are as never seen. Raises Permanent if the detector is another one by now.
+        """
+        same = np.array_equal(arrays["watch"], self._watch) and np.array_equal(arrays["model"], self._models[detector])
+        keys = within(arrays, "index")["keys"]
+        if not same or not np.array_equal(keys, self.index.state()["keys"][: len(keys)]):
+            raise Permanent(
+                f"{detector} watches or judges otherwise than then",
+                remedy="put back the detector's file as it was, or choose a later version",
+            )
+        self.monitors[detector].grow(len(self.index))
+        self.monitors[detector].take_back(within(arrays, "detector"))
 
     def state(self) -> Arrays:
         """Return all that is remembered, under prefixed names."""
@@ -106,19 +158,30 @@ class Station(ABC):
         for name in names:
             monitor = self.monitors[name]
             monitor.grow(len(self.index))
-            yield from ((self.detectors[name], signal) for signal in monitor.observe(observations))
+            signals = monitor.observe(observations, self._ease(name))
+            yield from ((self.detectors[name], signal) for signal in signals)
+
+    def _ease(self, name: str) -> Ease | None:
+        easing = self._easings.get(name)
+        return None if easing is None else partial(easing, members=self._series_of)
+
+    def _series_of(self, subject: str) -> Ints:
+        """Return the series of a subject, or all."""
+        if subject == EVERYONE:
+            return np.arange(len(self.index), dtype=np.int32)
+        return np.array(self._members.of(subject, self.index), np.int32)
 
 
 class MeterStation(Station):
     """A watch over events: closed windows of a measure."""
 
     def __init__(
-        self, name: str, watch: Watch, detectors: Iterable[DetectorConfig], subjects: Subjects, lateness: float
+        self, name: str, watch: Watch, detectors: Iterable[DetectorConfig], around: Surroundings, lateness: float
     ) -> None:
-        super().__init__(name, watch, detectors)
+        super().__init__(name, watch, detectors, around)
         self.meter = Meter(watch, lateness=lateness)
-        self._owner = subjects.owner
-        grouped = {name: _groups(config.model, subjects) for name, config in self.detectors.items()}
+        self._owner = around.subjects.owner
+        grouped = {name: _groups(config.model, around.subjects) for name, config in self.detectors.items()}
         self._groups = {name: groups for name, groups in grouped.items() if groups is not None}
 
     @property
@@ -158,6 +221,7 @@ class MeterStation(Station):
 
     def renew(self, subject: str) -> None:
         """Find anew the cohorts of what `subject` is or has."""
+        super().renew(subject)
         for groups in self._groups.values():
             groups.renew(subject, self.index)
 

@@ -146,6 +146,24 @@ class Change(SQLModel, table=True):
     note: str = ""
 
 
+class DeclaredChange(SQLModel, table=True):
+    """What was changed on purpose: a release, a migration, another plan; or a model that was taken back."""
+
+    __tablename__ = "declared_change"
+    id: str = Field(primary_key=True)
+    at: float = Field(index=True)
+    subject: str
+    """Whose; `fleet`: everyone's."""
+    what: str
+    lasts: float | None = None
+    """Seconds; None: as long as the calendar that names it says."""
+    detectors: list[str] = _json_list()
+    """Names or globs."""
+    reset: bool = False
+    who: str = ""
+    note: str = ""
+
+
 class Silence(SQLModel, table=True):
     """Within it, what matches is still recorded and not contacted about."""
 
