@@ -59,12 +59,18 @@ def _check_inputs(loaded: Loaded, config: DetectorConfig) -> None:
         if name not in needed and given and not (name == "measure" and inputs == "sequence"):
             place = loaded.key(config.place, "watch", name)
             loaded.problems.error(place, f"kind {kind} takes no {name}", f"it takes {' and '.join(needed)}")
-    if inputs == "sequence" and len(set(config.watch.events)) < 2:
+    if inputs == "sequence" and not _has_inputs(config):
         place = loaded.where(config.place, "watch", "event")
         loaded.problems.error(place, "a sequence has two steps or more", "write event: [signup.started, signup.done]")
     if config.model.grouping == "prefix" and len(config.watch.by) < 2:
         place = loaded.where(config.place, "watch", "by")
         loaded.problems.error(place, f"kind {kind} needs two keys", "write by: [account, error_code]")
+
+
+def _has_inputs(config: DetectorConfig) -> bool:
+    """Return whether there is all that a sequence of events or a composite is about."""
+    fewest = {"sequence": 2, "signals": 1}.get(config.model.inputs, 0)
+    return len(set(config.watch.inputs)) >= fewest
 
 
 def _check_signals(loaded: Loaded) -> None:
@@ -98,9 +104,11 @@ def _check_rule(loaded: Loaded, config: DetectorConfig) -> None:
     if config.min_samples < 0:
         place = loaded.where(config.place, "min_samples")
         loaded.problems.error(place, f"min_samples is {config.min_samples}", "it is 0 or more")
-    if config.watch.every > 0:
+    if config.watch.every > 0 and _has_inputs(config):
+        model = copy.deepcopy(config.model)
         try:
-            copy.deepcopy(config.model).prepare(float(config.watch.every))
+            model.introduce(config.watch.inputs)
+            model.prepare(float(config.watch.every))
         except ValueError as error:
             loaded.problems.error(loaded.where(config.place, "model"), str(error))
 

@@ -269,6 +269,7 @@ def _monitor(config: DetectorConfig) -> Monitor:
         clear=float(config.raise_.clear),
     )
     detector = copy.deepcopy(config.model)
+    detector.introduce(config.watch.inputs)
     monitor = Monitor(config.name, detector, rule, grace=float(config.grace), min_samples=config.min_samples)
     monitor.prepare(float(config.watch.every))
     return monitor
