@@ -5,15 +5,14 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from detectors.base import Observations, Scores, Signal, State
-from detectors.durations import Duration
+from detectors.base import Ints, Observations, Scores, Signal
+from detectors.durations import Duration, positive
+from detectors.grouped import GroupedDetector
 from detectors.novelty_kernel import GROUP, ROW, Columns, Config, run
-from detectors.rows import RowDetector
 
 
-class Novelty(RowDetector):
+class Novelty(GroupedDetector):
     """A category came that is rare for its customer, among whose arrivals rare ones are rare.
 
     A series is a category of a group, as in `by: [account, error_code]`; a value is how often it came in the window,
@@ -39,6 +38,7 @@ class Novelty(RowDetector):
 
     kind: ClassVar[str] = "novelty"
     row: ClassVar[np.dtype[Any]] = ROW
+    group_row: ClassVar[np.dtype[Any]] = GROUP
     raise_score: ClassVar[float] = 0.99
     needs_window: ClassVar[bool] = False
     grouping: ClassVar[Literal["none", "cohort", "prefix"]] = "prefix"
@@ -50,19 +50,12 @@ class Novelty(RowDetector):
 
         After a hundred arrivals none of which was new, a new category is told at the kind's own score of 0.99.
         """
-        half_life = Duration(half_life)
-        if not (half_life > 0 and math.isfinite(half_life)):
-            raise ValueError(f"half_life is {half_life}: it must be a positive duration")
         if warmup < 1:
             raise ValueError(f"warmup is {warmup}: it must be 1 arrival or more")
         super().__init__()
-        self._config = Config(float(half_life), float(warmup))
-        self._groups: NDArray[Any] = np.zeros(0, GROUP)
-        self._known = np.zeros(1, np.int64)
+        self._config = Config(float(positive("half_life", half_life)), float(warmup))
 
-    def _run(self, batch: Observations, *, learn: bool) -> Scores:
-        group = np.zeros(len(batch.series), np.int32) if batch.group is None else batch.group
-        self._make_room(int(group.max(initial=-1)) + 1, learn=learn)
+    def _run_grouped(self, batch: Observations, group: Ints, *, learn: bool) -> Scores:
         columns = Columns(*(np.empty(len(batch.value)) for _ in Columns._fields))
         plain = (batch.series, batch.time, batch.value, group)
         run(self._rows, self._groups.view(np.uint8), tuple(self._config), plain, tuple(columns), learn)
@@ -70,27 +63,6 @@ class Novelty(RowDetector):
         scores.score, scores.expected = columns.score, columns.expected
         scores.extra = {name: getattr(columns, name) for name in self.extras}
         return scores
-
-    def _make_room(self, groups: int, *, learn: bool) -> None:
-        if groups > len(self._groups):
-            more = max(groups, 2 * len(self._groups)) - len(self._groups)
-            self._groups = np.concatenate([self._groups, np.zeros(more, GROUP)])
-        if learn:
-            self._known[0] = max(self._known[0], groups)
-
-    def state(self) -> State:
-        """Return the rows' bytes, one row a series, and the groups'."""
-        groups = self._groups[: self._known[0]].view(np.uint8).reshape(-1, GROUP.itemsize)
-        return {**super().state(), "groups": groups}
-
-    def load(self, state: State) -> None:
-        """Take over rows and groups; raises ValueError if they are not ours."""
-        groups = state.get("groups")
-        if groups is None or groups.dtype != np.uint8 or groups.ndim != 2 or groups.shape[1] != GROUP.itemsize:
-            raise ValueError(f"the state of novelty has an array `groups` of bytes, {GROUP.itemsize} a group")
-        super().load(state)
-        self._groups = np.array(groups).reshape(-1).view(GROUP)
-        self._known = np.array([len(self._groups)])
 
     def explain(self, signal: Signal) -> str:
         """Say whether it was ever seen, and how often something new comes."""

@@ -7,18 +7,19 @@ from typing import Any, ClassVar, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.base import Observations, Scores, Signal, State
-from detectors.durations import Duration
+from detectors.base import Ints, Observations, Scores, Signal
+from detectors.durations import Duration, positive
+from detectors.grouped import GroupedDetector
 from detectors.peer_cohort import GROUP, Config
 from detectors.peer_kernel import ROW, Columns, run
 from detectors.peer_summary import summarised
-from detectors.rows import RowDetector
+from detectors.words import band, figure
 
 Compare = Literal["ratio", "difference"]
 Direction = Literal["up", "down", "both"]
 
 
-class Peer(RowDetector):
+class Peer(GroupedDetector):
     """A value departs from where the customer's cohort went; one that moves with its cohort is no signal.
 
     A cohort is the customers that agree in the attributes `cohort`. Each member's own size, relative to its cohort, is
@@ -51,6 +52,7 @@ class Peer(RowDetector):
 
     kind: ClassVar[str] = "peer"
     row: ClassVar[np.dtype[Any]] = ROW
+    group_row: ClassVar[np.dtype[Any]] = GROUP
     grouping: ClassVar[Literal["none", "cohort", "prefix"]] = "cohort"
     extras: ClassVar[tuple[str, ...]] = ("members",)
     examples: ClassVar[tuple[Mapping[str, Any], ...]] = (
@@ -85,16 +87,11 @@ class Peer(RowDetector):
             raise ValueError(f"warmup is {warmup}: it must be 10 to 10000 windows")
         if not (least >= 0 and math.isfinite(least)):
             raise ValueError(f"least is {least:g}: it must be 0 or a positive number")
-        for name, duration in (("memory", Duration(memory)), ("adopt", Duration(adopt))):
-            if not (duration > 0 and math.isfinite(duration)):
-                raise ValueError(f"{name} is {duration}: it must be a positive duration")
         super().__init__()
         self.attributes = tuple(cohort)
         self._compare, self._direction, self._least = compare, direction, float(least)
         self._members, self._warmup = int(members), int(warmup)
-        self._memory, self._adopt = Duration(memory), Duration(adopt)
-        self._groups: NDArray[Any] = np.zeros(0, GROUP)
-        self._known = np.zeros(1, np.int64)
+        self._memory, self._adopt = positive("memory", memory), positive("adopt", adopt)
         self.prepare(60.0)
 
     def prepare(self, step: float) -> None:
@@ -114,61 +111,26 @@ class Peer(RowDetector):
             down=down,
         )
 
-    def _run(self, batch: Observations, *, learn: bool) -> Scores:
-        group = np.zeros(len(batch.series), np.int32) if batch.group is None else batch.group
-        self._make_room(int(group.max(initial=-1)) + 1, learn=learn)
+    def _run_grouped(self, batch: Observations, group: Ints, *, learn: bool) -> Scores:
         columns = Columns(*(np.empty(len(batch.value)) for _ in Columns._fields))
         plain = (batch.series, batch.time, batch.value, group)
         run(self._rows, self._groups.view(np.uint8), np.array(self._config), plain, tuple(columns), learn)
         return Scores(columns.score, columns.expected, columns.low, columns.high, {"members": columns.members})
 
-    def _make_room(self, groups: int, *, learn: bool) -> None:
-        if groups > len(self._groups):
-            more = max(groups, 2 * len(self._groups)) - len(self._groups)
-            self._groups = np.concatenate([self._groups, np.zeros(more, GROUP)])
-        if learn:
-            self._known[0] = max(self._known[0], groups)
-
     def summary(self) -> NDArray[Any]:
         """Return what each cohort's latest whole window was, a `peer_summary.SUMMARY` each, to be merged and told."""
         return summarised(self._groups[: self._known[0]])
 
-    def state(self) -> State:
-        """Return the rows' bytes, one row a series, and the cohorts'."""
-        groups = self._groups[: self._known[0]].view(np.uint8).reshape(-1, GROUP.itemsize)
-        return {**super().state(), "groups": groups}
-
-    def load(self, state: State) -> None:
-        """Take over rows and cohorts; raises ValueError if they are not ours."""
-        groups = state.get("groups")
-        if groups is None or groups.dtype != np.uint8 or groups.ndim != 2 or groups.shape[1] != GROUP.itemsize:
-            raise ValueError(f"the state of peer has an array `groups` of bytes, {GROUP.itemsize} a cohort")
-        super().load(state)
-        self._groups = np.array(groups).reshape(-1).view(GROUP)
-        self._known = np.array([len(self._groups)])
-
     def explain(self, signal: Signal) -> str:
         """Say the value, and what was expected as the cohort went."""
-        value = f"The value was {_figure(signal.value)}"
+        value = f"The value was {figure(signal.value)}"
         if not math.isfinite(signal.expected):
             return f"{value}; too little is known yet of its cohort."
         members = signal.extra.get("members", math.nan)
         others = f"the {members:.0f} customers" if math.isfinite(members) else "the customers"
-        return f"{value}; {_band(signal)} was expected as {others} of its cohort went."
+        return f"{value}; {band(signal)} was expected as {others} of its cohort went."
 
 
 def _check(choice: str, allowed: Any, name: str) -> None:
     if choice not in get_args(allowed):
         raise ValueError(f"{name} {choice!r}: choose one of {', '.join(get_args(allowed))}")
-
-
-def _figure(number: float) -> str:
-    return f"{number:.0f}" if 100 <= abs(number) < 1e6 else f"{number:.3g}"
-
-
-def _band(signal: Signal) -> str:
-    if signal.low == -math.inf:
-        return f"up to {_figure(signal.high)}"
-    if signal.high == math.inf:
-        return f"at least {_figure(signal.low)}"
-    return f"between {_figure(signal.low)} and {_figure(signal.high)}"

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.base import Detector, Floats, Ints, Missed, Observations, Scores, Signal, State
-from detectors.durations import Duration, spoken
+from detectors.durations import Duration, positive, spoken
 from detectors.stall_kernel import NOTHING, PACE, ROW, Late, Rules, arrive, turn
 
 NAMES = ("the first step", "the last step")
@@ -62,12 +62,12 @@ class Stall(Detector):
         """
         if within is not None and limits is not None:
             raise ValueError("within and limits exclude each other: give one, or neither to learn the usual times")
-        self._limits = tuple((str(name), _positive(name, limit)) for name, limit in (limits or {}).items())
+        self._limits = tuple((str(name), positive(name, limit)) for name, limit in (limits or {}).items())
         if limits is not None and not limits:
             raise ValueError("limits names no step")
         if not 1 <= patience < math.inf:
             raise ValueError(f"patience is {patience:g}: it must be at least 1")
-        self._within = None if within is None else _positive("within", within)
+        self._within = None if within is None else positive("within", within)
         self._patience = float(patience)
         self.pooled = within is None and limits is None
         self._rows: NDArray[Any] = np.zeros(0, ROW)
@@ -171,10 +171,3 @@ class Stall(Detector):
 
     def _named(self, step: float) -> str:
         return self._steps[int(step)] if 0 <= step < len(self._steps) else "an unknown step"
-
-
-def _positive(name: str, duration: Any) -> Duration:
-    found = Duration(duration)
-    if not (found > 0 and math.isfinite(found)):
-        raise ValueError(f"{name} is {found}: it must be a positive duration")
-    return found
