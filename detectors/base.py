@@ -139,6 +139,8 @@ class Detector(ABC):
     examples: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
     """Constructor arguments the conformance checks try the kind with; at least one set for each mode it has."""
 
+    pooled: bool = False
+    """Whether all series teach each other, not only those of one group."""
     attributes: tuple[str, ...] = ()
     """Attributes of the customer that it asks for: those a cohort is made of, or that it learns from."""
     step: float = 0.0
@@ -149,6 +151,13 @@ class Detector(ABC):
     def prepare(self, step: float) -> None:
         """Learn the measure's window length in seconds. Called once, before anything else."""
         self.step = step
+
+    def introduce(self, names: Sequence[str]) -> None:
+        """Learn what the numbers in its rows stand for: a sequence's steps, or the detectors whose signals come.
+
+        Called once, before anything else, for kinds with such `inputs`. Raises ValueError if the kind's own settings
+        name others.
+        """
 
     def grow(self, size: int) -> None:
         """Make room for series 0 … `size` − 1; new rows are as a series never seen. Never shrinks."""
@@ -172,7 +181,8 @@ class Detector(ABC):
 
         `time` is the end of a window, and all windows up to it have been observed. One row for each series that is
         overdue: the time it was due, the seconds since its last event as value, and a score that grows as it stays
-        away. Returned again at every tick: the caller remembers what was told.
+        away; or of which time alone has ended what it told: when it did, and a score of 0. Returned again at every
+        tick: the caller remembers what was told.
         """
         raise NotImplementedError(f"kind {self.kind} has no tick")
 

@@ -1,8 +1,8 @@
 """What detectors say: their measures, expressions and severities."""
 
-import copy
 from collections.abc import Iterator, Mapping, Sequence
 
+from engine.config.inputs import built
 from engine.config.loaded import Loaded
 from engine.config.model import SEVERITIES, DetectorConfig, Input, Place, Watch
 from engine.config.problems import nearest
@@ -33,6 +33,7 @@ def check_detectors(loaded: Loaded) -> None:
     for config in loaded.detectors.values():
         _check_watch(loaded, config)
         _check_rule(loaded, config)
+        _check_grace(loaded, config)
         _check_severity(loaded, config)
         _check_fields(loaded, config, kinds)
     _check_signals(loaded)
@@ -68,7 +69,7 @@ def _check_inputs(loaded: Loaded, config: DetectorConfig) -> None:
             place = loaded.key(config.place, "watch", name)
             loaded.problems.error(place, f"kind {kind} takes no {name}", f"it takes {' and '.join(needed)}")
     _check_given(loaded, config)
-    if inputs == "sequence" and len(set(config.watch.events)) < 2:
+    if inputs == "sequence" and not _has_names(config):
         place = loaded.where(config.place, "watch", "event")
         loaded.problems.error(place, "a sequence has two steps or more", "write event: [signup.started, signup.done]")
     if config.model.grouping == "prefix" and len(config.watch.by) < 2:
@@ -102,6 +103,12 @@ def _check_input(loaded: Loaded, config: DetectorConfig, name: str, given: Input
         loaded.problems.error(at, "where, value and each need an event of your own", "leave them out")
 
 
+def _has_names(config: DetectorConfig) -> bool:
+    """Return whether there is all that a sequence of events or a composite is about."""
+    fewest = {"sequence": 2, "signals": 1}.get(config.model.inputs, 0)
+    return len(set(config.watch.names)) >= fewest
+
+
 def _check_signals(loaded: Loaded) -> None:
     """Note what composites watch that is not there, or that watches them in turn."""
     watched = {name: config.watch.signals for name, config in loaded.detectors.items() if config.watch.signals}
@@ -133,11 +140,20 @@ def _check_rule(loaded: Loaded, config: DetectorConfig) -> None:
     if config.min_samples < 0:
         place = loaded.where(config.place, "min_samples")
         loaded.problems.error(place, f"min_samples is {config.min_samples}", "it is 0 or more")
-    if config.watch.every > 0:
+    if config.watch.every > 0 and _has_names(config):
         try:
-            copy.deepcopy(config.model).prepare(float(config.watch.every))
+            built(config).prepare(float(config.watch.every))
         except ValueError as error:
             loaded.problems.error(loaded.where(config.place, "model"), str(error))
+
+
+def _check_grace(loaded: Loaded, config: DetectorConfig) -> None:
+    """Note a grace period that would mute for ever: where every series is new, and told of once."""
+    fleeting = config.model.grouping == "prefix" or config.model.inputs == "sequence"
+    for name, given in (("grace", config.grace), ("min_samples", config.min_samples)):
+        if fleeting and given:
+            what = f"{name} is counted for each series, and kind {config.model.kind} lives of new ones"
+            loaded.problems.error(loaded.key(config.place, name), what, "leave it out")
 
 
 def _check_severity(loaded: Loaded, config: DetectorConfig) -> None:

@@ -1,13 +1,15 @@
-"""The inputs of a learned kind: what `watch: {inputs: …}` says, one by one, and the rows they make of events."""
+"""What a detector is told: the names of its inputs, and of a learned kind the rows that events become."""
 
+import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.base import Detector, LearnedDetector
 from engine.columnar.columns import Columns
-from engine.config.model import Input, Watch
+from engine.config.model import DetectorConfig, Input, Watch
 from engine.expressions import Expression, Kind
 from engine.expressions.vectors import generic
 
@@ -57,6 +59,19 @@ def sources(watch: Watch) -> list[Source]:
     ['error e1', 'error e2']
     """
     return [source for name, given in watch.inputs.items() for source in _sources(name, given)]
+
+
+def built(config: DetectorConfig) -> Detector:
+    """Return a detector of its own, which knows its inputs. Raises ValueError if it cannot do with them."""
+    detector = copy.deepcopy(config.model)
+    if isinstance(detector, LearnedDetector):
+        names: dict[str, list[str]] = {}
+        for source in sources(config.watch):
+            names.setdefault(source.role, []).append(source.name)
+        detector.connect(names)
+    else:
+        detector.introduce(config.watch.names)
+    return detector
 
 
 def _sources(name: str, given: Input) -> Iterator[Source]:

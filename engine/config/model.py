@@ -121,6 +121,11 @@ class Watch:
         """The event types, in the order written."""
         return (self.event,) if isinstance(self.event, str) else self.event
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the numbers in its observations stand for: detectors, or event types."""
+        return self.signals or self.events
+
 
 @dataclass(frozen=True, slots=True)
 class Raise:

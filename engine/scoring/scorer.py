@@ -156,8 +156,10 @@ class Scorer:
 
     def _relay(self, findings: Iterable[Finding]) -> None:
         """Let those who watch other detectors hear what was found."""
-        for listener in (*self.relays, *self.dossiers):
-            listener.hear(findings)
+        for relay in self.relays:
+            relay.hear(findings)
+        for dossier in self.dossiers:
+            dossier.hear(findings)
 
     def _findings(self, station: Station, signals: Iterable[tuple[DetectorConfig, Signal]]) -> Iterator[Finding]:
         for config, signal in signals:

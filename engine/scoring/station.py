@@ -1,6 +1,5 @@
 """What some detectors watch together: where their observations come from, and the monitors that take them."""
 
-import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -9,13 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.base import Detector, Ints, LearnedDetector, Observations, Signal
+from detectors.base import Detector, Ints, Observations, Signal
 from detectors.easing import Ease
 from detectors.monitor import Monitor
 from detectors.raising import RaiseRule
 from engine.columnar.columns import Columns
 from engine.columnar.index import SeriesIndex
-from engine.config.inputs import sources
+from engine.config.inputs import built
 from engine.config.model import CalendarConfig, DetectorConfig, Input, Watch
 from engine.errors import Permanent
 from engine.events import EVERYONE, ChangeEvent
@@ -279,17 +278,6 @@ def _monitor(config: DetectorConfig) -> Monitor:
     monitor = Monitor(config.name, detector, rule, grace=float(config.grace), min_samples=config.min_samples)
     monitor.prepare(float(config.watch.every))
     return monitor
-
-
-def built(config: DetectorConfig) -> Detector:
-    """Return a detector of its own, which knows its inputs. Raises ValueError if it cannot do with them."""
-    detector = copy.deepcopy(config.model)
-    if isinstance(detector, LearnedDetector):
-        names: dict[str, list[str]] = {}
-        for source in sources(config.watch):
-            names.setdefault(source.role, []).append(source.name)
-        detector.connect(names)
-    return detector
 
 
 def _signature(detector: Detector) -> str:

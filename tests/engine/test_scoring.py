@@ -228,3 +228,15 @@ class TestSignals:
         other.scorer.load(world.scorer.state())
         other.scorer.advance(world.mark.value)
         assert sum(len(batch.value) for batch in model.seen) > 0
+
+    def test_a_member_is_over_when_none_of_its_series_is_raised(self) -> None:
+        model = Echo(inputs="signals")
+        measure = Measure("sum", Expression.parse("x"))
+        world = World(
+            detector("calls", Echo(), event="calls", by=("account", "code"), measure=measure),
+            detector("any", model, signals=("calls",), by=("account",)),
+        )
+        for at, code, x in ((0.0, "1", 1), (60.0, "2", 1), (120.0, "1", 0), (180.0, "2", 0), (300.0, "2", 0)):
+            world.take(line("calls", at, code=code, x=x))
+        values = [value for batch in model.seen for value in batch.value.tolist()]
+        assert values == [1.0, 1.0, 1.0, 0.0]
