@@ -139,6 +139,8 @@ class Detector(ABC):
     examples: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
     """Constructor arguments the conformance checks try the kind with; at least one set for each mode it has."""
 
+    attributes: tuple[str, ...] = ()
+    """Attributes of the customer that it asks for: those a cohort is made of, or that it learns from."""
     step: float = 0.0
     """Seconds between two windows of the measure, set by `prepare`; 0 if unknown."""
     size: int = 0

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors import easing
 from detectors.base import Bytes, Detector, Floats, Ints, Missed, Observations, Scores, Signal, State
 from detectors.compiled import compiled
+from detectors.easing import Ease
 from detectors.raising import ONGOING, STATES, Raiser, RaiseRule, SignalState
 
 VERDICT_DECADES: Mapping[str, float] = {"false": 0.5, "true": -0.1, "missed": -0.5}
@@ -61,16 +63,21 @@ class Monitor:
             self.raiser.grow(self._size)
             self._ages.grow(self._size)
 
-    def observe(self, batch: Observations) -> list[Signal]:
+    def observe(self, batch: Observations, ease: Ease | None = None) -> list[Signal]:
         """Score the batch, learn from it, and return what happened, in the batch's order.
 
-        Raises IndexError if a series is one there is no room for.
+        What `ease` suspends is not judged, and not learned from either, except by kinds that speak of silence: they
+        have to know that something came. Raises IndexError if a series is one there is no room for.
         """
         self._check(batch.series)
+        if ease is not None and not self.detector.ticks:
+            batch = easing.unsuspended(batch, ease)
         scores = self.detector.update(batch)
         missed = _NO_MISSES
         if scores.missed is not None:
             batch, scores, missed = _interleave(batch, scores, scores.missed)
+        if ease is not None:
+            scores = easing.eased(batch, scores, missed, ease)
         judged = self._ages.judged(batch, scores.score, missed)
         rows, codes = self.raiser.observe(batch.series, batch.time, judged, missed)
         if len(missed):  # what a tick told already is not told again now that the event came
@@ -78,7 +85,7 @@ class Monitor:
             rows, codes = rows[told], codes[told]
         return self._signals(batch, scores, rows, codes)
 
-    def tick(self, time: float) -> list[Signal]:
+    def tick(self, time: float, ease: Ease | None = None) -> list[Signal]:
         """Return what is to be said of series of which nothing came, once all windows that end by `time` are closed.
 
         Silence is certain up to the start of the window that `time` lies in; what that one holds is not known yet.
@@ -90,6 +97,8 @@ class Monitor:
         time -= time % self.detector.step if self.detector.step > 0 else 0.0
         batch, scores = self.detector.tick(time)
         missed = np.ones(len(batch.series), np.bool_)
+        if ease is not None:
+            scores = easing.eased(batch._replace(time=np.full(len(batch.time), time)), scores, _NO_MISSES, ease)
         judged = self._ages.judged(batch, scores.score, missed)
         rows, codes = self.raiser.observe(batch.series, batch.time, judged, missed)
         told = (codes != ONGOING) | _grown(batch.value[rows], time - self._ticked)
@@ -121,6 +130,17 @@ class Monitor:
         self.detector.reset(series)
         self.raiser.reset(series)
         self._ages.reset(series)
+
+    def relearn(self, series: Ints) -> None:
+        """Learn the given series anew. One that is raised stays so until it has been judged, and found calm, again."""
+        known = series[series < self._size]
+        self.detector.reset(known)
+        self._ages.reset(known)
+
+    def take_back(self, state: State) -> None:
+        """Let the detector alone take over a state, of this many series or fewer; what is raised stays as it is."""
+        self.detector.load(state)
+        self.detector.grow(self._size)
 
     def state(self) -> State:
         """Return all that is remembered; the names start with `detector.`, `raiser.` or `monitor.`."""

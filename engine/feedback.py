@@ -14,11 +14,13 @@ from engine.entities import Entities, save_entities
 from engine.errors import Permanent
 from engine.events import (
     ActionEvent,
+    ChangeEvent,
     ConsentEvent,
     ContactEvent,
     Control,
     DeliveryEvent,
     EntityEvent,
+    ModelEvent,
     OutcomeEvent,
     VerdictEvent,
 )
@@ -27,9 +29,11 @@ from engine.issues import silences
 from engine.issues.book import IssueBook
 from engine.issues.leadtime import reached
 from engine.issues.view import Transition
+from engine.store.database import upsert
 from engine.store.models import (
     Consent,
     CustomerContact,
+    DeclaredChange,
     Intent,
     Label,
     OutcomeRow,
@@ -49,12 +53,13 @@ class Feedback:
         self._book = book
         self._entities = entities
         self._handlers: dict[type, Callable[[Session, Any, float], list[Transition]]] = {
-            ConsentEvent: self._consent,
             ContactEvent: self._contact,
             OutcomeEvent: self._outcome,
             VerdictEvent: self._verdict,
             DeliveryEvent: self._delivery,
             ActionEvent: self._action,
+            ChangeEvent: self._change,
+            ModelEvent: self._model,
         }
 
     def apply(self, session: Session, events: Sequence[Control], now: float) -> list[Transition]:
@@ -63,27 +68,13 @@ class Feedback:
         for kind, run in groupby(events, type):
             if kind is EntityEvent:
                 save_entities(session, [event for event in run if isinstance(event, EntityEvent)])
+            elif kind is ConsentEvent:
+                rows = [_consent(event) for event in run if isinstance(event, ConsentEvent)]
+                upsert(session, Consent, rows, ["id"])
             else:
                 for event in run:
                     transitions += self._handlers[kind](session, event, now)
         return transitions
-
-    def _consent(self, session: Session, event: ConsentEvent, now: float) -> list[Transition]:
-        session.merge(
-            Consent(
-                id=derive("con", event.source, event.id),
-                at=event.time,
-                entity=event.subject,
-                address=event.address,
-                channel=event.channel,
-                purpose=event.purpose,
-                state=event.state,
-                written=event.written,
-                source=event.given_in or event.source,
-                wording=event.wording,
-            )
-        )
-        return []
 
     def _contact(self, session: Session, event: ContactEvent, now: float) -> list[Transition]:
         account = self._entities.owner(event.subject)
@@ -164,6 +155,14 @@ class Feedback:
             suppress(session, intent.address, event.channel or "*", f"{event.state} {event.code}".strip(), now)
         return []
 
+    def _change(self, session: Session, event: ChangeEvent, now: float) -> list[Transition]:
+        _declared(session, event, event.what, event.lasts, reset=event.reset)
+        return []
+
+    def _model(self, session: Session, event: ModelEvent, now: float) -> list[Transition]:
+        _declared(session, event, f"{event.what} {event.version}", None)
+        return []
+
     def _action(self, session: Session, event: ActionEvent, now: float) -> list[Transition]:
         """Do what an operator said; what cannot be done is written to the log, as nobody waits here for an answer."""
         try:
@@ -187,6 +186,39 @@ class Feedback:
             case "unsilence":
                 silences.end(session, event.silence, event.who, now, event.note)
         return []
+
+
+def _declared(
+    session: Session, event: ChangeEvent | ModelEvent, what: str, lasts: float | None, *, reset: bool = False
+) -> None:
+    session.merge(
+        DeclaredChange(
+            id=derive("dcl", event.source, event.id),
+            at=event.time,
+            subject=event.subject,
+            what=what,
+            lasts=lasts,
+            detectors=list(event.detectors),
+            reset=reset,
+            who=event.who,
+            note=event.note,
+        )
+    )
+
+
+def _consent(event: ConsentEvent) -> dict[str, object]:
+    return {
+        "id": derive("con", event.source, event.id),
+        "at": event.time,
+        "entity": event.subject,
+        "address": event.address,
+        "channel": event.channel,
+        "purpose": event.purpose,
+        "state": event.state,
+        "written": event.written,
+        "source": event.given_in or event.source,
+        "wording": event.wording,
+    }
 
 
 def _silence(session: Session, event: ActionEvent) -> None:

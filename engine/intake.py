@@ -13,7 +13,7 @@ from typing import NamedTuple
 from engine.clock import Clock
 from engine.errors import Overloaded
 from engine.eventlog.base import Append, DeadLetter, DeadLetters, EventLog
-from engine.events import Decoded, Decoder, Reject, Telemetry
+from engine.events import EVERYONE, Decoded, Decoder, Reject, Telemetry
 from engine.events.lines import Lines
 from engine.jsonbatch import elements_of, one_line
 
@@ -124,8 +124,10 @@ class Intake:
 
     def _split(self, raw: Sequence[bytes], decoded: Decoded) -> list[Append]:
         parts: dict[int, list[bytes]] = {}
+        everywhere = range(self._log.partitions)
         for line, subject in _subjects(decoded):
-            parts.setdefault(partition_of(subject, self._log.partitions), []).append(raw[line])
+            for at in everywhere if subject == EVERYONE else [partition_of(subject, self._log.partitions)]:
+                parts.setdefault(at, []).append(raw[line])
         return [Append(partition, b"\n".join(lines), len(lines)) for partition, lines in sorted(parts.items())]
 
 

@@ -20,12 +20,25 @@ import structlog
 from numpy.typing import NDArray
 from sqlmodel import Session
 
+from engine.attributes import Attributes
 from engine.clock import Clock
 from engine.columnar.dedup import Dedup
 from engine.config.model import Config
 from engine.entities import Entities, with_attributes
+from engine.errors import CorruptSnapshot, Permanent
 from engine.eventlog.base import Batch, DeadLetter, DeadLetters
-from engine.events import Control, Decoded, Decoder, EntityEvent, Schema, Telemetry, TickEvent, VerdictEvent
+from engine.events import (
+    ChangeEvent,
+    Control,
+    Decoded,
+    Decoder,
+    EntityEvent,
+    ModelEvent,
+    Schema,
+    Telemetry,
+    TickEvent,
+    VerdictEvent,
+)
 from engine.feedback import Feedback
 from engine.issues.book import IssueBook
 from engine.issues.findings import Finding
@@ -33,10 +46,12 @@ from engine.issues.view import Transition
 from engine.measures.meter import Late
 from engine.measures.watermark import Watermark
 from engine.planning import Planner
-from engine.scoring import Scorer, within
+from engine.scoring import Scorer, Subjects, attributes_wanted, within
+from engine.scoring.station import Station
 from engine.snapshots import Snapshots
 from engine.store.database import Database
 from engine.store.models import Progress
+from engine.versions import Versions
 
 log = structlog.get_logger()
 GROUP = "pipeline"
@@ -62,6 +77,7 @@ class Stores(NamedTuple):
     database: Database
     dead_letters: DeadLetters
     snapshots: Snapshots | None
+    versions: Versions | None = None
 
 
 class Pipeline:
@@ -84,7 +100,9 @@ class Pipeline:
     def _build(self, config: Config) -> None:
         rules = config.main.events
         self._config = config
-        self.scorer = Scorer(config.detectors, lateness=float(rules.lateness), owner=self._entities.owner)
+        self._attributes = Attributes(attributes_wanted(config.detectors))
+        subjects = Subjects(self._entities.owner, self._attributes.of)
+        self.scorer = Scorer(config.detectors, config.calendars, lateness=float(rules.lateness), subjects=subjects)
         schema = Schema.build(self.scorer.fields, rules.known)
         self._decoder = Decoder(schema, future=float(rules.future))
         self._book = IssueBook(config.policy)
@@ -119,7 +137,7 @@ class Pipeline:
                     lines = lines or batch.payload.split(b"\n")
                     effects.dead.append(_dead(batch, late.line, late.reason, late.detail, lines[late.line]))
             else:
-                self._steer(run, effects)
+                self._steer(run, effects, batch)
         effects.steps += self.scorer.advance(self._watermark.value)
         return effects
 
@@ -134,14 +152,11 @@ class Pipeline:
 
     def _measure(self, run: Telemetry, arrived: float, effects: Effects) -> list[Late]:
         floor = self._watermark.floor(run.time, arrived)
-        left_out: list[Late] = []
-        for columns, rows in run.parts():
-            findings, late = self.scorer.add(columns, floor[rows])
-            effects.steps += findings
-            left_out += late
+        findings, left_out = self.scorer.add(run, floor)
+        effects.steps += findings
         return left_out
 
-    def _steer(self, run: list[Control], effects: Effects) -> None:
+    def _steer(self, run: list[Control], effects: Effects, batch: Batch) -> None:
         """Let reserved events change what the models know, in order; all but ticks are remembered."""
         for event in run:
             match event:
@@ -149,12 +164,37 @@ class Pipeline:
                     self._watermark.tick(event.time)
                     continue
                 case EntityEvent():
-                    self._entities.apply(event)
+                    if self._entities.apply(event) | self._attributes.apply(event):
+                        self.scorer.renew(event)
+                case ChangeEvent():
+                    self.scorer.change(event)
+                case ModelEvent():
+                    effects.dead += self._keep_or_revert(event, batch)
                 case VerdictEvent():
                     self.scorer.adjust(event.detector, event.series, event.verdict)
                 case _:
                     pass
             effects.steps.append(event)
+
+    def _keep_or_revert(self, event: ModelEvent, batch: Batch) -> list[DeadLetter]:
+        """Keep or take back models; returns what could not be done."""
+        try:
+            for name, station in self.scorer.models(event.detectors):
+                self._version(event, name, station, batch.offset + event.line)
+        except (Permanent, CorruptSnapshot) as error:
+            line = batch.payload.split(b"\n")[event.line]
+            return [_dead(batch, event.line, "model", error.line(), line)]
+        return []
+
+    def _version(self, event: ModelEvent, name: str, station: Station, offset: int) -> None:
+        if self._stores.versions is None:
+            return
+        key = name, event.version, self.partition
+        if event.what == "keep":
+            meta = {"at": event.time, "series": len(station.index)}
+            self._stores.versions.keep(key, offset, station.model(name), meta)
+        else:
+            station.take_back(name, self._stores.versions.find(*key).arrays)
 
     # -- effects ------------------------------------------------------------------------------------------------------
 
@@ -218,7 +258,10 @@ class Pipeline:
         return list(skipped)
 
     def reconfigure(self, config: Config) -> None:
-        """Go on under another configuration; models of detectors whose watch is the same keep what they learned."""
+        """Go on under another configuration; models of detectors whose watch is the same keep what they learned.
+
+        Attributes that nobody asked for before are taken from the database.
+        """
         state = self._state()
         self._build(config)
         self.load(state)
@@ -228,6 +271,7 @@ class Pipeline:
             "scorer": self.scorer.state(),
             "dedup": self._dedup.state(),
             "entities": self._entities.state(),
+            "attributes": self._attributes.state(),
             "watermark": self._watermark.state(),
         }
         return {f"{part}/{name}": array for part, state in parts.items() for name, array in state.items()}
@@ -235,6 +279,9 @@ class Pipeline:
     def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take over what `state` of a pipeline of the same log returned."""
         self._entities.load(within(arrays, "entities"))
+        if not self._attributes.load(within(arrays, "attributes")):
+            with self._stores.database.reading() as session:
+                self._attributes.fill(session)
         self._dedup.load(within(arrays, "dedup"))
         self._watermark.load(within(arrays, "watermark"))
         self.scorer.load(within(arrays, "scorer"))

@@ -11,8 +11,9 @@ from engine.eventlog.sqlite import SqliteLog
 from engine.links import secret_at
 from engine.snapshots import Snapshots
 from engine.store.database import Database
+from engine.versions import Versions
 
-LOG, DEAD_LETTERS, DATABASE, SNAPSHOTS = "log.db", "deadletters.db", "forewarn.db", "snapshots"
+LOG, DEAD_LETTERS, DATABASE, SNAPSHOTS, MODELS = "log.db", "deadletters.db", "forewarn.db", "snapshots", "models"
 """What lies in the data folder."""
 
 
@@ -26,6 +27,8 @@ class Storage:
     snapshots: Snapshots | None
     """None: nothing of the models is to last."""
     secret: bytes
+    versions: Versions | None = None
+    """Where versions of models are kept by name; None: nowhere."""
     reports: Path | None = None
     """Folder of the daily reports; None: they are not kept."""
 
@@ -40,6 +43,7 @@ class Storage:
             database=Database.open(folder / DATABASE, synchronous=synchronous),
             snapshots=Snapshots(folder / SNAPSHOTS, keep=config.main.retention.snapshots),
             secret=secret_at(folder / "links.key"),
+            versions=Versions(folder / MODELS),
             reports=folder / "reports",
         )
 

@@ -9,9 +9,9 @@ from sqlmodel import Session, col, select
 from engine.clock import Clock
 from engine.config.model import Config
 from engine.eventlog.base import Append
-from engine.events import make_event
+from engine.events import EVERYONE, make_event
 from engine.issues.book import IssueBook, view
-from engine.issues.view import ACTIVE, Transition
+from engine.issues.view import ACTIVE, ENGINE, Transition
 from engine.planning import Planner
 from engine.playbooks import expires_at
 from engine.report import Report, measure
@@ -40,6 +40,13 @@ class Upkeep:
         event = make_event("forewarn.tick", "engine/clock", {}, id=f"{due:.3f}", source="forewarn/clock", time=due)
         self._storage.log.append(Append(each, event, 1) for each in range(self._storage.log.partitions))
 
+    def keep_models(self, due: float) -> None:
+        """Ask for a version of every model, named after the day."""
+        day = f"{datetime.fromtimestamp(due, UTC):%Y-%m-%d}"
+        data = {"what": "keep", "version": day, "who": ENGINE}
+        event = make_event("forewarn.model", EVERYONE, data, id=f"keep-{due:.3f}", source="forewarn/clock", time=due)
+        self._storage.log.append(Append(each, event, 1) for each in range(self._storage.log.partitions))
+
     def follow_up(self, due: float) -> None:
         """End issues that were held open and are calm, and those that were open for too long."""
         now = self._clock.time()
@@ -63,6 +70,8 @@ class Upkeep:
         keep = self._config.main.retention
         self._storage.log.trim(due - float(keep.events))
         self._storage.dead_letters.trim(due - float(keep.dead_letters))
+        if self._storage.versions is not None:
+            self._storage.versions.trim(keep.models)
         with self._storage.database.transaction() as session:
             session.execute(delete(JobRun).where(col(JobRun.due_at) < due - RUNS_KEPT))
 

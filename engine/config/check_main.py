@@ -45,6 +45,8 @@ def _check_numbers(loaded: Loaded, main: MainConfig) -> None:
         loaded.problems.error(_at(loaded, "events", "partitions"), "there is at least one partition")
     if main.retention.snapshots < 1:
         loaded.problems.error(_at(loaded, "retention", "snapshots"), "at least one snapshot is kept")
+    if main.retention.models < 1:
+        loaded.problems.error(_at(loaded, "retention", "models"), "at least one version of a model is kept")
     if main.snapshot_every <= 0:
         loaded.problems.error(_at(loaded, "snapshot_every"), "must be longer than nothing", "write 1m")
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.config.model import (
+    CalendarConfig,
     ChannelConfig,
     Config,
     DetectorConfig,
@@ -29,10 +30,11 @@ class Loaded:
     detectors: dict[str, DetectorConfig] = field(default_factory=dict)
     playbooks: dict[str, PlaybookConfig] = field(default_factory=dict)
     channels: dict[str, ChannelConfig] = field(default_factory=dict)
+    calendars: dict[str, CalendarConfig] = field(default_factory=dict)
     declared: dict[str, dict[str, Place]] = field(default_factory=dict)
-    """By section (detectors, playbooks, channels): every name written down, readable or not, and where."""
+    """By section (detectors, playbooks, channels, calendars): every name written down, readable or not, and where."""
     roots: dict[str, Table] = field(default_factory=dict)
-    """The mappings that forewarn.yaml, policy.yaml and channels.yaml are."""
+    """The mappings that forewarn.yaml, policy.yaml, channels.yaml and calendars.yaml are."""
     files: list[str] = field(default_factory=list)
     tables: dict[Place, Table] = field(default_factory=dict)
     """Every mapping that was read, by its place."""
@@ -41,7 +43,7 @@ class Loaded:
         """Return the configuration, unless something makes it unusable."""
         if self.main is None or errors(self.problems.found):
             return None
-        parts = self.detectors, self.playbooks, self.channels
+        parts = self.detectors, self.playbooks, self.channels, self.calendars
         return Config(self.folder, self.main, self.policy, *parts, files=tuple(self.files))
 
     def where(self, start: Place, *path: str | int) -> Place:

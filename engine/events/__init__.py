@@ -14,13 +14,16 @@ from engine.events.decoder import Decoder
 from engine.events.encode import make_event
 from engine.events.rejects import FUTURE, MALFORMED, OVERSIZED, UNKNOWN_TYPE, Reject
 from engine.events.reserved import (
+    EVERYONE,
     ActionEvent,
     Address,
+    ChangeEvent,
     ConsentEvent,
     ContactEvent,
     Control,
     DeliveryEvent,
     EntityEvent,
+    ModelEvent,
     OutcomeEvent,
     TickEvent,
     VerdictEvent,
@@ -30,12 +33,14 @@ from engine.events.schema import Schema
 from engine.expressions import Kind
 
 __all__ = [
+    "EVERYONE",
     "FUTURE",
     "MALFORMED",
     "OVERSIZED",
     "UNKNOWN_TYPE",
     "ActionEvent",
     "Address",
+    "ChangeEvent",
     "ConsentEvent",
     "ContactEvent",
     "Control",
@@ -44,6 +49,7 @@ __all__ = [
     "DeliveryEvent",
     "EntityEvent",
     "Kind",
+    "ModelEvent",
     "OutcomeEvent",
     "Reject",
     "Run",

@@ -58,8 +58,9 @@ from engine.measures.values import numbers, unit_hashes
 
 Floats = NDArray[np.float64]
 Where = NDArray[np.intp]
-ENVELOPE = {"time": Kind.NUMBER, "subject": Kind.TEXT, "type": Kind.TEXT}
-"""What expressions may name beside the fields of `data`; `time` is in epoch seconds."""
+ENVELOPE = {"time": Kind.NUMBER, "subject": Kind.TEXT, "type": Kind.TEXT, "stage": Kind.NUMBER}
+"""What expressions may name beside the fields of `data`: `time` is in epoch seconds, `stage` the position of the
+event's type in the watch's list of several."""
 _WANTED = {"ratio": Kind.TRUTH, "distinct": Kind.ANY}
 _SPARE = 4_096
 
@@ -169,7 +170,9 @@ class Meter:
     def load(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Take over a `state`. Raises ValueError if it is that of a watch with other windows or another measure."""
         if not np.array_equal(state["plan"], self._configuration()):
-            raise ValueError(f"the saved windows of {self.watch.event} were of another measure: {state['plan']}")
+            raise ValueError(
+                f"the saved windows of {' + '.join(self.watch.events)} were of another measure: {state['plan']}"
+            )
         self._clear()
         self.index.load({name: state[f"index.{name}"] for name in self.index.state()})
         self._rows.fill(state["rows"].view(np.float64))
@@ -199,8 +202,10 @@ class Meter:
         names = {name for each in (self._where, *self.watch.compute.values(), self._of) if each for name in each.fields}
         if "subject" in names:
             table["subject"] = columns.subject
-        if "type" in names:
+        if "type" in names - table.keys():
             table["type"] = Texts.of([columns.type])[np.zeros(columns.n, np.intp)]
+        if "stage" in names - table.keys():
+            table["stage"] = np.zeros(columns.n)
         for name, expression in self.watch.compute.items():
             table[name] = expression.evaluate(table, columns.n)
         return table

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from detectors.registry import detector_class, kinds
 from engine import cli
+from engine.config.reader import parameters_of
 from tests.engine.conftest import Forewarn
 
 BIN = Path(sys.executable).with_name("forewarn")
@@ -323,3 +325,21 @@ def test_a_test_message_needs_a_channel_that_is_there(forewarn: Forewarn) -> Non
     ran = forewarn("doctor", "--send", "+4366012345", "--channel", "mial")
     assert ran.code == 2
     assert 'did you mean "mail"' in ran.err
+
+
+def test_kinds_are_told_with_what_they_take(forewarn: Forewarn) -> None:
+    listed = forewarn("kinds").out
+    assert "seasonal   " in listed
+    assert [row["kind"] for row in forewarn("kinds", "--json").json] == kinds()
+    shown = forewarn("kinds", "threshold").out
+    assert "watch: {event: TYPE, by: KEYS" in shown
+    assert "recover  number" in shown
+    refused = forewarn("kinds", "treshold")
+    assert (refused.code, "did you mean 'threshold'" in refused.err) == (2, True)
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_every_kind_can_be_told(forewarn: Forewarn, kind: str) -> None:
+    told = forewarn("kinds", kind, "--json").json
+    assert told["about"]
+    assert {each["key"] for each in told["parameters"]} == {key.key for key in parameters_of(detector_class(kind))}

@@ -29,20 +29,9 @@ from engine.events import (
     TickEvent,
     make_event,
 )
+from tests.engine.sample_events import FIELDS, GOOD, NOW
 
-NOW = 1_700_000_000.0
-FIELDS = {
-    "status": Kind.NUMBER,
-    "path": Kind.TEXT,
-    "failed": Kind.TRUTH,
-    "user": Kind.ANY,
-    "http.size": Kind.NUMBER,
-    "http.peer.name": Kind.TEXT,
-    "time": Kind.NUMBER,
-    "subject": Kind.TEXT,
-}
 SCHEMA = Schema.build({"api.request": FIELDS, "job.done": {}}, ["app.*", "page.view"])
-GOOD: dict[str, Any] = {"id": "1", "source": "gw", "type": "api.request", "subject": "account/a"}
 
 
 def decode(*lines: bytes | Mapping[str, Any], schema: Schema = SCHEMA) -> Decoded:
