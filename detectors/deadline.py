@@ -94,7 +94,7 @@ class Deadline(RowDetector):
     def tells_again(self, batch: Observations, scores: Scores, since: float) -> NDArray[np.bool_]:
         """Return whether another lead was reached, or the date."""
         left = scores.extra["left_s"]
-        return self._reached(left) != self._reached(left + since)
+        return np.asarray(self._reached(left) != self._reached(left + since))
 
     def explain(self, signal: Signal) -> str:
         """Say the date, and how far it is."""

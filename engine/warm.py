@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 Kind = Literal["count", "ratio", "mean", "quantile", "distinct", "gap", "last"]
-KINDS = ("seasonal", "forecast", "absence", "threshold", "shift", "deadline")
+KINDS = ("seasonal", "forecast", "absence", "threshold", "shift", "deadline", "change")
 MEASURES: tuple[Kind, ...] = ("count", "ratio", "mean", "quantile", "distinct", "gap", "last")
 MINUTE = 60.0
 
