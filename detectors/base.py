@@ -18,6 +18,7 @@ Floats = NDArray[np.float64]
 Bytes = NDArray[np.uint8]
 State = Mapping[str, NDArray[Any]]
 """What a detector remembers, as named arrays: what a snapshot writes and restores, bit for bit."""
+_TELL_AGAIN = math.log(1.1)
 
 
 class Observations(NamedTuple):
@@ -185,6 +186,16 @@ class Detector(ABC):
         tick: the caller remembers what was told.
         """
         raise NotImplementedError(f"kind {self.kind} has no tick")
+
+    def tells_again(self, batch: Observations, scores: Scores, since: float) -> NDArray[np.bool_]:
+        """Return which rows of a tick to tell again of what goes on, when the last tick was `since` seconds before.
+
+        Here those whose silence, the value, has passed one more power of 1.1: a long outage of many costs little, and
+        a severity that depends on its length is noticed in time.
+        """
+        before = np.maximum(batch.value - since, 1e-9)
+        steps = np.floor(np.log(np.maximum(batch.value, 1e-9)) / _TELL_AGAIN) - np.floor(np.log(before) / _TELL_AGAIN)
+        return np.asarray(steps > 0)
 
     @abstractmethod
     def reset(self, series: Ints) -> None:

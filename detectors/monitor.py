@@ -22,7 +22,6 @@ confirmed issue takes back a fifth of a false one, so a series settles where abo
 """
 
 AGE = np.dtype([("first", "<f8"), ("count", "<u4"), ("spare", "<u4")])
-_TELL_AGAIN = np.log(1.1)
 _NO_MISSES = np.zeros(0, np.bool_)
 
 
@@ -89,8 +88,7 @@ class Monitor:
         """Return what is to be said of series of which nothing came, once all windows that end by `time` are closed.
 
         Silence is certain up to the start of the window that `time` lies in; what that one holds is not known yet.
-        A series is raised once. After that it is told as ongoing whenever the silence has grown by about a tenth,
-        so a long outage of many costs little, and a severity that depends on its length is noticed in time.
+        A series is raised once. After that it is told as ongoing whenever the kind says so (`Detector.tells_again`).
         """
         if not self.detector.ticks:
             return []
@@ -101,7 +99,7 @@ class Monitor:
             scores = easing.eased(batch._replace(time=np.full(len(batch.time), time)), scores, _NO_MISSES, ease)
         judged = self._ages.judged(batch, scores.score, missed)
         rows, codes = self.raiser.observe(batch.series, batch.time, judged, missed)
-        told = (codes != ONGOING) | _grown(batch.value[rows], time - self._ticked)
+        told = (codes != ONGOING) | self.detector.tells_again(batch, scores, time - self._ticked)[rows]
         self._ticked = max(time, self._ticked)
         return self._signals(batch, scores, rows[told], codes[told])
 
@@ -221,13 +219,6 @@ class _Ages:
 
 def _part(state: State, prefix: str) -> State:
     return {name.removeprefix(prefix): array for name, array in state.items() if name.startswith(prefix)}
-
-
-def _grown(silence: Floats, since: float) -> NDArray[np.bool_]:
-    """Whether a silence has passed one more power of 1.1 in the last `since` seconds."""
-    before = np.maximum(silence - since, 1e-9)
-    steps = np.floor(np.log(np.maximum(silence, 1e-9)) / _TELL_AGAIN) - np.floor(np.log(before) / _TELL_AGAIN)
-    return np.asarray(steps > 0)
 
 
 def _interleave(batch: Observations, scores: Scores, missed: Missed) -> tuple[Observations, Scores, NDArray[np.bool_]]:

@@ -12,7 +12,9 @@ from typing import Literal
 import numpy as np
 
 Kind = Literal["count", "ratio", "mean", "quantile", "distinct", "gap", "last"]
-KINDS = ("seasonal", "forecast", "absence", "threshold", "peer", "novelty", "stall", "composite")
+KINDS = (
+    "seasonal", "forecast", "absence", "threshold", "peer", "novelty", "stall", "composite", "shift", "deadline", "change",
+)  # fmt: skip
 MEASURES: tuple[Kind, ...] = ("count", "ratio", "mean", "quantile", "distinct", "gap", "last")
 MINUTE = 60.0
 
