@@ -77,7 +77,7 @@ class Engine:
             Outside(
                 channels=self.channels,
                 desks={"builtin": BuiltinDesk(store=self.tickets)},
-                templates=Templates(config.templates_dir, default_locale=config.main.locale),
+                templates=config.templates or Templates(config.templates_dir, default_locale=config.main.locale),
                 speaker=Speaker(config, self.links),
             ),
             self.clock,
