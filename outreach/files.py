@@ -53,18 +53,24 @@ class Files:
 
     def source(self, name: str) -> str:
         """Return what a template's file says. Raises TemplateNotFound, TemplateSyntaxError (unreadable, no UTF-8)."""
-        content = self._contents.get(name)
-        if content is None or not name.endswith(ENDING):
+        if not self.has(name) or not name.endswith(ENDING):
             raise TemplateNotFound(name)
         path = str(self.folder / name)
-        if isinstance(content, OSError):
-            raise TemplateSyntaxError(f"cannot be read: {content.strerror or content}", 1, name, path)
         try:
-            return content.decode().removeprefix("\ufeff").replace("\r\n", "\n")
+            return self._read(name).decode().removeprefix("\ufeff").replace("\r\n", "\n")
+        except OSError as error:
+            raise TemplateSyntaxError(f"cannot be read: {error.strerror}", 1, name, path) from error
         except UnicodeDecodeError as error:
-            line = content.count(b"\n", 0, error.start) + 1
-            cause = f"byte 0x{content[error.start]:02x} is not UTF-8: save the file as UTF-8"
+            line = error.object.count(b"\n", 0, error.start) + 1
+            cause = f"byte 0x{error.object[error.start]:02x} is not UTF-8: save the file as UTF-8"
             raise TemplateSyntaxError(cause, line, name, path) from error
+
+    def _read(self, name: str) -> bytes:
+        """Return a file's bytes. Raises OSError as reading it did."""
+        content = self._contents.get(name, errno.ENOENT)
+        if isinstance(content, int):
+            raise OSError(content, os.strerror(content))
+        return content
 
     def text(self, template: str, channel: str, locale: str) -> tuple[str, str] | None:
         """Return (locale, file name below the folder) of the text to use; None if there is none in any locale."""
@@ -98,11 +104,11 @@ class Files:
         """Return the template's sample variables, or the shared ones; ValueError says what is wrong with the file."""
         own = f"{template}/sample.json"
         name = own if self.has(own) else SHARED_SAMPLE
-        path, content = self.folder / name, self._contents.get(name, _ABSENT)
-        if isinstance(content, OSError):
-            raise ValueError(f"{path}: cannot be read ({content.strerror}); write an example of the variables")
+        path = self.folder / name
         try:
-            loaded = json.loads(content)
+            loaded = json.loads(self._read(name))
+        except OSError as error:
+            raise ValueError(f"{path}: cannot be read ({error.strerror}); write an example of the variables") from error
         except ValueError as error:
             raise ValueError(f"{path}: is no JSON ({error})") from error
         if not isinstance(loaded, dict):
@@ -110,19 +116,17 @@ class Files:
         return loaded
 
 
-_ABSENT = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-
-
 def _paths(folder: Path) -> Iterator[Path]:
     """Yield what may be a template or a sample; no deeper than templates lie, whatever else is in the folder."""
     return (path for pattern in _READ for path in sorted(folder.glob(pattern)) if path.is_file())
 
 
-def _content(path: Path) -> bytes | OSError:
+def _content(path: Path) -> bytes | int:
+    """Return what is in a file, or the number of the error that keeps it from being read."""
     try:
         return path.read_bytes()
     except OSError as error:
-        return error
+        return error.errno or errno.EIO
 
 
 def _written(name: str) -> tuple[str, str]:
