@@ -28,6 +28,7 @@ from engine.entities import Entities, with_attributes
 from engine.errors import CorruptSnapshot, Permanent
 from engine.eventlog.base import Batch, DeadLetter, DeadLetters
 from engine.events import (
+    UNAPPLIED,
     ChangeEvent,
     ConsentEvent,
     ContactEvent,
@@ -41,6 +42,7 @@ from engine.events import (
     Telemetry,
     TickEvent,
     VerdictEvent,
+    line_of,
 )
 from engine.feedback import Feedback
 from engine.issues.book import IssueBook
@@ -192,7 +194,7 @@ class Pipeline:
                 self._version(event, name, station, batch.offset + event.line)
         except (Permanent, CorruptSnapshot) as error:
             line = batch.payload.split(b"\n")[event.line]
-            return [_dead(batch, event.line, "model", error.line(), line)]
+            return [_dead(batch, event.line, UNAPPLIED, error.line(), line)]
         return []
 
     def _version(self, event: ModelEvent, name: str, station: Station, offset: int) -> None:
@@ -222,6 +224,7 @@ class Pipeline:
         if self._pending.dead:
             self._stores.dead_letters.add(self._pending.dead)
         with self._stores.database.transaction() as session:
+            self._feedback.refused.clear()
             transitions: list[Transition] = []
             for run in self._pending.runs():
                 transitions += self._apply(session, run)
@@ -229,6 +232,8 @@ class Pipeline:
             session.merge(
                 Progress(group=GROUP, partition=self.partition, offset=self.offset, watermark=self._watermark.value)
             )
+            if refused := self._refused():
+                self._stores.dead_letters.add(refused)  # if the commit fails they come again, and are kept once
         self._committed = self.offset
         self._pending = Effects([], [])
 
@@ -237,6 +242,11 @@ class Pipeline:
         if isinstance(run[0], Finding):
             return self._book.apply_all(session, with_attributes(session, run), now)
         return self._feedback.apply(session, run, now)
+
+    def _refused(self) -> list[DeadLetter]:
+        """Return the reserved events that asked for what cannot be done."""
+        now, origin = self._clock.time(), f"log:{self.partition}"
+        return [DeadLetter(UNAPPLIED, why, line_of(event), now, origin) for event, why in self._feedback.refused]
 
     def _done(self) -> int:
         """Return the offset up to which the database has the effects."""

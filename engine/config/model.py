@@ -8,11 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, NewType, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NewType, get_args
 
 from detectors.base import Detector
 from detectors.durations import Duration
 from engine.expressions import Expression
+
+if TYPE_CHECKING:
+    from outreach.render import Templates
 
 Clock = NewType("Clock", int)
 """A time of day, in minutes after midnight."""
@@ -432,6 +435,8 @@ class Config:
     calendars: Mapping[str, CalendarConfig] = field(default_factory=dict)
     files: Sequence[str] = ()
     """Every file read, for reload and for `check`."""
+    templates: "Templates | None" = None
+    """The templates as they were when all was found to be right; None: nobody has looked yet."""
 
     @property
     def data_dir(self) -> Path:
