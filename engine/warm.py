@@ -13,7 +13,8 @@ import numpy as np
 
 Kind = Literal["count", "ratio", "mean", "quantile", "distinct", "gap", "last"]
 KINDS = (
-    "seasonal", "forecast", "absence", "threshold", "peer", "novelty", "stall", "composite", "shift", "deadline", "change",
+    "seasonal", "forecast", "absence", "threshold", "peer", "novelty", "stall", "composite", "shift", "deadline",
+    "change", "ensemble",
 )  # fmt: skip
 MEASURES: tuple[Kind, ...] = ("count", "ratio", "mean", "quantile", "distinct", "gap", "last")
 MINUTE = 60.0
