@@ -137,6 +137,8 @@ class Detector(ABC):
     grouping: ClassVar[Literal["none", "cohort", "prefix"]] = "none"
     """Whether rows carry a `group`: the cohort the customer is in, or the key without its last part."""
 
+    movable: ClassVar[bool] = False
+    """Whether what it knows of a series that has gone quiet can leave memory and come back, by `rows` and `put`."""
     examples: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
     """Constructor arguments the conformance checks try the kind with; at least one set for each mode it has."""
 
@@ -200,6 +202,18 @@ class Detector(ABC):
     @abstractmethod
     def reset(self, series: Ints) -> None:
         """Forget the given series: their rows become as never seen."""
+
+    def rows(self, series: Ints) -> State:
+        """Return all that is known of the given series, as arrays with a row for each, in that order, copied."""
+        raise NotImplementedError(f"kind {self.kind} keeps no rows that can be moved")
+
+    def put(self, series: Ints, rows: State) -> None:
+        """Take over what `rows` returned, for series of any numbers that were never seen or were reset."""
+        raise NotImplementedError(f"kind {self.kind} keeps no rows that can be moved")
+
+    def awaits(self, series: Ints) -> NDArray[np.bool_]:
+        """Return of which series `tick` may have something new to say though nothing comes."""
+        return np.full(len(series), self.ticks)
 
     @abstractmethod
     def state(self) -> State:

@@ -60,6 +60,8 @@ def checks(make: Maker) -> Iterator[Check]:
     yield check_bad_values_are_harmless
     yield check_odd_times_are_harmless
     yield check_explanations
+    if make().movable:
+        yield check_series_can_move
     if make().ticks:
         yield check_ticks_learn_nothing
         yield check_ticks_tell_all_that_lapsed if make().inputs == "signals" else check_ticks_tell_all_that_is_overdue
@@ -163,6 +165,25 @@ def check_reset_forgets(make: Maker) -> None:
         rest = part(stream, LENGTH // 2, LENGTH)
         replaced = untouched.update(moved(rest, rest.series == 1))
         assert_same(detector.update(rest), replaced, "reset left something behind, or touched another series")
+
+
+def check_series_can_move(make: Maker) -> None:
+    """What was taken out of one row and put into another goes on as if nothing had happened."""
+    away, there = np.array([2, 1], np.int32), np.array([SIZE, 3 * SIZE - 1], np.int32)
+    for stream in streams():
+        detector, steady = ready(make), ready(make)
+        for each in (detector, steady):
+            each.update(part(stream, 0, LENGTH // 2))
+        detector.grow(3 * SIZE)
+        rows = detector.rows(away)
+        assert all(len(array) == len(away) for array in rows.values()), "rows are not one for each series"
+        detector.reset(away)
+        detector.put(there, rows)
+        rest = part(stream, LENGTH // 2, LENGTH)
+        moved = np.arange(SIZE, dtype=np.int32)
+        moved[away] = there
+        scores = detector.update(rest._replace(series=moved[rest.series]))
+        assert_same(scores, steady.update(rest), "a series that was moved is scored otherwise")
 
 
 def check_growing_changes_nothing(make: Maker) -> None:

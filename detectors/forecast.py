@@ -1,6 +1,7 @@
 """When a value will reach a limit: storage that fills, a quota that runs out, a battery that empties."""
 
 import math
+import statistics
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, get_args
 
@@ -8,11 +9,13 @@ import numpy as np
 
 from detectors.base import Observations, Scores, Signal
 from detectors.durations import Duration
-from detectors.forecast_kernel import HORIZON, ROW, Columns, Config, run
+from detectors.forecast_kernel import DISCOUNT, RHYTHM, ROW, Columns, Config, run
+from detectors.forecast_outlook import HORIZON
 from detectors.rows import RowDetector
 
 Direction = Literal["up", "down"]
 _HOUR, _DAY = 3600.0, 86400.0
+_NO_RHYTHM = np.zeros(RHYTHM.itemsize, np.uint8)
 
 
 class Forecast(RowDetector):
@@ -60,7 +63,8 @@ class Forecast(RowDetector):
 
         `interval` is the probability that `eta_low_s` to `eta_high_s` is to hold. `memory` is the past the line is
         fitted to: as long as `within` if left out, as the past tells of a future of its own length (at least 20
-        windows, and three days with `daily`, which learns the rhythm of the day after watching for three days).
+        windows, and three days with `daily`, which learns the rhythm of the day after watching for three days, and
+        takes 192 bytes more a series).
         """
         if not math.isfinite(limit):
             raise ValueError(f"limit is {limit}: it must be a finite number")
@@ -72,34 +76,42 @@ class Forecast(RowDetector):
         self._within = _positive("within", Duration(within))
         self._memory = self._within if memory is None else _positive("memory", Duration(memory))
         self._daily = daily
-        super().__init__()
+        super().__init__(**({"rhythms": RHYTHM} if daily else {}))
         self.prepare(60.0)
 
     def prepare(self, step: float) -> None:
         """Learn the window's length in seconds."""
         super().prepare(step)
         sign = 1.0 if self._direction == "up" else -1.0
+        memory = max(self._memory, 20 * step, 3 * _DAY if self._daily else 0.0)
         self._config = Config(
             sign=sign,
             limit=sign * self._limit,
             within=self._within,
             step=step,
-            memory=max(self._memory, 20 * step, 3 * _DAY if self._daily else 0.0),
+            memory=memory,
+            keep=math.exp(-DISCOUNT * step / memory),
             span=max(self._within / 2, 10 * step),  # long enough to tell a slope, short enough to come about
             tail=self._tail,
+            soonest=statistics.NormalDist().inv_cdf(self._tail),
             daily=self._daily,
             settle=3 * _DAY if self._daily else 0.0,
         )
 
     def _run(self, batch: Observations, *, learn: bool) -> Scores:
         columns = Columns(*(np.empty(len(batch.value)) for _ in Columns._fields))
-        run(self._rows, tuple(self._config), batch.series, batch.time, batch.value, tuple(columns), learn)
-        scores = Scores.silent(len(batch.value))
-        scores.score, scores.expected = columns.score, columns.expected
-        (scores.high if self._direction == "up" else scores.low)[:] = self._limit
+        taken = (batch.series, batch.time, batch.value)
+        rhythms = self._table("rhythms") if self._daily else _NO_RHYTHM
+        run(self._rows, rhythms, np.array(self._config), taken, tuple(columns), learn)
+        low, high = (-math.inf, self._limit) if self._direction == "up" else (self._limit, math.inf)
         told = (columns.eta, columns.soonest, columns.latest, columns.slope)
-        scores.extra = dict(zip(self.extras, told, strict=True))
-        return scores
+        return Scores(
+            columns.score,
+            columns.expected,
+            np.full(len(batch.value), low),
+            np.full(len(batch.value), high),
+            dict(zip(self.extras, told, strict=True)),
+        )
 
     def explain(self, signal: Signal) -> str:
         """Say the value, how fast it moves and when it reaches the limit."""

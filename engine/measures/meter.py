@@ -35,7 +35,7 @@ row nothing is told until there are events again:
 [(0.0, 1.0), (60.0, 0.0), (120.0, 1.0)]
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import compress
 from math import ceil
 from typing import Any, NamedTuple
@@ -43,9 +43,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.arrays import Growing
 from detectors.base import Observations
 from detectors.durations import Duration
-from engine.columnar.arrays import Growing
 from engine.columnar.columns import Columns, Values
 from engine.columnar.index import SeriesIndex
 from engine.columnar.texts import Texts
@@ -64,6 +64,7 @@ ENVELOPE = {"time": Kind.NUMBER, "subject": Kind.TEXT, "type": Kind.TEXT, "stage
 event's type in the watch's list of several."""
 _WANTED = {"ratio": Kind.TRUTH, "distinct": Kind.ANY}
 _SPARE = 4_096
+_NO_EVENTS = np.zeros(0, np.int32)
 
 
 class Late(NamedTuple):
@@ -74,6 +75,14 @@ class Late(NamedTuple):
     reason: str
     """`late` or `unkeyed`."""
     detail: str
+
+
+class Closed(NamedTuple):
+    """Windows that are over."""
+
+    observations: Observations
+    events: NDArray[np.int32]
+    """How many events each of them counted."""
 
 
 class Added(NamedTuple):
@@ -134,19 +143,24 @@ class Meter:
         def step(memory: windows.Memory, done: int) -> int:
             return windows.add(memory, self._plan, series, time, window, value, done)
 
-        return Added(*self._run(step, series.size), left_out)
+        return Added(*_joined(list(self._run(step, series.size))), left_out)
 
     def advance(self, watermark: float) -> Observations:
         """Close every window that ends at or before `watermark`, in epoch seconds."""
+        return _joined([Closed(each, _NO_EVENTS) for each in self.closing(watermark)]).observations
+
+    def closing(self, watermark: float) -> Iterator[Observations]:
+        """Do the same, but yield some thousand windows at a time, of whole series: so much stays in the cache."""
         until = _first_open(watermark, self._plan.every)
         if until <= self._until:
-            return Observations.of([], [], [])
+            return
         self._until = until
 
         def step(memory: windows.Memory, done: int) -> int:
             return windows.advance(memory, self._plan, until, done)
 
-        return self._run(step, len(self.index))[0]
+        for closed in self._run(step, len(self.index)):
+            yield closed.observations
 
     def points(self, series: int) -> list[tuple[float, float]]:
         """Return the last closed windows of a series, at most 48, oldest first, as (start, value)."""
@@ -228,16 +242,18 @@ class Meter:
             windows.make_room(self._memory(np.zeros(1, np.int64)), self._plan, known)
         return series
 
-    def _run(self, step: Callable[[windows.Memory, int], int], count: int) -> tuple[Observations, NDArray[np.int32]]:
-        """Call a kernel until it has done `count` rows, with more room each time."""
-        size, done = np.zeros(1, np.int64), 0
+    def _run(self, step: Callable[[windows.Memory, int], int], count: int) -> Iterator[Closed]:
+        """Call a kernel until it has done `count` rows, and yield what it closed each time."""
+        self._closed.reserve(self._plan.ring + windows.ZEROS + _SPARE)
+        done = 0
         while done < count:
-            self._closed.reserve(int(size[0]) + self._plan.ring + windows.ZEROS + _SPARE)
             self._pool.reserve(int(self._free[-1]) + _SPARE)
+            size = np.zeros(1, np.int64)
             done = step(self._memory(size), done)
-        closed = self._closed.array[: size[0]]
-        series, events = closed[:, 0].astype(np.int32), closed[:, 3].astype(np.int32)
-        return Observations(series, closed[:, 1].copy(), closed[:, 2].copy()), events
+            if size[0]:
+                closed = self._closed.array[: size[0]]
+                series, events = closed[:, 0].astype(np.int32), closed[:, 3].astype(np.int32)
+                yield Closed(Observations(series, closed[:, 1].copy(), closed[:, 2].copy()), events)
 
     def _memory(self, size: NDArray[np.int64]) -> windows.Memory:
         rows, pool, points = self._rows.array, self._pool.array, self._history.array
@@ -260,6 +276,16 @@ def measured(
     meter.add(columns, np.full(n, -np.inf), str)
     closed = meter.advance(max(times) + every)
     return list(zip(closed.time.tolist(), closed.value.tolist(), strict=True))
+
+
+def _joined(parts: list[Closed]) -> Closed:
+    if len(parts) == 1:
+        return parts[0]
+    if not parts:
+        return Closed(Observations.of([], [], []), _NO_EVENTS)
+    each = [part.observations for part in parts]
+    whole = Observations.of(*(np.concatenate([one[column] for one in each]) for column in range(3)))
+    return Closed(whole, np.concatenate([part.events for part in parts]))
 
 
 def _argument(measure: Measure) -> Expression | None:

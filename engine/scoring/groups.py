@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.arrays import Growing
 from detectors.base import Ints
-from engine.columnar.arrays import Growing
 from engine.columnar.index import SeriesIndex
 from engine.measures.keys import Owner, escape, split_key
 from engine.scoring.members import Members

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from engine.columnar.arrays import Growing
+from detectors.arrays import Growing
 from engine.columnar.index import SeriesIndex
 from engine.measures.keys import Owner, subject_of
 

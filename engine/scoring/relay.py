@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.arrays import Growing
 from detectors.base import Observations
-from engine.columnar.arrays import Growing
 from engine.columnar.index import SeriesIndex
 from engine.config.model import DetectorConfig, Watch
 from engine.issues.findings import Finding

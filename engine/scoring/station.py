@@ -197,11 +197,14 @@ class MeterStation(Station):
     def add(self, columns: Columns, floor: NDArray[np.float64]) -> tuple[Raised, list[Late]]:
         """Take events; `floor` is the watermark before each of them."""
         added = self.meter.add(columns, floor, self._owner)
+        for monitor in self.monitors.values():
+            monitor.grow(len(self.index))
         return self.observe(added.observations), added.left_out
 
     def advance(self, watermark: float) -> Raised:
         """Close the windows that end at or before `watermark`, and ask for what did not come."""
-        yield from self.observe(self.meter.advance(watermark))
+        for observations in self.meter.closing(watermark):
+            yield from self.observe(observations)
         yield from self.tick(watermark)
 
     def observe(self, observations: Observations) -> Raised:
