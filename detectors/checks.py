@@ -170,7 +170,7 @@ def check_reset_forgets(make: Maker) -> None:
 def check_series_can_move(make: Maker) -> None:
     """What was taken out of one row and put into another goes on as if nothing had happened."""
     away, there = np.array([2, 1], np.int32), np.array([SIZE, 3 * SIZE - 1], np.int32)
-    for stream in streams():
+    for stream in streams(make()):
         detector, steady = ready(make), ready(make)
         for each in (detector, steady):
             each.update(part(stream, 0, LENGTH // 2))
@@ -180,9 +180,9 @@ def check_series_can_move(make: Maker) -> None:
         detector.reset(away)
         detector.put(there, rows)
         rest = part(stream, LENGTH // 2, LENGTH)
-        moved = np.arange(SIZE, dtype=np.int32)
-        moved[away] = there
-        scores = detector.update(rest._replace(series=moved[rest.series]))
+        places = np.arange(SIZE, dtype=np.int32)
+        places[away] = there
+        scores = detector.update(rest._replace(series=places[rest.series]))
         assert_same(scores, steady.update(rest), "a series that was moved is scored otherwise")
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.arrays import Growing
 from detectors.base import Floats, LearnedDetector, Observations
-from engine.columnar.arrays import Growing
 from engine.columnar.columns import Columns
 from engine.columnar.index import SeriesIndex
 from engine.columnar.texts import Texts
