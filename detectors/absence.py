@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from detectors.arrays import Growing
 from detectors.base import Detector, Floats, Ints, Missed, Observations, Scores, Signal, State
 from detectors.compiled import compiled
-from detectors.durations import Duration
+from detectors.durations import Duration, spoken
 
 DAY = 86400.0
 HOUR = Duration("1h")
@@ -178,7 +178,7 @@ class Absence(Detector):
         """Say how long nothing came and what was expected."""
         if signal.state == "cleared":
             return f"An event came again at {_moment(signal.value)}."
-        silence, limit = _spoken(signal.value), _spoken(signal.high)
+        silence, limit = spoken(signal.value), spoken(signal.high)
         if self._daily is not None:
             return f"Nothing came for {silence}; an event was expected by {_moment(signal.time)}, as every day."
         if math.isnan(self._rules.after):
@@ -216,21 +216,6 @@ def _second_of_day(text: str) -> float:
     if not match:
         raise ValueError(f"daily is {text!r}: write a UTC time of day, as in 02:00")
     return int(match[1]) * 3600.0 + int(match[2]) * 60.0
-
-
-def _spoken(seconds: float) -> str:
-    """Return a duration in its largest unit, and the next if that says more.
-
-    >>> _spoken(2820.0), _spoken(93600.0), _spoken(5.0), _spoken(7500.0)
-    ('47 min', '1 d 2 h', '5 s', '2 h 5 min')
-    """
-    if not math.isfinite(seconds):
-        return "an unknown time"
-    for name, size, small_name, small in (("d", DAY, "h", 3600.0), ("h", 3600.0, "min", 60.0)):
-        if seconds >= size:
-            count, rest = divmod(round(seconds / small), round(size / small))
-            return f"{count} {name} {rest} {small_name}" if rest else f"{count} {name}"
-    return f"{seconds / 60:.0f} min" if seconds >= 60 else f"{seconds:.0f} s"
 
 
 def _moment(seconds: float) -> str:

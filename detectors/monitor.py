@@ -1,6 +1,5 @@
 """A detector at work: scores become signals by its raise rule, once a series is old enough to be judged."""
 
-import copy
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -24,7 +23,6 @@ confirmed issue takes back a fifth of a false one, so a series settles where abo
 """
 
 AGE = np.dtype([("first", "<f8"), ("count", "<u4"), ("spare", "<u4")])
-_TELL_AGAIN = np.log(1.1)
 _NO_MISSES = np.zeros(0, np.bool_)
 
 
@@ -91,8 +89,7 @@ class Monitor:
         """Return what is to be said of series of which nothing came, once all windows that end by `time` are closed.
 
         Silence is certain up to the start of the window that `time` lies in; what that one holds is not known yet.
-        A series is raised once. After that it is told as ongoing whenever the silence has grown by about a tenth,
-        so a long outage of many costs little, and a severity that depends on its length is noticed in time.
+        A series is raised once. After that it is told as ongoing whenever the kind says so (`Detector.tells_again`).
         """
         if not self.detector.ticks:
             return []
@@ -103,7 +100,7 @@ class Monitor:
             scores = easing.eased(batch._replace(time=np.full(len(batch.time), time)), scores, _NO_MISSES, ease)
         judged = self._ages.judged(batch, scores.score, missed)
         rows, codes = self.raiser.observe(batch.series, batch.time, judged, missed)
-        told = (codes != ONGOING) | _grown(batch.value[rows], time - self._ticked)
+        told = (codes != ONGOING) | self.detector.tells_again(batch, scores, time - self._ticked)[rows]
         self._ticked = max(time, self._ticked)
         return self._signals(batch, scores, rows[told], codes[told])
 
@@ -165,15 +162,13 @@ class Monitor:
         """Let the detector alone take over a state, in which series `i` is what ``now[i]`` is now, or gone if that is
         negative; what is raised stays as it is. All others are as never seen.
         """
-        if not self.movable:  # then no series ever leaves, and all have the numbers they had
-            self.detector.load(state)
-            self.detector.grow(self._size)
-            return
-        then = copy.deepcopy(self.detector)
-        then.load(state)
-        self.detector.reset(np.arange(self._size, dtype=np.int32))
+        self.detector.load(state)
         there = np.flatnonzero(now >= 0).astype(np.int32)
-        self.detector.put(now[there], then.rows(there))
+        rows = self.detector.rows(there) if self.movable else {}
+        self.detector.grow(self._size)
+        if self.movable:  # of others no series ever leaves, and all have the numbers they had
+            self.detector.reset(np.arange(self._size, dtype=np.int32))
+            self.detector.put(now[there], rows)
 
     def state(self) -> State:
         """Return all that is remembered; the names start with `detector.`, `raiser.` or `monitor.`."""
@@ -268,13 +263,6 @@ def _named(detector: State, raiser: State, ages: State) -> dict[str, NDArray[Any
 
 def _part(state: State, prefix: str) -> State:
     return {name.removeprefix(prefix): array for name, array in state.items() if name.startswith(prefix)}
-
-
-def _grown(silence: Floats, since: float) -> NDArray[np.bool_]:
-    """Whether a silence has passed one more power of 1.1 in the last `since` seconds."""
-    before = np.maximum(silence - since, 1e-9)
-    steps = np.floor(np.log(np.maximum(silence, 1e-9)) / _TELL_AGAIN) - np.floor(np.log(before) / _TELL_AGAIN)
-    return np.asarray(steps > 0)
 
 
 def _interleave(batch: Observations, scores: Scores, missed: Missed) -> tuple[Observations, Scores, NDArray[np.bool_]]:

@@ -108,7 +108,8 @@ class Raiser:
 
         `missed` marks rows that stand for an event that did not come. A miss is counted once, however often it is
         told, until an event comes; that event then makes no further entry among the last observations. So the state
-        is the same whether a miss was told often, once, or only when the event came after all.
+        is the same whether a miss was told often, once, or only when the event came after all. A miss that scores 0 is
+        none: time itself has ended what was raised. It is over at once, and makes no entry.
         """
         rows, codes = np.empty(len(series), np.int32), np.empty(len(series), np.uint8)
         found = _observe(self._rows, series, time, score, missed, self._limits, rows, codes)
@@ -192,7 +193,12 @@ def _advance(row: Any, score: float, time: float, breach: bool, limits: _Limits)
     if breach:
         row.flags &= ~_IS_CALM
         return ONGOING
-    if not _is_over(row, score, time, limits):
+    return _end(row) if _is_over(row, score, time, limits) else 0
+
+
+@compiled
+def _end(row: Any) -> int:
+    if not row.flags & _IS_RAISED:
         return 0
     row.flags &= ~(_IS_RAISED | _IS_CALM)
     row.register = 0
@@ -219,11 +225,12 @@ def _observe(
         breach = score[i] >= limits.floor and _evidence(score[i]) >= limits.need + row.shift
         miss = missed.size > 0 and missed[i]
         if miss and not breach:
-            continue
-        if not row.flags & _IS_COUNTED:
-            row.register = ((row.register << 1) | breach) & limits.mask
-        row.flags = (row.flags | _IS_COUNTED) if miss else (row.flags & ~_IS_COUNTED)
-        code = _advance(row, score[i], time[i], breach, limits)
+            code = _end(row) if score[i] == 0.0 else 0
+        else:
+            if not row.flags & _IS_COUNTED:
+                row.register = ((row.register << 1) | breach) & limits.mask
+            row.flags = (row.flags | _IS_COUNTED) if miss else (row.flags & ~_IS_COUNTED)
+            code = _advance(row, score[i], time[i], breach, limits)
         if code:
             out_row[found] = i
             out_code[found] = code

@@ -29,16 +29,21 @@ from engine.entities import Entities, with_attributes
 from engine.errors import CorruptSnapshot, Permanent
 from engine.eventlog.base import Batch, DeadLetter, DeadLetters
 from engine.events import (
+    UNAPPLIED,
     ChangeEvent,
+    ConsentEvent,
+    ContactEvent,
     Control,
     Decoded,
     Decoder,
     EntityEvent,
     ModelEvent,
+    OutcomeEvent,
     Schema,
     Telemetry,
     TickEvent,
     VerdictEvent,
+    line_of,
 )
 from engine.feedback import Feedback
 from engine.issues.book import IssueBook
@@ -147,6 +152,7 @@ class Pipeline:
                     lines = lines or batch.payload.split(b"\n")
                     effects.dead.append(_dead(batch, late.line, late.reason, late.detail, lines[late.line]))
             else:
+                effects.steps += self.scorer.advance(self._watermark.value)
                 self._steer(run, effects, batch)
         effects.steps += self.scorer.advance(self._watermark.value)
         return effects
@@ -169,15 +175,20 @@ class Pipeline:
     def _steer(self, run: list[Control], effects: Effects, batch: Batch) -> None:
         """Let reserved events change what the models know, in order; all but ticks are remembered."""
         for event in run:
+            now = self._watermark.value
             match event:
                 case TickEvent():
                     self._watermark.tick(event.time)
                     continue
                 case EntityEvent():
-                    if self._entities.apply(event) | self._attributes.apply(event):
-                        self.scorer.renew(event)
+                    news = self._entities.apply(event) | self._attributes.apply(event)
+                    self.scorer.know(event, now, news=news)
                 case ChangeEvent():
-                    self.scorer.change(event)
+                    self.scorer.change(event, now)
+                case OutcomeEvent() | ContactEvent():
+                    self.scorer.outcome(event, now)
+                case ConsentEvent():
+                    self.scorer.object(event)
                 case ModelEvent():
                     effects.dead += self._keep_or_revert(event, batch)
                 case VerdictEvent():
@@ -193,7 +204,7 @@ class Pipeline:
                 self._version(event, name, station, batch.offset + event.line)
         except (Permanent, CorruptSnapshot) as error:
             line = batch.payload.split(b"\n")[event.line]
-            return [_dead(batch, event.line, "model", error.line(), line)]
+            return [_dead(batch, event.line, UNAPPLIED, error.line(), line)]
         return []
 
     def _version(self, event: ModelEvent, name: str, station: Station, offset: int) -> None:
@@ -223,6 +234,7 @@ class Pipeline:
         if self._pending.dead:
             self._stores.dead_letters.add(self._pending.dead)
         with self._stores.database.transaction() as session:
+            self._feedback.refused.clear()
             transitions: list[Transition] = []
             for run in self._pending.runs():
                 transitions += self._apply(session, run)
@@ -230,6 +242,8 @@ class Pipeline:
             session.merge(
                 Progress(group=GROUP, partition=self.partition, offset=self.offset, watermark=self._watermark.value)
             )
+            if refused := self._refused():
+                self._stores.dead_letters.add(refused)  # if the commit fails they come again, and are kept once
         self._committed = self.offset
         self._pending = Effects([], [])
 
@@ -238,6 +252,11 @@ class Pipeline:
         if isinstance(run[0], Finding):
             return self._book.apply_all(session, with_attributes(session, run), now)
         return self._feedback.apply(session, run, now)
+
+    def _refused(self) -> list[DeadLetter]:
+        """Return the reserved events that asked for what cannot be done."""
+        now, origin = self._clock.time(), f"log:{self.partition}"
+        return [DeadLetter(UNAPPLIED, why, line_of(event), now, origin) for event, why in self._feedback.refused]
 
     def _done(self) -> int:
         """Return the offset up to which the database has the effects."""

@@ -50,6 +50,7 @@ from engine.columnar.columns import Columns, Values
 from engine.columnar.index import SeriesIndex
 from engine.columnar.texts import Texts
 from engine.config.model import Measure, Watch
+from engine.events.rejects import LATE, UNKEYED
 from engine.expressions import Expression, ExpressionError, Kind
 from engine.measures import history, windows
 from engine.measures.keys import Keys, Owner
@@ -373,8 +374,8 @@ def _left_out(
     columns: Columns, rows: Where, late: NDArray[np.bool_], unkeyed: NDArray[np.bool_], ends: Floats
 ) -> list[Late]:
     return [
-        Late(int(columns.line[rows[i]]), "unkeyed", f"{columns.subject[rows[i]]} belongs to no known account")
+        Late(int(columns.line[rows[i]]), UNKEYED, f"{columns.subject[rows[i]]} belongs to no known account")
         if unkeyed[i]
-        else Late(int(columns.line[rows[i]]), "late", f"its window had closed at {ends[i]:.15g}")
+        else Late(int(columns.line[rows[i]]), LATE, f"its window had closed at {ends[i]:.15g}")
         for i in np.flatnonzero(late | unkeyed).tolist()
     ]

@@ -1,6 +1,5 @@
 """What some detectors watch together: where their observations come from, and the monitors that take them."""
 
-import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -14,7 +13,8 @@ from detectors.easing import Ease
 from detectors.monitor import Monitor
 from detectors.raising import RaiseRule
 from engine.columnar.index import SeriesIndex
-from engine.config.model import CalendarConfig, DetectorConfig, Watch
+from engine.config.inputs import built
+from engine.config.model import CalendarConfig, DetectorConfig, Input, Watch
 from engine.errors import Permanent
 from engine.events import EVERYONE, ChangeEvent
 from engine.measures.keys import Owner
@@ -196,8 +196,14 @@ def identity(watch: Watch) -> str:
         watch.events, watch.by, watch.measure.kind, watch.measure.of and watch.measure.of.text, watch.measure.q,
         float(watch.every), watch.where and watch.where.text,
         [(name, each.text) for name, each in watch.compute.items()], watch.min_events, watch.missing, watch.signals,
+        watch.score_on, [(name, _input_text(each)) for name, each in watch.inputs.items()],
     )  # fmt: skip
     return repr(parts)
+
+
+def _input_text(given: Input) -> str:
+    texts = [each.text if each else "" for each in (given.where, given.value)]
+    return repr((given.event, given.outcome, given.detector, *texts, sorted(given.each.items())))
 
 
 def _monitor(config: DetectorConfig) -> Monitor:
@@ -207,7 +213,7 @@ def _monitor(config: DetectorConfig) -> Monitor:
         of=config.raise_.for_.of,
         clear=float(config.raise_.clear),
     )
-    detector = copy.deepcopy(config.model)
+    detector = built(config)
     monitor = Monitor(config.name, detector, rule, grace=float(config.grace), min_samples=config.min_samples)
     monitor.prepare(float(config.watch.every))
     return monitor

@@ -212,13 +212,13 @@ def test_scores_are_written_beside_the_rows(forewarn: Forewarn, shop: Path) -> N
     ran = forewarn("score", series(shop, rows), "--kind", "threshold", "--param", "above=50")
     lines = [line.split(",") for line in ran.out.splitlines()]
     assert lines[0] == ["timestamp", "value", "score", "alarm", "signal"]
-    assert [line[4] for line in lines[1:]] == ["", "", "raised", "cleared"]
+    assert [line[4] for line in lines[1:]] == ["0", "0", "1", "0"]
     assert [float(line[3]) > 0 for line in lines[1:]] == [False, False, True, False]
     assert lines[2][:3] == ["2025-01-01 00:01", "", ""]
     assert "a step is 60 s" in ran.err
 
 
-@pytest.mark.parametrize("kind", ["seasonal", "absence", "threshold"])
+@pytest.mark.parametrize("kind", ["seasonal", "absence", "threshold", "ensemble"])
 def test_a_score_depends_on_what_came_before_only(forewarn: Forewarn, shop: Path, kind: str) -> None:
     rows = [f"{3600 * number},{100 if number in (150, 190) else number % 24}" for number in range(200)]
     arguments = ["--kind", kind, *(["--param", "above=50"] if kind == "threshold" else [])]
@@ -232,7 +232,25 @@ def test_rows_out_of_order_keep_their_place(forewarn: Forewarn, shop: Path) -> N
     ran = forewarn("score", series(shop, ["120,1", "0,99", "60,1"]), "--kind", "threshold", "--param", "above=50")
     assert [line.split(",")[0] for line in ran.out.splitlines()[1:]] == ["120", "0", "60"]
     assert "not in order of time" in ran.err
-    assert ran.out.splitlines()[2].endswith("raised")
+    assert ran.out.splitlines()[2].endswith(",1")
+
+
+def test_of_two_rows_of_one_time_the_one_that_raised_is_marked(forewarn: Forewarn, shop: Path) -> None:
+    ran = forewarn("score", series(shop, ["0,1", "60,1", "60,99"]), "--kind", "threshold", "--param", "above=50")
+    assert [line[-2:] for line in ran.out.splitlines()[1:]] == [",0", ",0", ",1"]
+
+
+def test_an_ensemble_tells_dense_evidence_everywhere_and_an_episode_once(forewarn: Forewarn, shop: Path) -> None:
+    rows = [f"{300 * i},{i * 7919 % 13 + (90 if 700 <= i < 705 else 0)}" for i in range(900)]
+    ran = forewarn("score", series(shop, rows), "--kind", "ensemble")
+    found = [line.split(",") for line in ran.out.splitlines()[1:]]
+    assert all(float(line[2]) >= 0 for line in found)
+    assert [i for i, line in enumerate(found) if line[4] == "1"] == [
+        i for i, line in enumerate(found) if float(line[3]) > 3
+    ]
+    assert sum(line[4] == "1" for line in found[:700]) == 0
+    assert sum(line[4] == "1" for line in found[700:710]) == 1
+    assert max(float(line[2]) for line in found[700:710]) > 3
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,8 @@ class World:
                 self.scorer.adjust("limit", step.subject, "false")
             else:
                 subject = step.subject if step.what == "relearn" else "fleet"
-                self.scorer.change(change(at, subject))
+                self.found += self.scorer.advance(self.mark.value)
+                self.scorer.change(change(at, subject), self.mark.value)
         self.found += self.scorer.advance(self.mark.value)
 
     def _event(self, at: float, step: Step) -> None:
