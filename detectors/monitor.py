@@ -1,5 +1,6 @@
 """A detector at work: scores become signals by its raise rule, once a series is old enough to be judged."""
 
+import copy
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -153,10 +154,24 @@ class Monitor:
         self.raiser.put(series, _part(rows, "raiser."))
         self._ages.put(series, _part(rows, "monitor."))
 
-    def take_back(self, state: State) -> None:
-        """Let the detector alone take over a state, of this many series or fewer; what is raised stays as it is."""
-        self.detector.load(state)
-        self.detector.grow(self._size)
+    @property
+    def movable(self) -> bool:
+        """Whether `rows` and `put` can be used."""
+        return self.detector.movable
+
+    def take_back(self, state: State, now: Ints) -> None:
+        """Let the detector alone take over a state, in which series `i` is what ``now[i]`` is now, or gone if that is
+        negative; what is raised stays as it is. All others are as never seen.
+        """
+        if not self.movable:  # then no series ever leaves, and all have the numbers they had
+            self.detector.load(state)
+            self.detector.grow(self._size)
+            return
+        then = copy.deepcopy(self.detector)
+        then.load(state)
+        self.detector.reset(np.arange(self._size, dtype=np.int32))
+        there = np.flatnonzero(now >= 0).astype(np.int32)
+        self.detector.put(now[there], then.rows(there))
 
     def state(self) -> State:
         """Return all that is remembered; the names start with `detector.`, `raiser.` or `monitor.`."""
@@ -169,6 +184,7 @@ class Monitor:
         self.detector.load(_part(state, "detector."))
         self.raiser.load(_part(state, "raiser."))
         self._ages.load(_part(state, "monitor."))
+        self._ages.grow(self._size)  # nobody counted where there was no grace period then
         self._ticked = float(state["monitor.ticked"][0])
 
     def _check(self, series: Ints) -> None:
@@ -227,7 +243,7 @@ class _Ages:
         return {"ages": self._rows.array[series]} if self._asked else {}
 
     def put(self, series: Ints, rows: State) -> None:
-        if self._asked:
+        if self._asked and "ages" in rows:  # nobody counted where there was no grace period then
             self._rows.array[series] = rows["ages"]
 
     def state(self) -> State:

@@ -63,7 +63,7 @@ class Engine:
 
     def _pipelines(self) -> list[Pipeline]:
         storage = self.storage
-        stores = Stores(storage.database, storage.dead_letters, storage.snapshots, storage.versions)
+        stores = Stores(storage.database, storage.dead_letters, storage.snapshots, storage.versions, storage.cold)
         partitions = range(self.storage.log.partitions)
         return [Pipeline(self.config, partition, stores, self.clock) for partition in partitions]
 

@@ -22,6 +22,7 @@ from sqlmodel import Session
 
 from engine.attributes import Attributes
 from engine.clock import Clock
+from engine.cold import ColdStores
 from engine.columnar.dedup import Dedup
 from engine.config.model import Config
 from engine.entities import Entities, with_attributes
@@ -52,6 +53,7 @@ from engine.measures.meter import Late
 from engine.measures.watermark import Watermark
 from engine.planning import Planner
 from engine.scoring import Scorer, Subjects, attributes_wanted, within
+from engine.scoring.quiet import Idle
 from engine.scoring.station import Station
 from engine.snapshots import Snapshots
 from engine.store.database import Database
@@ -83,6 +85,8 @@ class Stores(NamedTuple):
     dead_letters: DeadLetters
     snapshots: Snapshots | None
     versions: Versions | None = None
+    cold: ColdStores | None = None
+    """Where series go that are quiet; only beside snapshots."""
 
 
 class Pipeline:
@@ -97,6 +101,7 @@ class Pipeline:
         self._clock = clock
         self._entities = Entities()
         self._dedup = Dedup()
+        self._cold = stores.cold.of(partition) if stores.cold is not None and stores.snapshots is not None else None
         self._build(config)
         self._watermark = Watermark(float(config.main.events.lateness))
         self._committed = -1
@@ -107,7 +112,10 @@ class Pipeline:
         self._config = config
         self._attributes = Attributes(attributes_wanted(config.detectors))
         subjects = Subjects(self._entities.owner, self._attributes.of)
-        self.scorer = Scorer(config.detectors, config.calendars, lateness=float(rules.lateness), subjects=subjects)
+        idle = Idle(float(rules.idle), self._cold) if self._cold is not None else None
+        self.scorer = Scorer(
+            config.detectors, config.calendars, lateness=float(rules.lateness), subjects=subjects, idle=idle
+        )
         schema = Schema.build(self.scorer.fields, rules.known)
         self._decoder = Decoder(schema, future=float(rules.future))
         self._book = IssueBook(config.policy)
@@ -132,6 +140,8 @@ class Pipeline:
     def _take(self, batch: Batch) -> Effects:
         """Run one batch through the models."""
         decoded = self._decoder.decode(batch.payload, batch.appended_at)
+        if self._cold is not None:
+            self._cold.offset = batch.offset + batch.count
         effects = Effects(
             [], [_dead(batch, each.line, each.reason, each.detail, each.payload) for each in decoded.rejects]
         )
@@ -202,7 +212,7 @@ class Pipeline:
             return
         key = name, event.version, self.partition
         if event.what == "keep":
-            meta = {"at": event.time, "series": len(station.index)}
+            meta = {"at": event.time, "series": station.index.live}
             self._stores.versions.keep(key, offset, station.model(name), meta)
         else:
             station.take_back(name, self._stores.versions.find(*key).arrays)
@@ -264,7 +274,11 @@ class Pipeline:
             return
         self._commit()
         meta = {"config": sorted(self._config.detectors)}
+        if self._cold is not None:
+            self._cold.flush()
         self._stores.snapshots.write(self.partition, self.offset, self._state(), meta)
+        if self._cold is not None:
+            self._cold.purge(min(self._stores.snapshots.offsets(self.partition)))
 
     def restore(self) -> list[str]:
         """Come back from the latest good snapshot, or start afresh; returns why newer ones were passed over."""
@@ -274,6 +288,9 @@ class Pipeline:
         if snapshot is not None:
             self.load(snapshot.arrays)
             self.offset = snapshot.offset
+        if self._cold is not None:
+            self._cold.rewind(self.offset)
+            self._cold.keep(self.scorer.watches())
         return list(skipped)
 
     def reconfigure(self, config: Config) -> None:
@@ -284,6 +301,8 @@ class Pipeline:
         state = self._state()
         self._build(config)
         self.load(state)
+        if self._cold is not None:
+            self._cold.keep(self.scorer.watches())
 
     def _state(self) -> Arrays:
         parts = {

@@ -88,6 +88,13 @@ class SeriesIndex:
         data = blob(key)
         return int(kernels.find(self._table(), data, 0, data.size, murmur(data.ctypes.data, data.size)[0] >> _U(32)))
 
+    def among(self, state: Mapping[str, NDArray[Any]]) -> Ints:
+        """Return for each number of a saved `state` the number that its key has here, −1 if it has none."""
+        ends = np.asarray(state["ends"], np.int64)
+        numbers = np.empty(len(ends), np.int32)
+        kernels.find_all(self._table(), np.asarray(state["keys"], np.uint8), _after(ends, 0), ends, numbers)
+        return numbers
+
     def key(self, number: int) -> str:
         """Return the key of a series. Raises IndexError if there is no such series."""
         if not self.has(number):
@@ -135,7 +142,7 @@ class SeriesIndex:
 
     def _take(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Take over keys and their numbers; slots are left as they are."""
-        ends, free = np.asarray(state["ends"], np.int64), np.asarray(state["free"], np.int32)
+        ends, free = np.asarray(state["ends"], np.int64), np.asarray(state.get("free", ()), np.int32)
         starts = _after(ends, 0)
         self._keys.fill(np.asarray(state["keys"], np.uint8))
         self._places.fill(starts << LENGTH | (ends - starts))

@@ -189,6 +189,16 @@ def relist(table: Table, done: int) -> int:
 
 
 @compiled
+def find_all(
+    table: Table, data: Blob, starts: NDArray[np.int64], ends: NDArray[np.int64], numbers: NDArray[np.int32]
+) -> None:
+    """Write the number of each key ``data[starts[i]:ends[i]]``, −1 for those that are not there."""
+    base = whole(data.ctypes.data)
+    for i in range(ends.size):
+        numbers[i] = find(table, data, starts[i], ends[i], _tag(base + starts[i], ends[i] - starts[i]))
+
+
+@compiled
 def hashes(table: Table, numbers: NDArray[np.int32], result: NDArray[np.uint64]) -> None:
     """Write 64 bits of the hash of each number's key."""
     base = whole(table.keys.ctypes.data)

@@ -378,6 +378,8 @@ class EventRules:
     """How far behind the newest event a window stays open."""
     future: Duration = Duration(300.0)
     """An event later than this ahead of its arrival is refused."""
+    idle: Duration = Duration(30 * 86400.0)
+    """A series of which nothing came for so long leaves memory for the disk, until something does."""
     partitions: int = 1
 
 

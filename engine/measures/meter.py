@@ -112,6 +112,8 @@ class Meter:
         self._of = _argument(watch.measure)
         self._plan = _plan(watch, lateness, history_bytes // (history.POINTS * history.POINT_BYTES))
         self._until = -np.inf
+        self.welcome: Callable[[NDArray[np.int32]], None] = lambda _: None
+        """What is called with the numbers of series that are new, before anything is counted of them."""
         self._clear()
 
     @property
@@ -168,6 +170,31 @@ class Meter:
         base, written = int(memory.floats[series, 0]), windows.written(memory, series)
         kept = history.latest(memory.points, plan.rooms, plan.known, series, written, base)
         return [(window * self._plan.every, value) for window, value in kept]
+
+    def quiet(self, before: float) -> NDArray[np.int32]:
+        """Return the series without open windows, of which nothing will be told until something comes of them again,
+        and whose last window was closed before epoch second `before`.
+        """
+        return windows.quiet(self._memory(np.zeros(1, np.int64)), self._plan, before)
+
+    def rows(self, series: NDArray[np.int32]) -> NDArray[np.float64]:
+        """Return what is remembered of quiet series, but for their pictures."""
+        rows: Floats = self._rows.array[series, : self._plan.head]
+        return rows
+
+    def put(self, series: NDArray[np.int32], rows: NDArray[np.float64]) -> None:
+        """Take over what `rows` returned, for series that are new."""
+        self._rows.array[series, : self._plan.head] = rows
+        windows.unpicture(self._memory(np.zeros(1, np.int64)), series)
+
+    def remove(self, series: NDArray[np.int32]) -> None:
+        """Forget quiet series; their numbers are given to others."""
+        self._rows.array[series] = 0.0
+        self.index.remove(series)
+
+    def number(self, key: str) -> int:
+        """Return the number of a series, which is new if nothing has come of it."""
+        return int(self._numbers([key])[0])
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return all that is remembered, as arrays that stay true until the next call of another method."""
@@ -240,6 +267,9 @@ class Meter:
             self._rows.reserve(self._plan.known)
             self._history.reserve(min(self._plan.known, self._plan.rooms) * history.POINTS)
             windows.make_room(self._memory(np.zeros(1, np.int64)), self._plan, known)
+        fresh = self.index.fresh
+        if len(fresh):
+            self.welcome(fresh)
         return series
 
     def _run(self, step: Callable[[windows.Memory, int], int], count: int) -> Iterator[Closed]:

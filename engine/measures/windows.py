@@ -141,6 +141,18 @@ def advance(memory: Memory, plan: Plan, until: float, done: int) -> int:
     return plan.known
 
 
+def quiet(memory: Memory, plan: Plan, before: float) -> Ints:
+    """Return the series whose windows have all been told, the last of them before epoch second `before`."""
+    rows, ints = memory.floats[: plan.known], memory.ints[: plan.known]
+    silent = ints[:, _QUIET] > (ZEROS if plan.zero else 0)
+    return np.flatnonzero(silent & (ints[:, _REACH] == 0) & (rows[:, 0] * plan.every < before)).astype(np.int32)
+
+
+def unpicture(memory: Memory, series: Ints) -> None:
+    """Take note that the pictures of some series are lost."""
+    memory.ints[series, _WRITTEN] = 0
+
+
 @compiled
 def make_room(memory: Memory, plan: Plan, known: int) -> None:
     """Find room for the history of series `known` and on, which are new."""

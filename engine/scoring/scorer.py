@@ -21,8 +21,10 @@ from engine.measures.meter import Late
 from engine.scoring.changes import Changes, named
 from engine.scoring.dossier import Dossier
 from engine.scoring.merge import merged
+from engine.scoring.metered import MeterStation
+from engine.scoring.quiet import Idle
 from engine.scoring.relay import Relay
-from engine.scoring.station import Arrays, MeterStation, Station, Subjects, Surroundings, identity, within
+from engine.scoring.station import Arrays, Station, Subjects, Surroundings, identity, within
 
 CHANGES = "+changes"
 """Beside the names of stations, which never begin with a plus."""
@@ -38,10 +40,11 @@ class Scorer:
         *,
         lateness: float,
         subjects: Subjects,
+        idle: Idle | None = None,
     ) -> None:
         self._subjects = subjects
         self._changes = Changes(calendars.values())
-        around = Surroundings(subjects, self._changes, calendars)
+        around = Surroundings(subjects, self._changes, calendars, idle)
         groups = _by_watch(detectors)
         self.stations: list[MeterStation] = []
         self.dossiers: list[Dossier] = []
@@ -89,6 +92,7 @@ class Scorer:
         findings: list[Finding] = []
         for station in self.stations:
             findings += self._findings(station, station.advance(watermark))
+            station.rest(watermark)
         self._relay(findings)
         for relay in self.relays:
             found = list(self._findings(relay, relay.advance(watermark)))
@@ -133,9 +137,13 @@ class Scorer:
         """Return the detectors that any of `globs` names, each with where it works."""
         return [(name, self._by_detector[name]) for name in sorted(self._by_detector) if named(name, globs)]
 
+    def watches(self) -> list[str]:
+        """Return what the stations are known by to whoever keeps series that are away."""
+        return [identity(station.watch) for station in self.stations]
+
     def series(self) -> int:
-        """Return how many series are known."""
-        return sum(len(station.index) for station in self._all())
+        """Return how many series are in memory."""
+        return sum(station.index.live for station in self._all())
 
     def state(self) -> Arrays:
         """Return all that is remembered."""

@@ -144,7 +144,12 @@ def configured(folder: Path, every: float) -> Config:
 
 def opened(config: Config, storage: Storage) -> Pipeline:
     """Return a pipeline that knows nothing yet."""
-    return Pipeline(config, 0, Stores(storage.database, storage.dead_letters, storage.snapshots), FakeClock(START))
+    return Pipeline(
+        config,
+        0,
+        Stores(storage.database, storage.dead_letters, storage.snapshots, cold=storage.cold),
+        FakeClock(START),
+    )
 
 
 def sizes(pipeline: Pipeline) -> dict[str, float]:
