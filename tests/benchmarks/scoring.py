@@ -1,15 +1,10 @@
-"""A step of `seasonal`, `shift` and `forecast` against the same composite of River's objects, on one stream.
+"""The seasonal step against the same composite of River's objects, on the same stream, in one run.
 
-Both keep, for each series and kind, statistics of the same kinds. Seasonal: a level and its slope, a scale, a mean for
-each hour of the day and each weekday, three quantiles of the residual on either side, the covariance of neighbouring
-residuals, and how far and how often the recent ones were outside. Shift: a level, scale, variance, covariance and skew,
-and the cumulative sums of both sides (River's Page-Hinkley). Forecast: level and trend (River's Holt-Winters), the
-errors' variance and covariance, and what earlier forecasts were wrong by. Both score first and learn then; the odds of
-a shift and the times to a breach, which have no counterpart in River, are worked out by ours alone.
-
-One observation of each series at a time, a step later each time: what a fleet's closed windows look like. River's
-objects get the first of the series, as a round of all would last minutes. Rounds alternate; medians are told, of
-processor time, so that neighbours on the machine count little. `ratio` is of all three together.
+Both keep, for each series, a level and its slope, a scale, a mean for each hour of the day and each weekday, three
+quantiles of the residual on either side, the covariance of neighbouring residuals, and how far and how often the recent
+ones were outside; both score first and learn then. One observation of each series at a time, a step later each time:
+what a fleet's closed windows look like. River's objects get the first of the series, as a round of all would last
+minutes. Rounds alternate; medians are told, of processor time, so that neighbours on the machine count little.
 """
 
 import argparse
@@ -17,40 +12,27 @@ import json
 import math
 import statistics
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable
 
 import numpy as np
-from river import drift, stats, time_series
+from river import stats
 
-from detectors.base import Detector, Floats, Observations
-from detectors.durations import Duration
-from detectors.forecast import Forecast
+from detectors.base import Floats, Observations
 from detectors.raising import Raiser, RaiseRule
 from detectors.seasonal import Seasonal
-from detectors.shift import Shift
 from engine.columnar.index import SeriesIndex
 
 STEP = 60.0
 START = 1_704_067_200.0
 WARM = 40
 """Steps before anything is timed: past the warm-up."""
-BATCH = 4_096
-OBJECTS = 1_000
+BATCH = 10_000
+OBJECTS = 2_000
 """Series that River's objects get."""
-LIMIT, HORIZON = 1_000.0, 86_400.0
-"""What `forecast` foresees, and how far ahead."""
 
 
-class Model(Protocol):
-    """The model of one series, of River's objects."""
-
-    def step(self, now: float, value: float) -> float:
-        """Score the value, then learn it."""
-
-
-class SeasonalObjects:
-    """What `seasonal` keeps."""
+class Composite:
+    """The same model for one series, of River's objects."""
 
     def __init__(self) -> None:
         means = (stats.EWMean(fading_factor=0.01) for _ in range(7))
@@ -89,65 +71,6 @@ class SeasonalObjects:
         self.last = cut
 
 
-class ShiftObjects:
-    """What `shift` keeps."""
-
-    def __init__(self) -> None:
-        means = (stats.EWMean(fading_factor=0.01) for _ in range(5))
-        self.level, self.scale, self.variance, self.covariance, self.skew = means
-        self.up, self.down = (drift.PageHinkley(mode=mode) for mode in ("up", "down"))
-        self.last = 0.0
-
-    def step(self, now: float, value: float) -> float:
-        """Score the value, then learn it."""
-        level = self.level.get() or value
-        unit = 1.25 * (self.scale.get() or 1.0)
-        x = min(max((value - level) / unit, -3.0), 3.0)
-        self.up.update(x)  # type: ignore[no-untyped-call]
-        self.down.update(x)  # type: ignore[no-untyped-call]
-        self.level.update(level + x * unit)
-        self.scale.update(abs(value - level))
-        self.variance.update(x * x)
-        self.covariance.update(x * self.last)
-        self.skew.update(x * x * x)
-        self.last = x
-        return float(self.up.drift_detected or self.down.drift_detected)
-
-
-class ForecastObjects:
-    """What `forecast` keeps."""
-
-    def __init__(self) -> None:
-        self.line: Any = time_series.HoltWinters(alpha=0.1, beta=0.05)  # type: ignore[no-untyped-call]
-        self.square, self.covariance, self.wrong = (stats.EWMean(fading_factor=0.01) for _ in range(3))
-        self.count, self.last, self.noted = 0, 0.0, 0.0
-
-    def step(self, now: float, value: float) -> float:
-        """Score the value, then learn it."""
-        self.count += 1
-        if self.count < 3:
-            self.line.learn_one(value)
-            return math.nan
-        near, far = self.line.forecast(2)
-        error, slope = value - near, far - near
-        ahead = HORIZON / STEP
-        spread = math.sqrt(self.square.get() + self.wrong.get() * ahead * ahead + 1e-9)
-        score = 0.5 * math.erfc(-(near + slope * ahead - LIMIT) / spread * math.sqrt(0.5))
-        self.line.learn_one(value)
-        self.square.update(error * error)
-        self.covariance.update(error * self.last)
-        self.wrong.update((slope - self.noted) ** 2)
-        self.last, self.noted = error, slope
-        return score
-
-
-OBJECTS_OF: Mapping[str, Callable[[], Model]] = {
-    "seasonal": SeasonalObjects,
-    "shift": ShiftObjects,
-    "forecast": ForecastObjects,
-}
-
-
 def _score(quantiles: list[float], z: float) -> float:
     first, second, third = quantiles
     if z < first:
@@ -164,16 +87,14 @@ def stream(series: int, step: int, rng: np.random.Generator) -> Observations:
     return Observations(np.arange(series, dtype=np.int32), np.full(series, now), values)
 
 
-def kernel_step(detectors: list[Detector], batch: Observations) -> None:
-    """Let kernels take the batch as the engine would, some thousand observations at a time."""
+def kernel_step(detector: Seasonal, batch: Observations) -> None:
+    """Let the kernel take the batch as the engine would, ten thousand observations at a time."""
     for start in range(0, len(batch.series), BATCH):
         some = slice(start, start + BATCH)
-        part = Observations(batch.series[some], batch.time[some], batch.value[some])
-        for detector in detectors:
-            detector.update(part)
+        detector.update(Observations(batch.series[some], batch.time[some], batch.value[some]))
 
 
-def objects_step(models: list[Model], now: float, values: Floats) -> None:
+def objects_step(models: list[Composite], now: float, values: Floats) -> None:
     """Let River's objects take one observation of each series."""
     for model, value in zip(models, values.tolist(), strict=True):
         model.step(now, value)
@@ -186,68 +107,40 @@ def seconds(work: Callable[[], object]) -> float:
     return time.thread_time() - start
 
 
-def model_bytes(detectors: Mapping[str, Detector], series: int) -> float:
-    """Return the bytes a series takes: models, place in the index, and states of the raise rules."""
+def model_bytes(detector: Seasonal, series: int) -> float:
+    """Return the bytes a series takes: model, place in the index, and state of the raise rule."""
     index, raising = SeriesIndex(), Raiser(RaiseRule(), score=Seasonal.raise_score)
     index.lookup([f"account/customer-{number:07d}" for number in range(series)])
     raising.grow(series)
-    models = sum(array.nbytes for detector in detectors.values() for array in detector.state().values())
-    rules = len(detectors) * sum(array.nbytes for array in raising.state().values())
-    return float(models + rules + index.nbytes) / series
-
-
-def ready(series: int) -> dict[str, Detector]:
-    """Return the detectors, with room for the series."""
-    made: dict[str, Detector] = {
-        "seasonal": Seasonal(),
-        "shift": Shift(),
-        "forecast": Forecast(limit=LIMIT, within=Duration(HORIZON)),
-    }
-    for detector in made.values():
-        detector.prepare(STEP)
-        detector.grow(series)
-    return made
+    arrays = [*detector.state().values(), *raising.state().values()]
+    return float(sum(array.nbytes for array in arrays) + index.nbytes) / series
 
 
 def measure(series: int, budget: float) -> dict[str, float]:
     """Alternate rounds of both for `budget` seconds; return the ratio of their medians, the rate and the memory."""
     rng = np.random.default_rng(1)
-    detectors = ready(series)
-    few = min(OBJECTS, series)
-    models: dict[str, list[Model]] = {kind: [make() for _ in range(few)] for kind, make in OBJECTS_OF.items()}
-    ours: dict[str, list[float]] = {kind: [] for kind in detectors}
-    theirs: dict[str, list[float]] = {kind: [] for kind in detectors}
-    together: list[float] = []
+    detector = Seasonal()
+    detector.prepare(STEP)
+    detector.grow(series)
+    models = [Composite() for _ in range(min(OBJECTS, series))]
+    ours: list[float] = []
+    theirs: list[float] = []
     begun, step = time.monotonic(), 0
     while step < WARM + 5 or time.monotonic() - begun < budget:
-        batch, all_three = stream(series, step, rng), step % 2 == 0
-        for kind, detector in [] if all_three else detectors.items():
-            own = seconds(lambda detector=detector, batch=batch: kernel_step([detector], batch))  # type: ignore[misc]  # mypy cannot infer a bound default
-            ours[kind].append(own / series)
-        if all_three:
-            own = seconds(lambda batch=batch: kernel_step([*detectors.values()], batch))  # type: ignore[misc]
-            together.append(own / series)
-        for kind, objects in models.items():
-            other = seconds(
-                lambda objects=objects, batch=batch: objects_step(objects, float(batch.time[0]), batch.value[:few])  # type: ignore[misc]
-            )
-            theirs[kind].append(other / few)
+        batch = stream(series, step, rng)
+        few = batch.value[: len(models)]
+        own = seconds(lambda batch=batch: kernel_step(detector, batch))  # type: ignore[misc]  # mypy cannot infer a bound default
+        other = seconds(lambda batch=batch, few=few: objects_step(models, float(batch.time[0]), few))  # type: ignore[misc]
+        if step >= WARM:
+            ours.append(own / series)
+            theirs.append(other / len(models))
         step += 1
-    return _told(ours, theirs, together) | {"bytes_per_series": model_bytes(detectors, series)}
-
-
-def _told(
-    ours: Mapping[str, list[float]], theirs: Mapping[str, list[float]], together: list[float]
-) -> dict[str, float]:
-    """Return ratios and rates, of what came after the warm-up."""
-    object_each = {kind: statistics.median(times[WARM:]) for kind, times in theirs.items()}
-    each = statistics.median(together[WARM // 2 :])
-    kinds = {f"ratio_{kind}": object_each[kind] / statistics.median(times[WARM // 2 :]) for kind, times in ours.items()}
+    each, object_each = statistics.median(ours), statistics.median(theirs)
     return {
-        "ratio": sum(object_each.values()) / each,
-        **kinds,
+        "ratio": object_each / each,
         "events_per_s": 1 / each,
-        "river_events_per_s": 1 / sum(object_each.values()),
+        "river_events_per_s": 1 / object_each,
+        "bytes_per_series": model_bytes(detector, series),
     }
 
 
