@@ -16,11 +16,15 @@ LEAST_AGE, AGE_SHARE, MOST_AGE = 30.0, 0.03, 1000.0
 """A peak counts if the sum was not as high for 30 observations and 3 % of all so far, at most 1,000."""
 AGE_WORTH = 2.0
 """What ten times the age adds to the sum."""
+USUAL_GAIN, MOST_USUAL = 1 / 500, 20.0
+"""The sum's own mean over some 500 observations, each cut at 20, is taken off it: where every value is a record, as on
+a ramp or a random walk, records say little."""
 DELAY = 2
 """Observations a peak has to stand before it is told."""
 WORTH_KEEPING = 0.5
 
 FIELDS: list[Any] = [
+    ("usual_sum", "f8"),  # mean of the sums
     ("depth", "i4"),
     ("peak", "i4"),  # 1 + observations since the peak that waits to be told; 0: none does
     ("peak_sum", "f8"),
@@ -37,6 +41,9 @@ def episode(row: Any, total: float, value: float, view: float, told: Floats) -> 
     """Take the sum of an observation; write to `told` what is told now: evidence (0: nothing), peak value and view."""
     told[0], told[1], told[2] = 0.0, math.nan, math.nan
     count = int(row.count)
+    usual = float(row.usual_sum)
+    row.usual_sum += max(USUAL_GAIN, 1.0 / (count + 1.0)) * (min(total, MOST_USUAL) - usual)
+    total = max(total - usual, 0.0)
     age = _age(row, total, count)
     row.peak += row.peak > 0
     if total > 0.0 and (row.peak == 0 or total >= row.peak_sum):

@@ -29,6 +29,9 @@ LEAST_FIT, FIT_SHARE = 20, 0.01
 """Exceedances a tail is fitted to: one in a hundred, at least 20, at most a quarter of all."""
 SHAPE, SHAPE_WEIGHT = 0.25, 10.0
 """The shape before anything is known, and the number of exceedances it counts like."""
+GLITCH = 100.0
+"""So many times the second largest exceedance, the largest is left out of the fit: one absurd value must not make all
+others usual."""
 MOST = 12.0
 """Decades: no view alone says more."""
 
@@ -96,7 +99,7 @@ def _share(tail: Any, side: int, value: float, known: int) -> float:
     taken = min(taken, held - 1)
     if taken > 0 and value > heads[taken - 1]:
         return _tail_share(tail, side, value, taken, known)
-    if held > 0 and value >= heads[held - 1]:
+    if held > 0 and (value > heads[held - 1] or held == known):  # of those equal to the last, more may be known
         return (_at_least(heads, held, value) + 1.0) / (known + 1.0)
     return max(_sampled_share(tail, side, value), (held + 1.0) / (known + 1.0))
 
@@ -117,8 +120,10 @@ def _tail_share(tail: Any, side: int, value: float, taken: int, known: int) -> f
 def _fit(tail: Any, side: int, taken: int) -> None:
     heads = tail.heads[side]
     threshold = float(heads[taken])
+    first = int(heads[0] - threshold > GLITCH * (heads[1] - threshold) > 0.0)
+    taken -= first
     total, squares = 0.0, 0.0
-    for j in range(taken):
+    for j in range(first, first + taken):
         excess = heads[j] - threshold
         total += excess
         squares += excess * excess
@@ -127,7 +132,7 @@ def _fit(tail: Any, side: int, taken: int) -> None:
     shape = 0.5 * (1.0 - mean * mean / variance) if variance > 0.0 else -1.0
     shape = max((taken * shape + SHAPE_WEIGHT * SHAPE) / (taken + SHAPE_WEIGHT), 0.0)
     tail.fit[side, 0], tail.fit[side, 1], tail.fit[side, 2] = threshold, mean * (1.0 - shape), shape
-    tail.fitted[side] = taken
+    tail.fitted[side] = taken + first
 
 
 @compiled

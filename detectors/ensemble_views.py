@@ -62,6 +62,8 @@ SHAPE_WINDOW = 12
 LAGS = 8
 STEPS = 64
 """Steps in time the median is taken of."""
+CUT = 50.0
+"""Scales at which a deviation is cut before a slot learns it."""
 VISITS = 8.0
 """A slot's mean is over so many visits."""
 FORGET = 0.998
@@ -206,7 +208,7 @@ def _look_at_level(row: Any, value: float, views: Floats) -> None:
         views[STEP] = value - row.last
     off = value - row.level
     if row.count >= 10:
-        views[LEVEL] = off / max(row.scale, 1e-9 * abs(row.level), 1e-300)
+        views[LEVEL] = off / max(row.scale, 1e-12 * abs(row.level), 1e-300)
         off = min(max(off, -3.0 * row.scale), 3.0 * row.scale)
     gain = max(1.0 / min(max(row.day / 4.0, 30.0), 500.0), 1.0 / (row.count + 1.0))
     row.level += gain * off
@@ -227,9 +229,16 @@ def _look_at_slot(row: Any, time: float, value: float, views: Floats) -> None:
     if slot[0] >= 2.0 * each and row.count >= SHAPE_WINDOW:
         views[SLOT_MEAN] = row.slot_residuals.mean()
     slot[0] = min(slot[0] + 1.0, 1e6)
-    slot[1] += max(1.0 / slot[0], 1.0 / (VISITS * each)) * off
+    slot[1] += max(1.0 / slot[0], 1.0 / (VISITS * each)) * _cut(row, off)
     if row.count > 0:
         _look_at_slot_step(row, slot, value - row.last, each, views)
+
+
+@compiled
+def _cut(row: Any, off: float) -> float:
+    """Cut a deviation that no slot should learn whole: one glitch would be expected at its time for weeks."""
+    most = CUT * float(row.width[0]) if row.count > 50 else np.inf
+    return min(max(off, -most), most)
 
 
 @compiled
@@ -239,6 +248,7 @@ def _look_at_slot_step(row: Any, slot: Any, step: float, each: float, views: Flo
         views[SLOT_STEP] = off / math.sqrt(max(slot[4], (1e-3 * row.scale) ** 2, 1e-37))
     slot[2] = min(slot[2] + 1.0, 1e6)
     gain = max(1.0 / slot[2], 1.0 / (VISITS * each))
+    off = _cut(row, off)
     slot[3] += gain * off
     slot[4] += gain * (off * off - slot[4])
 
@@ -265,12 +275,12 @@ def _look_at_windows(row: Any, views: Floats) -> None:
 
 @compiled
 def _spread(row: Any, length: int) -> float:
-    """Return log₁₀ of the standard deviation of the last values; a millionth of the level is as good as nothing."""
+    """Return log₁₀ of the standard deviation of the last values; what rounding makes of it is as good as nothing."""
     mean = _sum(row, 0, length) / length
     squares = 0.0
     for j in range(row.fill - length, row.fill):
         squares += (row.past[j] - mean) ** 2
-    least = 1e-6 * (abs(mean + row.first) + row.scale)
+    least = 1e-7 * (abs(mean) + row.scale) + 1e-12 * abs(row.first)
     return 0.5 * math.log10(squares / length + least * least + 1e-60)
 
 
@@ -303,7 +313,7 @@ def _forecast(row: Any, which: int, value: float) -> float:
     row.width[which] += gain * (abs(off) - row.width[which])
     if row.count < LAGS:
         return np.nan
-    width = max(row.width[which], 1e-9 * abs(row.middle[which]), 1e-300)
+    width = max(row.width[which], 1e-12 * abs(row.middle[which]), 1e-300)
     lagged = _lagged(row, which, width)
     weights = row.weights[which]
     error = (value - row.middle[which]) / width
