@@ -10,6 +10,7 @@ import numpy as np
 from detectors.adwin_kernel import WINDOW
 from detectors.base import Observations, Scores, Signal
 from detectors.durations import Duration
+from detectors.hours import NO_PROFILES, PROFILE, profiles_of
 from detectors.rows import RowDetector
 from detectors.shift_kernel import run
 from detectors.shift_row import GUARD, MOST, ROW, SURE, UNCUT, Columns, Config
@@ -17,8 +18,7 @@ from detectors.shift_row import GUARD, MOST, ROW, SURE, UNCUT, Columns, Config
 Method = Literal["cusum", "page-hinkley", "adwin"]
 Direction = Literal["up", "down", "both"]
 _DAY = 86400.0
-_PROFILE = np.dtype(("f4", 24))
-_NO_PROFILES, _NO_WINDOWS = np.zeros((0, 24), np.float32), np.zeros(0, np.uint8)
+_NO_WINDOWS = np.zeros(0, np.uint8)
 _LONGEST_GAP = 3.0
 """Memories of silence after which nothing is known of the level any more."""
 _HINKLEY_KEEP = 0.9999
@@ -91,7 +91,7 @@ class Shift(RowDetector):
         self._size, self._least, self._warmup, self._daily = float(size), float(least), int(warmup), daily
         self._memory = _positive("memory", Duration(memory))
         self._adopt = _positive("adopt", Duration(adopt))
-        more = {"profiles": _PROFILE} if daily else {}
+        more = {"profiles": PROFILE} if daily else {}
         super().__init__(**more, **({"windows": WINDOW} if method == "adwin" else {}))
         self.prepare(60.0)
 
@@ -131,7 +131,7 @@ class Shift(RowDetector):
     def _run(self, batch: Observations, *, learn: bool) -> Scores:
         columns = Columns(*(np.empty(len(batch.value)) for _ in Columns._fields))
         taken = (batch.series, batch.time, batch.value)
-        profiles = self._table("profiles").view(np.float32).reshape(-1, 24) if self._daily else _NO_PROFILES
+        profiles = profiles_of(self._table("profiles")) if self._daily else NO_PROFILES
         windows = self._table("windows") if self._method == "adwin" else _NO_WINDOWS
         run(self._rows, profiles, windows, np.array(self._config), taken, tuple(columns), learn)
         extra = dict(zip(self.extras, columns[4:], strict=True))
