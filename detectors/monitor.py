@@ -177,10 +177,11 @@ class Monitor:
 
     def load(self, state: State) -> None:
         """Take over a `state` of a monitor of the same configuration; raises ValueError if it does not fit."""
-        self.grow(len(state["raiser.rows"]))
+        self._size = len(state["raiser.rows"])
         self.detector.load(_part(state, "detector."))
         self.raiser.load(_part(state, "raiser."))
         self._ages.load(_part(state, "monitor."))
+        self.detector.grow(self._size)
         self._ages.grow(self._size)  # nobody counted where there was no grace period then
         self._ticked = float(state["monitor.ticked"][0])
 
