@@ -43,6 +43,6 @@ class GroupedDetector(RowDetector):
         groups, size = state.get("groups"), self.group_row.itemsize
         if groups is None or groups.dtype != np.uint8 or groups.ndim != 2 or groups.shape[1] != size:
             raise ValueError(f"the state of {self.kind} has an array `groups` of bytes, {size} a group")
-        super().load(state)
+        super().load({name: rows for name, rows in state.items() if name != "groups"})
         self._groups = np.array(groups).reshape(-1).view(self.group_row)
         self._known = np.array([len(self._groups)])

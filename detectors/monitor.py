@@ -1,6 +1,5 @@
 """A detector at work: scores become signals by its raise rule, once a series is old enough to be judged."""
 
-import copy
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -163,15 +162,13 @@ class Monitor:
         """Let the detector alone take over a state, in which series `i` is what ``now[i]`` is now, or gone if that is
         negative; what is raised stays as it is. All others are as never seen.
         """
-        if not self.movable:  # then no series ever leaves, and all have the numbers they had
-            self.detector.load(state)
-            self.detector.grow(self._size)
-            return
-        then = copy.deepcopy(self.detector)
-        then.load(state)
-        self.detector.reset(np.arange(self._size, dtype=np.int32))
+        self.detector.load(state)
         there = np.flatnonzero(now >= 0).astype(np.int32)
-        self.detector.put(now[there], then.rows(there))
+        rows = self.detector.rows(there) if self.movable else {}
+        self.detector.grow(self._size)
+        if self.movable:  # of others no series ever leaves, and all have the numbers they had
+            self.detector.reset(np.arange(self._size, dtype=np.int32))
+            self.detector.put(now[there], rows)
 
     def state(self) -> State:
         """Return all that is remembered; the names start with `detector.`, `raiser.` or `monitor.`."""

@@ -64,9 +64,14 @@ class RowDetector(Detector):
 
     def load(self, state: State) -> None:
         """Take over rows; raises ValueError if they are not ours."""
+        if state.keys() != self._tables.keys():
+            ours = ", ".join(f"{name} ({table.row[0]} a series)" for name, table in self._tables.items())
+            raise ValueError(
+                f"the state of {self.kind} has {ours} with these settings, not {', '.join(state) or 'nothing'}"
+            )
         for name, table in self._tables.items():
-            rows = state.get(name)
-            if rows is None or rows.dtype != np.uint8 or rows.ndim != 2 or rows.shape[1:] != table.row:
+            rows = state[name]
+            if rows.dtype != np.uint8 or rows.ndim != 2 or rows.shape[1:] != table.row:
                 raise ValueError(f"the state of {self.kind} has `{name}`, an array of bytes, {table.row[0]} a series")
         if len({len(state[name]) for name in self._tables}) > 1:
             raise ValueError(f"the state of {self.kind} has more rows of one array than of another")

@@ -25,14 +25,15 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS text (number INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS series (
     watch INTEGER NOT NULL REFERENCES text, key BLOB NOT NULL, gone INTEGER NOT NULL, back INTEGER,
-    hash INTEGER NOT NULL, layout INTEGER NOT NULL REFERENCES text, state BLOB NOT NULL,
+    mark INTEGER NOT NULL, hash INTEGER NOT NULL, layout INTEGER NOT NULL REFERENCES text, state BLOB NOT NULL,
     PRIMARY KEY (watch, key, gone)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS series_gone ON series (gone);
+CREATE INDEX IF NOT EXISTS series_mark ON series (watch, mark) WHERE back IS NULL;
 CREATE INDEX IF NOT EXISTS series_back ON series (back) WHERE back IS NOT NULL;
 """
-_PUT = "INSERT OR REPLACE INTO series (watch, key, gone, hash, layout, state) VALUES (?, ?, ?, ?, ?, ?)"
+_PUT = "INSERT OR REPLACE INTO series (watch, key, gone, mark, hash, layout, state) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _TAKE = """
-SELECT layout.text, series.gone, series.state FROM series JOIN text AS layout ON layout.number = series.layout
+SELECT layout.text, series.mark, series.state FROM series JOIN text AS layout ON layout.number = series.layout
 WHERE series.watch = ? AND series.key = ? AND series.back IS NULL ORDER BY series.gone DESC LIMIT 1
 """
 _BACK = "UPDATE series SET back = ? WHERE watch = ? AND key = ? AND back IS NULL"
@@ -49,14 +50,15 @@ class Leaving(NamedTuple):
     """What the bytes of their states mean: only the one who wrote them knows."""
     states: NDArray[np.uint8]
     """(series, bytes)."""
+    mark: int = 0
+    """A number that is returned with them, and never falls."""
 
 
 class Away(NamedTuple):
     """A series that was away."""
 
     layout: str
-    gone: int
-    """The offset at which it left."""
+    mark: int
     state: bytes
 
 
@@ -89,7 +91,10 @@ class ColdStore:
             rows = zip(leaving.keys, leaving.hashes.tolist(), leaving.states, strict=True)
             self._connection.executemany(
                 _PUT,
-                ((ours, _bytes(key), self.offset, hash_ - _SIGN, layout, state.data) for key, hash_, state in rows),
+                (
+                    (ours, _bytes(key), self.offset, leaving.mark, hash_ - _SIGN, layout, state.data)
+                    for key, hash_, state in rows
+                ),
             )
         self._back.clear()
         self._known.add(leaving.hashes ^ _salt(ours))
@@ -144,11 +149,13 @@ class ColdStore:
             marks = ", ".join("?" * len(numbers))
             self._connection.execute(f"DELETE FROM series WHERE watch NOT IN ({marks})", numbers)  # noqa: S608
 
-    def oldest(self) -> int | None:
-        """Return the offset at which the first of the series that are away left; None if none is."""
+    def least_mark(self, watch: str) -> int | None:
+        """Return the least mark of the series of a watch that are away; None if none is.
+
+        Raises Retryable when it cannot be written now which are not.
+        """
         self.flush()
-        with failures(self._path):
-            row = self._connection.execute("SELECT min(gone) FROM series WHERE back IS NULL").fetchone()
+        row = self._read("SELECT min(mark) FROM series WHERE back IS NULL AND watch = ?", (self._number(watch),))
         return None if row[0] is None else int(row[0])
 
     def close(self) -> None:

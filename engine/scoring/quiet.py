@@ -34,7 +34,7 @@ class Idle(NamedTuple):
 class Relearn(NamedTuple):
     """A declared change that has made worthless what was learned before it."""
 
-    offset: int
+    number: int
     detector: str
     subject: str
 
@@ -46,6 +46,7 @@ class Quiet:
         self._watch, self._idle = watch, idle
         self._moment = -np.inf
         self._relearned: list[Relearn] = []
+        self._changes = 0
 
     def horizon(self, watermark: float) -> float | None:
         """Return before when a series' last window must have been closed for it to leave now; None: not now."""
@@ -55,7 +56,7 @@ class Quiet:
     def leave(self, keys: Sequence[str], hashes: NDArray[np.uint64], rows: Rows) -> bool:
         """Keep the series durably; False if that cannot be done now: then they have to stay."""
         try:
-            self._idle.store.put(self._watch, Leaving(keys, hashes, *packed(rows)))
+            self._idle.store.put(self._watch, Leaving(keys, hashes, *packed(rows), self._changes))
         except Retryable as error:
             log.warning("quiet series stay in memory", cause=error.line())
             return False
@@ -64,8 +65,14 @@ class Quiet:
     def done(self, watermark: float) -> None:
         """Take note that all have left that had to at this moment."""
         self._moment = float(np.floor(watermark / self._idle.after * MOMENTS))
-        oldest = self._idle.store.oldest() if self._relearned else None
-        self._relearned = [each for each in self._relearned if oldest is not None and each.offset > oldest]
+        if not self._relearned:
+            return
+        try:
+            least = self._idle.store.least_mark(self._watch)
+        except Retryable as error:
+            log.warning("declared changes stay in memory", cause=error.line())
+            return
+        self._relearned = [each for each in self._relearned if least is not None and each.number > least]
 
     def has(self, key: str) -> bool:
         """Return whether a series is away."""
@@ -81,21 +88,22 @@ class Quiet:
 
     def relearn(self, detector: str, subject: str) -> None:
         """Take note that `detector` learns anew all that is of `subject`: those that are away when they come back."""
-        self._relearned.append(Relearn(self._idle.store.offset, detector, subject))
+        self._changes += 1
+        self._relearned.append(Relearn(self._changes, detector, subject))
 
     def to_relearn(self, away: Away, subjects: Collection[str]) -> list[str]:
         """Return the detectors that a series, which is of `subjects`, has to be learned anew by."""
-        return [each.detector for each in self._relearned if each.offset > away.gone and each.subject in subjects]
+        return [each.detector for each in self._relearned if each.number > away.mark and each.subject in subjects]
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return what is remembered."""
-        relearned = json.dumps(self._relearned).encode()
-        return {"moment": np.array([self._moment]), "relearned": np.frombuffer(relearned, np.uint8)}
+        relearned = np.frombuffer(json.dumps(self._relearned).encode(), np.uint8)
+        return {"moment": np.array([self._moment]), "relearned": relearned, "changes": np.array([self._changes])}
 
     def load(self, state: Rows) -> None:
         """Take a state over."""
         if state:
-            self._moment = float(state["moment"][0])
+            self._moment, self._changes = float(state["moment"][0]), int(state["changes"][0])
             self._relearned = [Relearn(*each) for each in json.loads(state["relearned"].tobytes())]
 
 

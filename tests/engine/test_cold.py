@@ -22,8 +22,9 @@ def hashes(keys: list[str]) -> NDArray[np.uint64]:
 
 
 def leave(store: ColdStore, offset: int, *keys: str, state: int = 1, watch: str = WATCH) -> None:
+    """Let series leave, with their offset as the mark."""
     store.offset = offset
-    store.put(watch, Leaving(keys, hashes(list(keys)), "layout", np.full((len(keys), 3), state, np.uint8)))
+    store.put(watch, Leaving(keys, hashes(list(keys)), "layout", np.full((len(keys), 3), state, np.uint8), offset))
 
 
 def come_back(store: ColdStore, offset: int, *keys: str) -> list[Away | None]:
@@ -107,9 +108,9 @@ def test_it_leaves_again_as_it_is_then(store: ColdStore) -> None:
     leave(store, 10, "account/a")
     come_back(store, 20, "account/a")
     leave(store, 30, "account/a", state=2)
-    assert store.oldest() == 30
+    assert store.least_mark(WATCH) == 30
     assert come_back(store, 40, "account/a") == [away(30, 2)]
-    assert store.oldest() is None
+    assert store.least_mark(WATCH) is None
 
 
 def test_what_no_snapshot_needs_is_deleted(store: ColdStore) -> None:

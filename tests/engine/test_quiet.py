@@ -99,6 +99,7 @@ class World:
                 self.scorer.adjust("limit", step.subject, "false")
             else:
                 subject = step.subject if step.what == "relearn" else "fleet"
+                self.found += self.scorer.advance(self.mark.value)
                 self.scorer.change(change(at, subject), self.mark.value)
         self.found += self.scorer.advance(self.mark.value)
 
