@@ -18,7 +18,7 @@ _WORDS = tuple(VIEWS.values())
 class Ensemble(RowDetector):
     """A value, step, spread, mean or shape is rare for its series, in several views at once, as long not seen.
 
-    Fifteen *views* of a series (`detectors/ensemble_views.py`) are each held against their own past: how rare a number
+    Twelve *views* of a series (`detectors/ensemble_views.py`) are each held against their own past: how rare a number
     is comes of its rank, and beyond the rarest hundredth of a generalised Pareto tail fitted to the exceedances
     (`detectors/ensemble_tails.py`), so heavy tails and rare bursts are expected where they are usual. The decades of
     rarity beyond one are summed over the views. There are two outputs. `alarm` is who is woken: a peak of the sum that

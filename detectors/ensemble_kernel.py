@@ -10,15 +10,14 @@ from detectors.base import Floats, Ints
 from detectors.compiled import compiled
 from detectors.ensemble_episodes import FIELDS as EPISODE_FIELDS
 from detectors.ensemble_episodes import episode
+from detectors.ensemble_past import CEILING, LATEST, PAST, begin
+from detectors.ensemble_past import FIELDS as PAST_FIELDS
 from detectors.ensemble_tails import TAIL, learn, limit, rarity
-from detectors.ensemble_views import CEILING, LATEST, LEVEL, PAST, SLOT, VIEWS, begin, has_slot, look, usual
-from detectors.ensemble_views import FIELDS as VIEW_FIELDS
+from detectors.ensemble_views import LEVEL, SLOT, VIEWS, has_slot, look, usual
 
 NUMBER = len(VIEWS)
-WAKING = np.array([1.0] * 12 + [0.0] * 3)
-"""Weights of the views in the sum that wakes people."""
-DENSE = np.array([1.0, 1.0, 2.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 2.0, 2.0, 1.0])
-"""Weights in the dense score: residuals count more, as they are sharp in time."""
+DENSE = np.array([1.5, 1.0, 2.0, 1.0, 0.5, 0.5, 1.0, 0.5, 0.5, 0.5, 0.5, 1.0])
+"""Weights of the views in the dense score: what is sharp in time counts more. In the sum that wakes all are 1."""
 CUT, DENSE_CUT = 1.0, 0.5
 """Decades of a view that count for nothing."""
 DECADES = 0.21
@@ -27,7 +26,7 @@ a sum of 14.3, a little over what the standard profile of NAB likes best."""
 HOLDING = 0.4
 """Share of the evidence of the raise score from which what follows an episode still belongs to it."""
 
-MAIN = np.dtype([*VIEW_FIELDS, *EPISODE_FIELDS, ("rare", "f4", NUMBER)])
+MAIN = np.dtype([*PAST_FIELDS, *EPISODE_FIELDS, ("rare", "f4", NUMBER)])
 ROW = np.dtype([("main", MAIN), ("tails", TAIL, (NUMBER,))])
 
 
@@ -90,7 +89,7 @@ def _judge(main: Any, tails: Any, views: Floats) -> tuple[float, float, float]:
         if not math.isnan(views[j]):
             rare, side = rarity(tails[j], views[j])
             learn(tails[j], views[j])
-        part = WAKING[j] * max(max(rare, main.rare[j]) - CUT, 0.0)  # views peak one after the other: this or the last
+        part = max(max(rare, main.rare[j]) - CUT, 0.0)  # views peak one after the other: this or the last
         main.rare[j] = rare
         total += part
         dense += DENSE[j] * max(rare - DENSE_CUT, 0.0)

@@ -11,6 +11,7 @@ import numpy as np
 
 from detectors.base import Floats
 from detectors.compiled import compiled
+from detectors.ensemble_past import DAY, PAST, SHAPE_WINDOW, SLOTS, learn_step, push, total, window
 
 VIEWS: dict[str, str] = {
     "value": "the value itself",
@@ -25,9 +26,6 @@ VIEWS: dict[str, str] = {
     "jump": "the change of the mean from 12 values to the next 12",
     "slot_step": "the step from the value before, for this time of day",
     "shape": "the shape of the last 12 values",
-    "step": "the step from the value before",
-    "forecast": "the distance from the forecast",
-    "forecast_log": "the relative distance from the forecast",
 }
 """The names of the views and what each is in words, in the order of their numbers."""
 (
@@ -43,78 +41,25 @@ VIEWS: dict[str, str] = {
     JUMP,
     SLOT_STEP,
     SHAPE,
-    STEP,
-    FORECAST,
-    FORECAST_LOG,
 ) = range(len(VIEWS))
 
-DAY = 86400.0
 SLOT_S = 1800.0
-SLOTS = 48
-LATEST = 1e12  # seconds; times beyond are none
-CEILING = 1e17
-"""Values beyond are taken as this: squares of differences then fit a 32-bit number."""
-PAST = 6000
-"""Values the shape is compared with: three weeks of 5-minute windows."""
-KEPT = 7168
-"""Room for values: the past, and some to move it only now and then."""
-SHAPE_WINDOW = 12
-LAGS = 8
-STEPS = 64
-"""Steps in time the median is taken of."""
 CUT = 50.0
-"""Scales at which a deviation is cut before a slot learns it."""
+"""Mean distances from the level at which a deviation is cut before a slot learns it."""
 VISITS = 8.0
 """A slot's mean is over so many visits."""
-FORGET = 0.998
-"""Of the recursive least squares: a memory of 500 values."""
-
-FIELDS: list[Any] = [
-    ("first", "f8"),  # the first value: all others are kept relative to it, so that 32 bits suffice
-    ("time", "f8"),
-    ("step", "f8"),  # median seconds between observations; 0 until known
-    ("day", "i4"),  # observations a day has
-    ("steps_seen", "u4"),
-    ("count", "u4"),
-    ("fill", "i4"),  # values in `past`
-    ("level", "f8"),
-    ("scale", "f8"),
-    ("sums", "f8", 2),  # of the last eighth and quarter of a day
-    ("last", "f8"),
-    ("steps", "f4", STEPS),
-    ("slot_residuals", "f8", SHAPE_WINDOW),
-    ("slots", "f4", (2 * SLOTS, 5)),  # visits, mean, steps seen, mean step, its mean square
-    ("middle", "f8", 2),  # of the value, and of its logarithm
-    ("width", "f8", 2),
-    ("weights", "f8", (2, LAGS + 1)),
-    ("inverse", "f8", (2, LAGS + 1, LAGS + 1)),
-    ("past", "f4", KEPT),
-]
-
-
-@compiled
-def begin(row: Any, value: float) -> None:
-    """Start a series with its first value."""
-    row.first, row.level, row.day = value, value, 1440
-    row.middle[0], row.middle[1] = value, _log(value)
-    for which in range(2):
-        row.weights[which, 0] = 1.0
-        for j in range(LAGS + 1):
-            row.inverse[which, j, j] = 1e3
 
 
 @compiled
 def look(row: Any, time: float, value: float, views: Floats, scratch: Any) -> None:
     """Write the views of a new observation to `views`, and learn it."""
     views[:] = np.nan
-    _learn_step(row, time)
-    _push(row, value - row.first)
+    learn_step(row, time)
+    push(row, value - row.first)
     _look_at_level(row, value, views)
     _look_at_slot(row, time, value, views)
     _look_at_windows(row, views)
     _look_at_shape(row, views, scratch)
-    views[FORECAST] = _forecast(row, 0, value)
-    views[FORECAST_LOG] = _forecast(row, 1, _log(value))
     row.last = value
     row.count = min(row.count + 1, 4_000_000_000)
 
@@ -135,11 +80,6 @@ def has_slot(row: Any, time: float) -> bool:
 
 
 @compiled
-def _log(value: float) -> float:
-    return math.copysign(math.log1p(abs(value)), value)
-
-
-@compiled
 def _slot(time: float) -> int:
     day = math.floor(time / DAY)
     weekend = (day + 3) % 7 >= 5  # 1970-01-01 was a Thursday
@@ -153,63 +93,15 @@ def _each(row: Any) -> float:
 
 
 @compiled
-def _learn_step(row: Any, time: float) -> None:
-    ahead = time - row.time
-    if row.count > 0 and 0.0 < ahead < 1e9:
-        seen = int(row.steps_seen)
-        row.steps[seen % STEPS] = ahead
-        row.steps_seen = min(seen + 1, 4_000_000_000)
-        seen += 1
-        if (seen & (seen - 1)) == 0 or seen % STEPS == 0:
-            _settle_step(row, float(np.median(row.steps[: min(seen, STEPS)])))
-    row.time = max(row.time, time) if row.count > 0 else time
-
-
-@compiled
-def _settle_step(row: Any, step: float) -> None:
-    if row.step > 0.0 and 0.67 < step / row.step < 1.5:
-        return
-    row.step = step
-    row.day = int(min(max(DAY / step, 2.0), 20160.0))
-    for which in range(2):
-        row.sums[which] = _sum(row, 0, _window(row, which))
-
-
-@compiled
-def _window(row: Any, which: int) -> int:
-    return int(max(row.day // (8 - 4 * which), 6))
-
-
-@compiled
-def _push(row: Any, value: float) -> None:
-    if row.fill == KEPT:
-        kept = PAST + SHAPE_WINDOW
-        for j in range(kept):
-            row.past[j] = row.past[KEPT - kept + j]
-        row.fill = kept
-    row.past[row.fill] = value
-    row.fill += 1
-
-
-@compiled
-def _sum(row: Any, start: int, length: int) -> float:
-    """Return the sum of `length` values up to `start` before the last; of fewer if there are no more."""
-    total = 0.0
-    end = row.fill - start
-    for j in range(max(end - length, 0), end):
-        total += row.past[j]
-    return total
-
-
-@compiled
 def _look_at_level(row: Any, value: float, views: Floats) -> None:
     views[VALUE] = value - row.first
-    if row.count > 0:
-        views[STEP] = value - row.last
     off = value - row.level
     if row.count >= 10:
         views[LEVEL] = off / max(row.scale, 1e-12 * abs(row.level), 1e-300)
         off = min(max(off, -3.0 * row.scale), 3.0 * row.scale)
+    far = abs(value - row.level)
+    far = min(far, 10.0 * row.width) if row.count > 50 else far
+    row.width += max(1.0 / 500.0, 1.0 / (row.count + 1.0)) * (far - row.width)
     gain = max(1.0 / min(max(row.day / 4.0, 30.0), 500.0), 1.0 / (row.count + 1.0))
     row.level += gain * off
     row.scale += gain * (1.25 * abs(off) - row.scale)
@@ -237,7 +129,7 @@ def _look_at_slot(row: Any, time: float, value: float, views: Floats) -> None:
 @compiled
 def _cut(row: Any, off: float) -> float:
     """Cut a deviation that no slot should learn whole: one glitch would be expected at its time for weeks."""
-    most = CUT * float(row.width[0]) if row.count > 50 else np.inf
+    most = CUT * float(row.width) if row.count > 50 else np.inf
     return min(max(off, -most), most)
 
 
@@ -258,15 +150,15 @@ def _look_at_windows(row: Any, views: Floats) -> None:
     fill = int(row.fill)
     if fill > 10:
         views[SPREAD] = _spread(row, 10)
-        views[MEAN] = _sum(row, 0, 10) / 10.0
+        views[MEAN] = total(row, 0, 10) / 10.0
     if fill > 50:
         views[SPREAD_LONG] = _spread(row, 50)
     if fill > 24:
-        views[JUMP] = (_sum(row, 0, 12) - _sum(row, 12, 12)) / 12.0
+        views[JUMP] = (total(row, 0, 12) - total(row, 12, 12)) / 12.0
     for which in range(2):
-        length = _window(row, which)
+        length = window(row, which)
         if fill <= length or row.count % length == 0:  # anew now and then, so that no rounding adds up
-            row.sums[which] = _sum(row, 0, length)
+            row.sums[which] = total(row, 0, length)
         else:
             row.sums[which] += float(row.past[fill - 1]) - float(row.past[fill - 1 - length])
         if fill > length:
@@ -276,7 +168,7 @@ def _look_at_windows(row: Any, views: Floats) -> None:
 @compiled
 def _spread(row: Any, length: int) -> float:
     """Return log₁₀ of the standard deviation of the last values; what rounding makes of it is as good as nothing."""
-    mean = _sum(row, 0, length) / length
+    mean = total(row, 0, length) / length
     squares = 0.0
     for j in range(row.fill - length, row.fill):
         squares += (row.past[j] - mean) ** 2
@@ -300,53 +192,3 @@ def _look_at_shape(row: Any, views: Floats, distance: Any) -> None:
             off = others[j] - own
             distance[j] += off * off
     views[SHAPE] = math.sqrt(distance[:number].min())
-
-
-@compiled
-def _forecast(row: Any, which: int, value: float) -> float:
-    """Return the error of a linear forecast from the last values, in mean deviations; and learn (least squares)."""
-    gain = max(1.0 - FORGET, 1.0 / (row.count + 1.0))
-    off = value - row.middle[which]
-    if row.count >= 50:
-        off = min(max(off, -10.0 * row.width[which]), 10.0 * row.width[which])
-    row.middle[which] += gain * off
-    row.width[which] += gain * (abs(off) - row.width[which])
-    if row.count < LAGS:
-        return np.nan
-    width = max(row.width[which], 1e-12 * abs(row.middle[which]), 1e-300)
-    lagged = _lagged(row, which, width)
-    weights = row.weights[which]
-    error = (value - row.middle[which]) / width
-    for j in range(LAGS + 1):
-        error -= weights[j] * lagged[j]
-    _solve(weights, row.inverse[which], lagged, min(max(error, -5.0), 5.0))
-    return error if row.count >= 3 * LAGS else np.nan
-
-
-@compiled
-def _lagged(row: Any, which: int, width: float) -> Floats:
-    lagged = np.ones(LAGS + 1)
-    for j in range(LAGS):
-        before = row.first + float(row.past[row.fill - 2 - j])
-        before = _log(before) if which == 1 else before
-        lagged[j] = min(max((before - row.middle[which]) / width, -20.0), 20.0)
-    return lagged
-
-
-@compiled
-def _solve(weights: Floats, inverse: Floats, lagged: Floats, error: float) -> None:
-    """Take one step of recursive least squares, the inverse kept from growing where nothing happens."""
-    product = inverse @ lagged
-    scale = FORGET
-    trace = 0.0
-    for j in range(LAGS + 1):
-        scale += lagged[j] * product[j]
-    for j in range(LAGS + 1):
-        weights[j] += product[j] / scale * error
-        for k in range(LAGS + 1):
-            inverse[j, k] = (inverse[j, k] - product[j] * product[k] / scale) / FORGET
-        trace += inverse[j, j]
-    if trace > 1e4:
-        for j in range(LAGS + 1):
-            for k in range(LAGS + 1):
-                inverse[j, k] *= 1e4 / trace

@@ -15,7 +15,7 @@ from detectors.raising import RaiseRule
 
 LENGTH, STEP = 6000, 300.0
 NUMBER = np.arange(LENGTH)
-TIMES = 1.7e9 + NUMBER * STEP
+TIMES: Floats = np.asarray(1.7e9 + NUMBER * STEP, np.float64)
 
 
 def noise(seed: int = 0) -> Floats:
@@ -182,8 +182,21 @@ def test_it_says_which_view_saw_it() -> None:
     scores = scored(values)
     row = raised(scores)[0]
     extra = {name: float(column[row]) for name, column in scores.extra.items()}
-    columns = [float(column[row]) for column in (scores.score, values, scores.expected, scores.low, scores.high)]
-    text = detector.explain(Signal("x", "ensemble", 0, "raised", 0.0, STEP, *columns, extra))
+    signal = Signal(
+        detector="x",
+        kind="ensemble",
+        series=0,
+        state="raised",
+        time=0.0,
+        step=STEP,
+        score=float(scores.score[row]),
+        value=float(values[row]),
+        expected=float(scores.expected[row]),
+        low=float(scores.low[row]),
+        high=float(scores.high[row]),
+        extra=extra,
+    )
+    text = detector.explain(signal)
     assert "unusually" in text
     assert "the value was 0; about" in text
 
