@@ -9,7 +9,20 @@ from numpy.typing import NDArray
 from detectors.base import Bytes, Floats, Ints
 from detectors.compiled import compiled, inlined
 from detectors.forecast_line import Line, age, fit, kept
-from detectors.forecast_reach import Etas, by_noise, etas, highest, normal, rhythmic_etas, way_of, z_at
+from detectors.forecast_reach import (
+    FAR,
+    HORIZON,
+    NEVER,
+    Etas,
+    by_noise,
+    etas,
+    highest,
+    nearest_way,
+    normal,
+    rhythmic_etas,
+    way_of,
+    z_at,
+)
 from detectors.forecast_row import CONFIG, ROW, Columns, Config
 from detectors.hours import hour_effect
 
@@ -34,7 +47,6 @@ LATEST, CEILING = 1e12, 1e30
 """Times and values beyond are none."""
 LONGEST_GAP = 3.0
 """After a gap of so many memories a series starts afresh."""
-NEVER = Etas(np.nan, np.nan, np.nan)
 
 
 @compiled
@@ -106,6 +118,10 @@ def _foresee(
 ) -> tuple[float, Etas]:
     if y >= config.limit:
         return 1.0, Etas(0.0, 0.0, 0.0)
+    best = nearest_way(config, line)
+    far = z_at(best, config.within, 0.0) < -FAR and z_at(best, HORIZON * config.within, 0.0) < -config.quantile
+    if far and not config.daily:
+        return 0.0, NEVER
     way = way_of(config, line)
     if config.daily:
         profile = profiles[s]
