@@ -110,9 +110,8 @@ class Quiet:
 def packed(rows: Rows) -> tuple[str, NDArray[np.uint8]]:
     """Return what the bytes of each series mean, and the bytes, a row for each series."""
     flat = {name: _bytes(array) for name, array in rows.items()}
-    return json.dumps([(name, array.shape[1]) for name, array in flat.items()]), np.concatenate(
-        [*flat.values()], axis=1
-    )
+    layout = json.dumps([(name, array.shape[1]) for name, array in flat.items()])
+    return layout, np.concatenate(list(flat.values()), axis=1)
 
 
 def unpacked(away: Sequence[Away], like: Rows) -> Rows:
