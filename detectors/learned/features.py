@@ -26,6 +26,8 @@ Vectors = NDArray[np.float32]
 PER_EVENT = 6
 PER_SIGNAL = 5
 OVERALL = 13
+RATES = 5
+"""Columns that `rates` writes, after the overall ones."""
 NEVER = 12.0
 """The log of a time since what never happened: longer than any, 160,000 24ths of H."""
 BASELINE = 20
@@ -73,7 +75,7 @@ def unknown(subjects: int, types: int, signals: int, attributes: int) -> Known:
 
 def width(types: int, signals: int, attributes: int) -> int:
     """Return how many columns a row has."""
-    return types * PER_EVENT + signals * PER_SIGNAL + OVERALL + attributes
+    return types * PER_EVENT + signals * PER_SIGNAL + OVERALL + RATES + attributes
 
 
 @compiled
@@ -136,7 +138,7 @@ def write_row(known: Known, s: int, time: float, horizon: float, out: Vectors) -
     out[at + 1], out[at + 2] = distinct, lately
     n = max(signals, 1)
     out[at + 9], out[at + 10], out[at + 11], out[at + 12] = z_sum / n, z_top, np.sqrt(z_square / n), slope / n
-    out[at + OVERALL :] = known.attributes[s]
+    out[at + OVERALL + RATES :] = known.attributes[s]
 
 
 @inlined

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.base import Ints, State
-from detectors.learned import boosting, budget, drift, logistic, loop, memory, outages, record, stack
+from detectors.learned import boosting, budget, drift, logistic, loop, memory, outages, rates, record, stack
 from detectors.learned import features as feature
 from detectors.learned import pending as ring
 from detectors.learned.early import Early
@@ -60,6 +60,8 @@ class Learner:
             return self.early.ask(self.mind.row)
         if code == loop.GROW:
             self.mind = self.mind._replace(pending=ring.moved(self.mind.pending, 2 * len(self.mind.pending.time)))
+        elif code == loop.WAIT:
+            self.mind = self.mind._replace(rates=_moved_rates(self.mind.rates, 2 * len(self.mind.rates.time)))
         elif code == loop.REFIT:
             self._refit()
         elif code == loop.RECENT:
@@ -132,6 +134,7 @@ class Learner:
             objected=np.concatenate([mind.objected, np.zeros(more, np.uint8)]),
             alerted=np.concatenate([mind.alerted, np.full(more, -np.inf)]),
             pending=mind.pending._replace(latest=latest),
+            rates=mind.rates._replace(latest=np.concatenate([mind.rates.latest, np.full(more, -1, np.int64)])),
             ledger=mind.ledger._replace(stretch=stretch),
         )
 
@@ -156,6 +159,7 @@ class Learner:
         mind.ledger.stretch[series] = -np.inf
         for s in series.tolist():
             ring.give_up(mind.pending, s)
+            rates.give_up(mind.rates, s)
 
     def forget(self, series: int) -> None:
         """Neither score nor learn from this subject any more, and forget what was learned from it row by row."""
@@ -201,6 +205,7 @@ def _mind(sizes: Sizes, seed: int) -> Mind:
         objected=np.zeros(0, np.uint8),
         alerted=np.zeros(0),
         pending=ring.empty(64, columns, 0),
+        rates=rates.blank(sizes.types, 64, 0),
         memory=memory.empty(sizes.positives, sizes.negatives, columns),
         recent=memory.empty(sizes.positives, sizes.negatives, columns),
         stack=stack.fresh(),
@@ -276,3 +281,11 @@ def _ringed(rows: ring.Pending, columns: int) -> ring.Pending:
     for target, source in zip(pending[:6], rows[:6], strict=True):
         target[numbers] = source
     return pending._replace(ends=rows.ends, latest=rows.latest)
+
+
+def _moved_rates(kept: rates.Rates, room: int) -> rates.Rates:
+    numbers = np.arange(kept.ends[0], kept.ends[1])
+    new = rates.blank(len(kept.cells), room, 0)
+    for target, source in zip(new[2:7], kept[2:7], strict=True):
+        target[numbers % room] = source[numbers % len(kept.time)]
+    return new._replace(cells=kept.cells, all=kept.all, ends=kept.ends, latest=kept.latest)

@@ -7,15 +7,16 @@ from numpy.typing import NDArray
 
 from detectors.base import Bytes, Floats, Ints
 from detectors.compiled import compiled
-from detectors.learned import boosting, budget, drift, logistic, memory, outages, record, stack
+from detectors.learned import boosting, budget, drift, logistic, memory, outages, rates, record, stack
 from detectors.learned import features as feature
 from detectors.learned import pending as ring
 from detectors.learned.features import Vectors
 
 TICK, OUTCOME, EVENT, SIGNAL, SCORE, LABELS = range(6)
 """Roles of a channel."""
-FINISHED, REFIT, ASK, FLUSH, GROW, RECENT, ADOPT, DISMISS = range(8)
-"""Why the loop came back: all done; fit anew; ask the early learner; teach it; the ring is full; fit the recent model;
+FINISHED, REFIT, ASK, FLUSH, GROW, WAIT, RECENT, ADOPT, DISMISS = range(9)
+"""Why the loop came back: all done; fit anew; ask the early learner; teach it; a ring is full, or
+the other; fit the recent model;
 let it take over; let it go."""
 NOW, POSITIVES, NEGATIVES, NEXT, CUT, NEXT_RECENT, RECENT_SINCE, FITS, ALARMS, LEFT = range(10)
 """Registers: time; rows of either label; positives at which to fit next; since when is recent (NaN: no alarm);
@@ -64,6 +65,7 @@ class Mind(NamedTuple):
     alerted: Floats
     """(subjects): when the last alert was."""
     pending: ring.Pending
+    rates: rates.Rates
     memory: memory.Memory
     recent: memory.Memory
     stack: stack.Stack
@@ -160,8 +162,10 @@ def run(mind: Mind, settings: Settings, rows: Rows, found: Found, start: int, an
             return code, i
         if mind.pending.ends[1] - mind.pending.ends[0] >= mind.pending.time.size:
             return GROW, i
+        if mind.rates.ends[1] - mind.rates.ends[0] >= mind.rates.time.size:
+            return WAIT, i
         if rows.role[i] == TICK and not is_fitted(mind.models) and np.isnan(answer) and not mind.objected[rows.series[i]]:
-            feature.write_row(mind.known, rows.series[i], time, settings.horizon, mind.row)
+            _look(mind, settings, rows.series[i], time)
             return ASK, i
         _take(mind, settings, rows, found, i, answer)
         mind.registers[NOW] = max(mind.registers[NOW], time)
@@ -205,9 +209,9 @@ def _take(mind: Mind, settings: Settings, rows: Rows, found: Found, i: int, answ
         return
     elif role == OUTCOME:
         _outcome(mind, settings, s, time)
-        feature.note_event(mind.known, s, number, time, 1.0, settings.horizon)
+        _event(mind, settings, s, number, time, 1.0)
     elif role == EVENT and value > 0.0:
-        feature.note_event(mind.known, s, number, time, min(value, HUGE), settings.horizon)
+        _event(mind, settings, s, number, time, min(value, HUGE))
     elif role == SIGNAL:
         feature.note_value(mind.known, s, number, time, min(max(value, -HUGE), HUGE), settings.horizon)
     elif role == SCORE:
@@ -224,10 +228,24 @@ def _first_seen(mind: Mind, s: int, time: float) -> None:
 
 
 @compiled
+def _look(mind: Mind, settings: Settings, s: int, time: float) -> None:
+    """Write what is known of the subject to `mind.row`."""
+    feature.write_row(mind.known, s, time, settings.horizon, mind.row)
+    at = mind.row.size - mind.known.attributes.shape[1] - feature.RATES
+    rates.write_rates(mind.rates, mind.known.events[s], time, settings.horizon, mind.row[at:])
+
+
+@compiled
+def _event(mind: Mind, settings: Settings, s: int, kind: int, time: float, count: float) -> None:
+    feature.note_event(mind.known, s, kind, time, count, settings.horizon)
+    rates.wait(mind.rates, s, kind, time)
+
+
+@compiled
 def _tick(mind: Mind, settings: Settings, found: Found, i: int, s: int, time: float, answer: float) -> None:
     """Score the subject now, and keep the row until its label is known."""
     odds = np.zeros(ring.EXPERTS)
-    feature.write_row(mind.known, s, time, settings.horizon, mind.row)
+    _look(mind, settings, s, time)
     flags = 0
     if is_fitted(mind.models):
         found.odds[i] = said(mind, settings, odds)
@@ -288,6 +306,7 @@ def _outcome(mind: Mind, settings: Settings, s: int, time: float) -> None:
     if frozen:
         return
     outages.came(mind.outage, time)
+    rates.followed(mind.rates, s, time, rates.WINDOW * settings.horizon)
     budget.outcome(mind.ledger, settings.rate, settings.weekly)
     stack.age(mind.stack, stack.START, stack.DOUBT, mind.models.recent.column.size > 0)
     lead, loss, scored = _label_positives(mind, settings, s, time)
@@ -336,6 +355,9 @@ def _expire(mind: Mind, settings: Settings, now: float) -> int:
             if not outages.touches(mind.outage, pending.time[at], settings.horizon):
                 _learn(mind, settings, at, 0)
         pending.ends[0] += 1
+    while rates.oldest(mind.rates) + rates.WINDOW * settings.horizon < now:
+        counts = not outages.touches(mind.outage, rates.oldest(mind.rates), rates.WINDOW * settings.horizon)
+        rates.leave(mind.rates, counts)
     return FINISHED if mind.registers[LEFT] < OUTBOX / 2 else FLUSH
 
 
@@ -388,6 +410,7 @@ def _alarm(mind: Mind) -> None:
     registers[ALARMS] += 1.0
     registers[CUT], registers[NEXT_RECENT], registers[RECENT_SINCE] = drift.since(mind.drift), FIRST_POSITIVES, 0.0
     mind.stack.loss[:] = 0.0
+    mind.rates.cells[:] = 0.0
     mind.recent.count[:] = 0
     mind.recent.dropped[:] = 0.0
     for label in range(2):

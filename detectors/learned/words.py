@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from detectors.base import Floats
-from detectors.learned.features import NEVER, OVERALL, PER_EVENT, PER_SIGNAL, Vectors
+from detectors.learned.features import NEVER, OVERALL, PER_EVENT, PER_SIGNAL, RATES, Vectors
 
 FEW = 3
 LEAST = 0.15
@@ -27,7 +27,7 @@ class Words:
     """Says of a row what its columns mean.
 
     >>> words = Words(types=["failure", "error"], numbers=["heat"], horizon=86400.0)
-    >>> row = np.zeros(2 * PER_EVENT + PER_SIGNAL + OVERALL, np.float32)
+    >>> row = np.zeros(2 * PER_EVENT + PER_SIGNAL + OVERALL + RATES, np.float32)
     >>> row[3], row[9], row[6] = NEVER, np.log1p(5), 1.0
     >>> effects = np.zeros(len(row))
     >>> effects[9], effects[3] = 2.0, -0.5
@@ -43,6 +43,7 @@ class Words:
         topics = [*(("type", i) for i in range(len(self._types)) for _ in range(PER_EVENT)),
                   *(("number", i) for i in range(len(self._numbers)) for _ in range(PER_SIGNAL)),
                   *((_OVERALL.get(i, "clock"), 0) for i in range(OVERALL)),
+                  *(("rate", 0) for _ in range(RATES)),
                   *(("attribute", i) for i in range(len(attributes)))]  # fmt: skip
         totals: dict[tuple[str, int], float] = {}
         for topic, effect in zip(topics, effects.tolist(), strict=True):
@@ -58,13 +59,14 @@ class Words:
         if what == "number":
             return _signal(self._numbers[i], row[len(self._types) * PER_EVENT + i * PER_SIGNAL :])
         if what == "attribute":
-            return _attribute(attributes[i], float(overall[OVERALL + i]))
+            return _attribute(attributes[i], float(overall[OVERALL + RATES + i]))
         return {
             "age": f"it is known for {self._ago(overall[0])}",
             "variety": f"{overall[1]:.0f} kinds of event within {self._span(self._horizon)}",
             "activity": f"the last event came {self._ago(overall[3])} ago",
             "past": f"{overall[4]:.0f} such outcomes before",
             "signals": f"its signals are up to {overall[10]:.1f} deviations off its own normal",
+            "rate": f"{100 * overall[OVERALL + 3]:.0f} % of such recent events were followed by it lately",
             "clock": "the time of day and week",
         }[what]
 
