@@ -15,9 +15,9 @@ from detectors.learned.features import Vectors
 from detectors.learned.loop import CUT, FITS, LEFT, NEXT, NEXT_RECENT, POSITIVES, Found, Mind, Models, Rows, Settings
 
 GROWTH = boosting.Growth()
-REFIT_AT = 1.3
+REFIT_AT = 1.2
 """Positives since the last fit, as a growth, that call for another."""
-PATIENCE = 1000.0
+PATIENCE = 300.0
 """More positives than this since the last fit call for another in any case."""
 REASONS = 256
 """Rows above the threshold that are explained, at most, in one go of the loop."""
@@ -81,7 +81,7 @@ class Learner:
     def _refit(self) -> None:
         """Fit the trees and the line on what is remembered."""
         registers = self.mind.registers
-        registers[NEXT] = min(REFIT_AT * registers[POSITIVES], registers[POSITIVES] + PATIENCE)
+        registers[NEXT] = registers[POSITIVES] + min((REFIT_AT - 1.0) * float(self.mind.memory.count[1]), PATIENCE)
         registers[FITS] += 1.0
         lessons = memory.lessons(self.mind.memory)
         if not 0.0 < lessons[1].sum() < len(lessons[1]):
@@ -112,6 +112,8 @@ class Learner:
         for kept, new in zip(self.mind.memory, self.mind.recent, strict=True):
             kept[...] = new
         self._dismiss()
+        for kept, new in zip(self.mind.stack, stack.fresh(), strict=True):
+            kept[...] = new
         self._refit()
 
     def _dismiss(self) -> None:
