@@ -60,7 +60,7 @@ class Risk(Detector):
             rate=rate.rate,
             weekly=rate.weekly,
             nodes=2 * GROWTH.leaves - 1,
-            factor=3.0,
+            factor=2.0,
         )
         sizes = Sizes(len(self._inputs.types), len(self._inputs.numbers), positives, negatives)
         self._learner = Learner(settings, sizes, seed)

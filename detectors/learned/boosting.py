@@ -40,7 +40,7 @@ class Growth(NamedTuple):
     leaves: int = 7
     rate: float = 0.03
     least_rows: int = 10
-    column_share: float = 0.5
+    column_share: float = 0.25
     row_share: float = 0.8
     ridge: float = 1.0
 

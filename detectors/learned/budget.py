@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from detectors.base import Floats
-from detectors.compiled import compiled
+from detectors.compiled import compiled, inlined
 
 LEVELS = 600
 LOW, WIDTH = -15.0, 0.05
@@ -69,11 +69,20 @@ def count(ledger: Ledger, s: int, time: float, odds: float, horizon: float) -> N
     number = np.floor(time / horizon)
     row = ledger.stretch[s]
     if row[0] != number:
-        if row[0] > -np.inf:
-            ledger.levels[min(max(int((row[1] - LOW) / WIDTH), 0), LEVELS - 1)] += 1.0
-            ledger.books[EXPOSED] += horizon / WEEK
-        row[0], row[1] = number, odds
-    row[1] = max(row[1], odds)
+        ledger.books[EXPOSED] += horizon / WEEK
+        row[0], row[1] = number, -np.inf
+    if odds <= row[1]:
+        return
+    if row[1] > -np.inf:
+        before = _level(row[1])
+        ledger.levels[before] = max(ledger.levels[before] - 1.0, 0.0)
+    ledger.levels[_level(odds)] += 1.0
+    row[1] = odds
+
+
+@inlined
+def _level(odds: float) -> int:
+    return min(max(int((odds - LOW) / WIDTH), 0), LEVELS - 1)
 
 
 @compiled
@@ -83,18 +92,18 @@ def spend(ledger: Ledger) -> None:
 
 
 @compiled
-def outcome(ledger: Ledger, rate: float, weekly: bool) -> None:
+def outcome(ledger: Ledger, rate: float, weekly: bool, floor: float) -> None:
     """Take note of an outcome: counts decay, the threshold is set anew."""
     ledger.levels[:] *= DECAY
     ledger.books[:LIMIT] *= DECAY
     ledger.books[OUTCOMES] += 1.0
     ledger.books[SEEN] += 1.0
-    settle(ledger, rate, weekly)
+    settle(ledger, rate, weekly, floor)
 
 
 @compiled
-def settle(ledger: Ledger, rate: float, weekly: bool) -> None:
-    """Set the threshold to where as many stretches lie above as may."""
+def settle(ledger: Ledger, rate: float, weekly: bool, floor: float) -> None:
+    """Set the threshold to where as many stretches lie above as may; `floor` is the lowest it may be."""
     if ledger.books[SEEN] < FIRST_OUTCOMES:
         return
     due = rate * (ledger.books[EXPOSED] if weekly else ledger.books[OUTCOMES])
@@ -103,4 +112,4 @@ def settle(ledger: Ledger, rate: float, weekly: bool) -> None:
     while level > 0 and above + ledger.levels[level - 1] <= allowed:
         level -= 1
         above += ledger.levels[level]
-    ledger.books[LIMIT] = LOW + WIDTH * level
+    ledger.books[LIMIT] = max(LOW + WIDTH * level, floor)

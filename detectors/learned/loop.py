@@ -26,9 +26,9 @@ FIRST_POSITIVES, FIRST_NEGATIVES = 12.0, 30.0
 ODDS_LIMIT = stack.LIMIT
 HUGE = 1e30
 MOST_EVIDENCE = 12.0
-PROOF, TRIAL = 6.0, 40.0
+PROOF, TRIAL = 5.0, 40.0
 """Outcomes a recent model is given at least, and at most, to show that it is better."""
-BETTER = 0.9
+BETTER = 0.95
 """What its loss must be of that of the trees."""
 EARLY_SHARE = 0.1
 """Share of the negatives that the early learner is taught."""
@@ -307,7 +307,8 @@ def _outcome(mind: Mind, settings: Settings, s: int, time: float) -> None:
         return
     outages.came(mind.outage, time)
     rates.followed(mind.rates, s, time, rates.WINDOW * settings.horizon)
-    budget.outcome(mind.ledger, settings.rate, settings.weekly)
+    base = (mind.registers[POSITIVES] + 1.0) / (mind.registers[NEGATIVES] + 1.0)
+    budget.outcome(mind.ledger, settings.rate, settings.weekly, np.log(base))
     stack.age(mind.stack, stack.START, stack.DOUBT, mind.models.recent.column.size > 0)
     lead, loss, scored = _label_positives(mind, settings, s, time)
     if scored > 0.0:
@@ -410,7 +411,7 @@ def _alarm(mind: Mind) -> None:
     registers[ALARMS] += 1.0
     registers[CUT], registers[NEXT_RECENT], registers[RECENT_SINCE] = drift.since(mind.drift), FIRST_POSITIVES, 0.0
     mind.stack.loss[:] = 0.0
-    mind.rates.cells[:] = 0.0
+    mind.rates.cells[:] *= 0.2
     mind.recent.count[:] = 0
     mind.recent.dropped[:] = 0.0
     for label in range(2):

@@ -15,13 +15,13 @@ from detectors.compiled import compiled
 from detectors.learned.pending import EXPERTS
 
 TREES, LINE, RECENT, STACK = range(EXPERTS)
-START = np.array([0.0, 0.8, 0.2, 0.0])
+START = np.array([0.0, 0.7, 0.3, 0.0])
 """Weights to begin with: of a constant, the trees, the line, and the recent trees."""
 DOUBT = np.array([0.25, 0.1, 0.1, 0.25])
 """Variances of these."""
 LIMIT = 15.0
 """Log odds are cut there."""
-FORGET, RETURN = 0.02, 0.01
+FORGET, RETURN = 0.005, 0.002
 MEMORY = 0.98
 HYSTERESIS = 0.98
 
