@@ -1,46 +1,84 @@
 """The learned probability that a subject will have a problem, or call, within a horizon."""
 
 import math
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from detectors.base import Detector, Floats, Ints, Observations, Scores, Signal, State
 from detectors.durations import Duration
-from detectors.learned import loop
+from detectors.learned import loop, outages
 from detectors.learned.attributes import Attributes, Value
 from detectors.learned.budget import allowance
-from detectors.learned.inputs import Inputs
+from detectors.learned.inputs import Channel, Inputs
 from detectors.learned.learner import GROWTH, REASONS, Learner, Sizes
+from detectors.learned.loop import Found, Rows
 from detectors.learned.record import Figures, figures
 from detectors.learned.words import Reason, Words
 
 DAY = Duration("1d")
 MOST_DECADES = 9.0
+ALARM_FACTOR = 2.0
+"""Deviations by which the loss at outcomes stands out at a drift alarm."""
 
 
 class Risk(Detector):
-    """How likely the outcome is within the horizon, learned from all subjects together.
+    """How likely the outcome is within the `horizon`, learned from all subjects together, while it goes on.
 
-    TODO
+    A series is a subject; its rows come by `channels`. `learned.features` and `learned.rates` say what is known of a
+    subject at a `tick`. That row waits until its label is known: 1 when the outcome comes within the horizon, 0 when
+    the horizon passes. Every row is scored before it is learned; `evaluation` sums that up.
+
+    River learns from the first label on. From 12 positive and 30 negative rows on, trees and a logistic regression are
+    fitted to a bounded memory (`learned.memory`), again at each growth of its positives by a fifth; an online stack
+    weighs them and calibrates (`learned.stack`). The alert threshold follows the `budget` (`learned.budget`) and never
+    looks ahead. Where outcomes begin to surprise, a model of recent rows is tried and takes over if it is better
+    (`learned.drift`). While labels are missing, as told by the channel `labels` or noticed, nothing is learned
+    (`learned.outages`).
+
+    The score is 0.999 at the threshold, and gains or loses a decade of tail with every factor of ten in the odds;
+    `probability` and `threshold` are told as they are, both NaN for rows that are no ticks. There is no opinion before
+    both labels were seen, and no alert before three outcomes. Rows with a time that is not finite are left out; a time
+    that goes back counts as the latest; NaN and infinite values count as not there.
+
+    Chosen on: the Azure predictive-maintenance sample (all 50 machines; refits, rates, stack, drift), its copies with
+    shifted times and permuted types (seeds 1 to 4), IBM's telephone accounts, and a made fleet of sensors.
+
+    >>> detector = Risk(outcomes=["failure"], events=["error"], every=Duration("12h"))
+    >>> detector.grow(40)
+    >>> rng, rows = np.random.default_rng(1), []
+    >>> for day in range(40):
+    ...     ill = rng.random(40) < 0.1
+    ...     for subject in range(40):
+    ...         begin = day * 86400.0
+    ...         rows += [(subject, begin, 1.0, detector.channel("event", "error"))] * int(ill[subject])
+    ...         rows += [(subject, begin + 3600, 0.0, detector.channel("tick"))]
+    ...         rows += [(subject, begin + 43200, 1.0, detector.channel("outcome", "failure"))] * int(ill[subject])
+    >>> rows.sort(key=lambda row: row[1])
+    >>> series, time, value, channel = zip(*rows)
+    >>> told = detector.update(Observations.of(series, time, value, channel=channel))
+    >>> [bool(0.5 < detector.evaluation().recall), bool(detector.evaluation().roc_auc > 0.95)]
+    [True, True]
     """
 
     kind: ClassVar[str] = "risk"
     extras: ClassVar[tuple[str, ...]] = ("probability", "threshold")
     needs_window: ClassVar[bool] = False
-    inputs: ClassVar[Any] = "everything"
-    examples: ClassVar[tuple[Mapping[str, Any], ...]] = ({"outcomes": ["failure"], "events": ["error"]},)
+    inputs: ClassVar[Literal["measure", "sequence", "signals", "everything"]] = "everything"
+    examples: ClassVar[tuple[Mapping[str, Any], ...]] = (
+        {"outcomes": ["failure"], "events": ["error"], "signals": ["heat"], "positives": 100, "negatives": 200},
+    )
 
     def __init__(
         self,
         *,
         outcomes: list[str],
         events: list[str] = [],  # noqa: B006 - read only; shows the default in the schema
-        signals: list[str] = [],  # noqa: B006
-        scores: list[str] = [],  # noqa: B006
+        signals: list[str] = [],  # noqa: B006 - as above
+        scores: list[str] = [],  # noqa: B006 - as above
         attributes: list[str] | None = None,
-        never: list[str] = [],  # noqa: B006
+        never: list[str] = [],  # noqa: B006 - as above
         horizon: Duration = DAY,
         every: Duration | None = None,
         budget: str = "0.5 per outcome",
@@ -49,78 +87,155 @@ class Risk(Detector):
         max_categories: int = 16,
         seed: int = 1,
     ) -> None:
+        """Predict any of `outcomes` from `events`, numeric `signals`, other detectors' `scores` and `attributes`.
+
+        `attributes` None takes all there are; those in `never` never enter. `every` is the time between two ticks of a
+        subject, by default an eighth of the horizon. `budget` is `0.5 per outcome` (false alerts an outcome) or
+        `2 per 1000 a week` (alerts per thousand subjects). `positives` and `negatives` bound the memory, in rows, and
+        `max_categories` the columns of one text. Raises ValueError saying what is allowed.
+        """
         if not 0 < horizon < math.inf:
             raise ValueError(f"horizon is {horizon}: it must be longer than nothing")
-        self._inputs = Inputs(outcomes=outcomes, events=events, signals=signals, scores=scores)
-        self.every = Duration(horizon / 8.0) if every is None else every
-        rate = allowance(budget)
-        settings = loop.Settings(
-            horizon=float(horizon),
-            share=float(min(self.every / horizon, 1.0)),
-            rate=rate.rate,
-            weekly=rate.weekly,
-            nodes=2 * GROWTH.leaves - 1,
-            factor=2.0,
-        )
-        sizes = Sizes(len(self._inputs.types), len(self._inputs.numbers), positives, negatives)
-        self._learner = Learner(settings, sizes, seed)
+        if every is not None and not 0 < every <= horizon:
+            raise ValueError(f"every is {every}: it must be longer than nothing and at most the horizon, {horizon}")
+        if not outcomes:
+            raise ValueError("outcomes is empty: name what is to be predicted")
+        if min(positives, negatives) < 30 or max_categories < 1:
+            raise ValueError("positives and negatives must be 30 rows or more, max_categories 1 or more")
+        self.horizon, self.every = float(horizon), float(horizon / 8.0 if every is None else every)
+        self.budget, self.seed = budget, seed
+        self.names = [f"{channel.role} {channel.name}" for channel in self._set_inputs(outcomes, events, signals, scores)]
+        self._learner = self._made(positives, negatives)
         self._attributes = Attributes(attributes, never, max_categories)
-        self._words = Words(self._inputs.types, self._inputs.numbers, float(horizon))
+        self._words = Words(self._inputs.types, self._inputs.numbers, self.horizon)
         self._told: dict[tuple[int, float], list[Reason]] = {}
 
+    def _set_inputs(self, *names: Sequence[str]) -> tuple[Channel, ...]:
+        self._inputs = Inputs(outcomes=names[0], events=names[1], signals=names[2], scores=names[3])
+        return self._inputs.channels
+
+    def _made(self, positives: int, negatives: int) -> Learner:
+        allowed = allowance(self.budget)
+        settings = loop.Settings(
+            horizon=self.horizon,
+            share=self.every / self.horizon,
+            rate=allowed.rate,
+            weekly=allowed.weekly,
+            nodes=2 * GROWTH.leaves - 1,
+            factor=ALARM_FACTOR,
+        )
+        sizes = Sizes(len(self._inputs.types), len(self._inputs.numbers), positives, negatives)
+        return Learner(settings, sizes, self.seed)
+
     @property
-    def channels(self):
+    def channels(self) -> tuple[Channel, ...]:
+        """All inputs, in the order of their numbers."""
         return self._inputs.channels
 
     def channel(self, role: str, name: str = "") -> int:
+        """Return the number of a channel; raises ValueError if there is none of this role and name."""
         return self._inputs.number(role, name)
 
     def _grow(self, size: int) -> None:
         self._learner.grow(size)
 
     def update(self, batch: Observations) -> Scores:
+        """Take the rows in, in their order; ticks are scored."""
         found = self._found(len(batch.series))
         self._learner.run(self._rows(batch), found)
         self._told = dict(self._reasons(batch, found))
         return _scores(found)
 
-    def _rows(self, batch):
-        channel = batch.channel if batch.channel is not None else np.zeros(len(batch.series), np.int32)
-        return loop.Rows(batch.series, batch.time, batch.value, self._inputs.roles[channel], self._inputs.places[channel])
+    def score(self, batch: Observations) -> Scores:
+        """Score the ticks among the rows, as things are; learn nothing."""
+        found = self._found(len(batch.series))
+        rows = self._rows(batch)
+        for i in np.flatnonzero((rows.role == loop.TICK) & np.isfinite(rows.time)).tolist():
+            found.odds[i], found.limit[i] = self._learner.glance(int(rows.series[i]), float(rows.time[i]))
+        return _scores(found)
 
-    def _found(self, n):
-        return loop.Found(np.full(n, np.nan), np.full(n, np.nan), np.zeros((min(n, REASONS), self._learner.columns)),
-                          np.zeros(min(n, REASONS), np.int32), np.zeros((min(n, REASONS), self._learner.columns), np.float32), np.zeros(1, np.int64))
+    def _rows(self, batch: Observations) -> Rows:
+        channel = np.zeros(len(batch.series), np.int32) if batch.channel is None else batch.channel
+        if len(channel) and not 0 <= int(channel.min()) <= int(channel.max()) < len(self.channels):
+            raise IndexError(f"channels {channel.min()} to {channel.max()}, but there are {len(self.channels)}")
+        return Rows(
+            batch.series, batch.time, batch.value, self._inputs.roles[channel], self._inputs.places[channel]
+        )
 
-    def _reasons(self, batch, found):
+    def _found(self, n: int) -> Found:
+        few = min(n, REASONS)
+        columns = self._learner.columns
+        return Found(
+            odds=np.full(n, np.nan), limit=np.full(n, np.nan), reasons=np.zeros((few, columns)),
+            reason_rows=np.zeros(few, np.int32), values=np.zeros((few, columns), np.float32), told=np.zeros(1, np.int64),
+        )  # fmt: skip
+
+    def _reasons(self, batch: Observations, found: Found) -> Iterator[tuple[tuple[int, float], list[Reason]]]:
         for at in range(int(found.told[0])):
             row = found.reason_rows[at]
-            key = int(batch.series[row]), float(batch.time[row])
-            yield key, self._words.reasons(found.values[at], found.reasons[at], self._attributes.columns)
-
-    def score(self, batch): ...
+            reasons = self._words.reasons(found.values[at], found.reasons[at], self._attributes.columns)
+            yield (int(batch.series[row]), float(batch.time[row])), reasons
 
     def describe(self, series: int, values: Mapping[str, Value]) -> None:
-        fills = self._attributes.admit(values)
-        if fills:
+        """Take in what a subject is: numbers and truths as they are, texts by their value; None is not known."""
+        if self._learner.mind.objected[series]:
+            return
+        if fills := self._attributes.admit(values):
             self._learner.widen(fills)
         for column, value in self._attributes.places(values).items():
             self._learner.mind.known.attributes[series, column] = value
 
-    def reset(self, series: Ints) -> None: ...
+    def forget(self, series: int) -> None:
+        """The subject objects to profiling: score it no more, and let all rows that came of it go.
 
-    def state(self) -> State:
-        return {**self._learner.state(), "attributes": self._attributes.state()}
+        What models learned of many stays until they are fitted anew.
+        """
+        self._learner.forget(series)
 
-    def load(self, state: State) -> None: ...
+    def reset(self, series: Ints) -> None:
+        """Forget what these subjects did; what was learned of all stays, and so does who they are."""
+        self._learner.reset(series)
 
     def evaluation(self) -> Figures:
+        """Return how good it was so far, on rows whose label is known."""
         return figures(self._learner.mind.record)
 
+    @property
+    def labels_missing(self) -> bool:
+        """Whether labels are missing at present, told or noticed: then nothing is learned."""
+        return outages.is_on(self._learner.mind.outage)
 
-def _scores(found: loop.Found) -> Scores:
+    def state(self) -> State:
+        """Return all that is remembered, fitted models included."""
+        return {**self._learner.state(), "attributes": self._attributes.state()}
+
+    def load(self, state: State) -> None:
+        """Take over a state; raises ValueError if it is not one of the same configuration."""
+        self._learner.load({name: array for name, array in state.items() if name != "attributes"})
+        self._attributes.load(state["attributes"])
+        self.size = len(self._learner.mind.alerted)
+
+    def explain(self, signal: Signal) -> str:
+        """Say how likely the outcome is, and the few things that make it so."""
+        name = " or ".join(channel.name for channel in self.channels if channel.role == "outcome")
+        p = signal.extra.get("probability", math.nan)
+        span = Duration(self.horizon)
+        if signal.state == "cleared":
+            return f"A {name} within {span} is no longer likely{'' if math.isnan(p) else f' ({p:.0%})'}."
+        likely = "likelier than usual" if math.isnan(p) else f"{p:.0%} likely"
+        reasons = self._told.get((signal.series, signal.time), [])
+        why = "; ".join(f"{reason.text} ({'raises' if reason.effect > 0 else 'lowers'} it)" for reason in reasons)
+        return f"A {name} within {span} is {likely}{f': {why}' if why else ''}."
+
+
+def _scores(found: Found) -> Scores:
     scores = Scores.silent(len(found.odds))
-    decades = 3.0 + (found.odds - found.limit) / math.log(10.0)
-    scores.score = np.where(np.isnan(found.odds), np.nan, 1.0 - 10.0 ** -np.clip(decades, 0.0, MOST_DECADES))
-    scores.extra = {"probability": 1.0 / (1.0 + np.exp(-found.odds)), "threshold": 1.0 / (1.0 + np.exp(-found.limit))}
+    known = ~np.isnan(found.odds)
+    decades = 3.0 + np.where(known, found.odds - found.limit, 0.0) / math.log(10.0)
+    scores.score = np.where(known, 1.0 - 10.0 ** -np.clip(decades, 0.0, MOST_DECADES), np.nan)
+    scores.extra = {"probability": _probability(found.odds), "threshold": _probability(found.limit)}
     return scores
+
+
+def _probability(odds: Floats) -> Floats:
+    return 1.0 / (1.0 + np.exp(-odds))

@@ -12,6 +12,8 @@ SETTLED = 20.0
 """Outcomes before there can be an alarm: as many as make a slow mean."""
 BACK = 4
 """An alarm tells of a change about as many outcomes ago as the fast mean remembers."""
+TIMES = 1.5
+"""The fast mean is at least so many times the slow one at an alarm: where little can be predicted, chance moves both."""
 _FAST, _SLOW, _SQUARE, _N = range(4)
 
 
@@ -41,7 +43,8 @@ def surprised(drift: Drift, time: float, loss: float, factor: float) -> bool:
     means[_SQUARE] += rate * (min(change * change, 9.0) - means[_SQUARE])
     means[_FAST] += max(FAST, 1.0 / means[_N]) * (loss - means[_FAST])
     noise = np.sqrt(means[_SQUARE] * FAST / (2.0 - FAST))
-    return bool(means[_N] >= SETTLED and means[_FAST] > means[_SLOW] + factor * noise + 0.1)
+    limit = max(means[_SLOW] + factor * noise + 0.1, TIMES * means[_SLOW])
+    return bool(means[_N] >= SETTLED and means[_FAST] > limit)
 
 
 @compiled

@@ -52,6 +52,16 @@ class Learner:
             code, start = loop.run(self.mind, self.settings, rows, found, start, answer)
             answer = self._serve(code)
 
+    def glance(self, series: int, time: float) -> tuple[float, float]:
+        """Return a subject's log odds as things are, and the threshold; both NaN if there is no opinion."""
+        mind = self.mind._replace(row=np.zeros_like(self.mind.row))
+        if mind.objected[series]:
+            return float("nan"), float("nan")
+        fitted, odds = loop.look(mind, self.settings, series, time)
+        if not fitted:
+            odds = loop.odds_of(self.early.ask(mind.row))
+        return odds, float(mind.ledger.books[budget.LIMIT])
+
     def _serve(self, code: int) -> float:
         """Do what the loop asks for; return what the early learner says, NaN if it was not asked."""
         if code in (loop.ASK, loop.FLUSH):

@@ -146,6 +146,24 @@ def said(mind: Mind, settings: Settings, odds: Floats) -> float:
 
 
 @compiled
+def odds_of(p: float) -> float:
+    """Return the log odds of a probability; NaN if it is none."""
+    if not p >= 0.0:
+        return np.nan
+    p = min(max(p, 1e-6), 1.0 - 1e-6)
+    return float(np.log(p / (1.0 - p)))
+
+
+@compiled
+def look(mind: Mind, settings: Settings, s: int, time: float) -> tuple[bool, float]:
+    """Write what is known of subject `s` to `mind.row`; return whether a fitted model knows it, and its log odds."""
+    _look(mind, settings, s, time)
+    if not is_fitted(mind.models):
+        return False, np.nan
+    return True, said(mind, settings, np.zeros(ring.EXPERTS))
+
+
+@compiled
 def run(mind: Mind, settings: Settings, rows: Rows, found: Found, start: int, answer: float) -> tuple[int, int]:
     """Go on from row `start`; `answer` is what the early learner said of it, NaN if it was not asked.
 
@@ -251,8 +269,7 @@ def _tick(mind: Mind, settings: Settings, found: Found, i: int, s: int, time: fl
         found.odds[i] = said(mind, settings, odds)
         flags = ring.SCORED | ring.MODELLED
     elif answer >= 0.0:
-        p = min(max(answer, 1e-6), 1.0 - 1e-6)
-        odds[:] = np.log(p / (1.0 - p))
+        odds[:] = odds_of(answer)
         found.odds[i] = odds[stack.STACK]
         flags = ring.SCORED
     found.limit[i] = mind.ledger.books[budget.LIMIT]
@@ -333,7 +350,7 @@ def _label_positives(mind: Mind, settings: Settings, s: int, time: float) -> tup
             if pending.flags[at] & ring.ALERTED:
                 lead = (time - made) / settings.horizon
             if pending.flags[at] & ring.MODELLED:
-                loss += stack.log_loss(pending.odds[at, mind.stack.champion[0]], 1)
+                loss += stack.log_loss(pending.odds[at, stack.STACK], 1)
                 scored += 1.0
             if not pending.flags[at] & ring.DONE:
                 pending.flags[at] |= ring.DONE

@@ -2,7 +2,7 @@
 
 The weights follow an extended Kalman filter of the logistic likelihood (Penny and Roberts, "Dynamic logistic
 regression", 1999): they forget a little at every outcome and are drawn back to where they began. A row counts as part of its stretch of H, as
-neighbours repeat one another. The champion is who had the least decayed log loss lately; another takes over when it is 2 % better.
+neighbours repeat one another. The champion is who had the least decayed log loss lately; another takes over when it is a tenth better.
 """
 
 from typing import NamedTuple
@@ -17,13 +17,13 @@ from detectors.learned.pending import EXPERTS
 TREES, LINE, RECENT, STACK = range(EXPERTS)
 START = np.array([0.0, 0.7, 0.3, 0.0])
 """Weights to begin with: of a constant, the trees, the line, and the recent trees."""
-DOUBT = np.array([0.25, 0.1, 0.1, 0.25])
+DOUBT = np.array([0.25, 0.1, 0.1, 0.1])
 """Variances of these."""
 LIMIT = 15.0
 """Log odds are cut there."""
 FORGET, RETURN = 0.005, 0.002
 MEMORY = 0.98
-HYSTERESIS = 0.98
+HYSTERESIS = 0.9
 
 
 class Stack(NamedTuple):
