@@ -14,7 +14,7 @@ from detectors.learned.budget import allowance
 from detectors.learned.inputs import Channel, Inputs
 from detectors.learned.learner import GROWTH, REASONS, Learner, Sizes
 from detectors.learned.loop import Found, Rows
-from detectors.learned.record import Figures, figures
+from detectors.learned.record import Figures, Record, figures
 from detectors.learned.words import Reason, Words
 
 DAY = Duration("1d")
@@ -39,8 +39,9 @@ class Risk(Detector):
 
     The score is 0.999 at the threshold, and gains or loses a decade of tail with every factor of ten in the odds;
     `probability` and `threshold` are told as they are, both NaN for rows that are no ticks. There is no opinion before
-    both labels were seen, and no alert before three outcomes. Rows with a time that is not finite are left out; a time
-    that goes back counts as the latest; NaN and infinite values count as not there.
+    both labels were seen, and no alert before three outcomes. Rows with a time that is not finite are left out, and so
+    are NaN and infinite values; an event that goes back in time counts as if it came with the last of its type; an
+    outcome that is not later than the subject's last is the same one.
 
     Chosen on: the Azure predictive-maintenance sample (all 50 machines; refits, rates, stack, drift), its copies with
     shifted times and permuted types (seeds 1 to 4), IBM's telephone accounts, and a made fleet of sensors.
@@ -199,6 +200,31 @@ class Risk(Detector):
     def evaluation(self) -> Figures:
         """Return how good it was so far, on rows whose label is known."""
         return figures(self._learner.mind.record)
+
+    @property
+    def record(self) -> Record:
+        """Return the sums behind `evaluation`; those of several partitions are merged by `learned.record.merged`."""
+        return self._learner.mind.record
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the attribute columns, in their order."""
+        return list(self._attributes.columns)
+
+    @property
+    def lessons(self) -> tuple[int, int]:
+        """How many negative and positive rows are remembered."""
+        negatives, positives = self._learner.mind.memory.count.tolist()
+        return negatives, positives
+
+    @property
+    def alarms(self) -> int:
+        """How often the outcomes began to surprise."""
+        return int(self._learner.mind.registers[loop.ALARMS])
+
+    def remembered(self) -> Ints:
+        """Return the subjects of whom rows are remembered, or wait for their label."""
+        return self._learner.remembered()
 
     @property
     def labels_missing(self) -> bool:

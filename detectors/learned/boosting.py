@@ -56,7 +56,7 @@ def fit(rows: Vectors, labels: Floats, weights: Floats, growth: Growth, seed: in
 
     >>> rows = np.arange(200, dtype=np.float32).reshape(-1, 1)
     >>> model = fit(rows, (rows[:, 0] > 99).astype(float), np.ones(200), Growth(trees=50, rate=0.1), seed=1)
-    >>> bool(margin(model, 7, rows[10]) < -2), bool(margin(model, 7, rows[150]) > 2)
+    >>> bool(margin(model, 13, rows[10]) < -2), bool(margin(model, 13, rows[150]) > 2)
     (True, True)
     """
     limits = cuts(rows)

@@ -38,7 +38,7 @@ DAY = 86400.0
 
 _HALF, _TWO, _EIGHT, _LAST, _BEFORE = range(5)
 _N, _MEAN, _M2, _FAST, _MIDDLE, _SLOW, _SEEN = range(7)
-FIRST, ANY, OUTCOMES = range(3)
+FIRST, ANY, OUTCOMES, LATEST = range(4)
 
 
 class Known(NamedTuple):
@@ -49,7 +49,7 @@ class Known(NamedTuple):
     signals: Floats
     """(subjects, signals, 7): count, mean and sum of squares of the baseline, three means, when the last came."""
     about: Floats
-    """(subjects, 3): first seen, last event of any type, outcomes."""
+    """(subjects, 4): first seen, last event of any type, outcomes, and when the last of them came."""
     attributes: Vectors
     """(subjects, attribute columns)."""
     pooled: Floats
@@ -66,8 +66,8 @@ def unknown(subjects: int, types: int, signals: int, attributes: int) -> Known:
     events[:, :, _LAST:] = -np.inf
     rows = np.zeros((subjects, signals, 7))
     rows[:, :, _SEEN] = -np.inf
-    about = np.zeros((subjects, 3))
-    about[:, FIRST], about[:, ANY] = np.nan, -np.inf
+    about = np.zeros((subjects, 4))
+    about[:, FIRST], about[:, ANY], about[:, LATEST] = np.nan, -np.inf, -np.inf
     return Known(
         events, rows, about, np.full((subjects, attributes), np.nan, np.float32), np.zeros((signals, 2))
     )

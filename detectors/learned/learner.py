@@ -91,7 +91,7 @@ class Learner:
     def _refit(self) -> None:
         """Fit the trees and the line on what is remembered."""
         registers = self.mind.registers
-        registers[NEXT] = registers[POSITIVES] + min((REFIT_AT - 1.0) * float(self.mind.memory.count[1]), PATIENCE)
+        registers[NEXT] = registers[POSITIVES] + min(max((REFIT_AT - 1.0) * float(self.mind.memory.count[1]), 1.0), PATIENCE)
         registers[FITS] += 1.0
         lessons = memory.lessons(self.mind.memory)
         if not 0.0 < lessons[1].sum() < len(lessons[1]):
@@ -182,6 +182,13 @@ class Learner:
         for label in (0, 1):
             memory.drop(mind.memory, series, label, -np.inf, np.inf)
             memory.drop(mind.recent, series, label, -np.inf, np.inf)
+
+    def remembered(self) -> Ints:
+        """Return the subjects of whom rows are remembered, or wait for their label."""
+        mind = self.mind
+        waiting = _in_order(mind.pending)
+        kept = [_used(mind.memory).series, _used(mind.recent).series, waiting.series[(waiting.flags & ring.DONE) == 0]]
+        return np.unique(np.concatenate(kept))
 
     def state(self) -> State:
         """Return all that is remembered; what has room to spare is cut to what is in use."""

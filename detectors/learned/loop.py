@@ -170,29 +170,31 @@ def run(mind: Mind, settings: Settings, rows: Rows, found: Found, start: int, an
     Returns why it came back, and from which row on to continue.
     """
     i = start
-    while i < rows.series.size:
-        time = rows.time[i]
-        if not np.isfinite(time):
-            i += 1
-            continue
-        code = _expire(mind, settings, mind.registers[NOW])
-        if code != FINISHED:
+    while True:
+        code = _due(mind)
+        if code == FINISHED:
+            code = _expire(mind, settings, mind.registers[NOW])
+        if code != FINISHED or i >= rows.series.size:
             return code, i
         if mind.pending.ends[1] - mind.pending.ends[0] >= mind.pending.time.size:
             return GROW, i
         if mind.rates.ends[1] - mind.rates.ends[0] >= mind.rates.time.size:
             return WAIT, i
-        if rows.role[i] == TICK and not is_fitted(mind.models) and np.isnan(answer) and not mind.objected[rows.series[i]]:
-            _look(mind, settings, rows.series[i], time)
+        if np.isnan(answer) and _must_ask(mind, rows, i):
+            _look(mind, settings, rows.series[i], rows.time[i])
             return ASK, i
-        _take(mind, settings, rows, found, i, answer)
-        mind.registers[NOW] = max(mind.registers[NOW], time)
+        if np.isfinite(rows.time[i]):
+            _take(mind, settings, rows, found, i, answer)
+            mind.registers[NOW] = max(mind.registers[NOW], rows.time[i])
         answer = np.nan
         i += 1
-        code = _due(mind)
-        if code != FINISHED:
-            return code, i
-    return FINISHED, i
+
+
+@compiled
+def _must_ask(mind: Mind, rows: Rows, i: int) -> bool:
+    """Whether the early learner is to say something of this row."""
+    is_tick = rows.role[i] == TICK and np.isfinite(rows.time[i])
+    return bool(is_tick and not mind.objected[rows.series[i]] and not is_fitted(mind.models))
 
 
 @compiled
@@ -316,8 +318,9 @@ def weigh_columns(mind: Mind, settings: Settings, out: Floats) -> None:
 def _outcome(mind: Mind, settings: Settings, s: int, time: float) -> None:
     """An outcome came: the subject's rows of the last H were positives."""
     about = mind.known.about[s]
-    if about[feature.OUTCOMES] > 0.0 and time <= mind.known.events[s, 0, 3]:
+    if time <= about[feature.LATEST]:
         return
+    about[feature.LATEST] = time
     about[feature.OUTCOMES] += 1.0
     frozen = mind.outage.books[outages.ENDED] == np.inf
     if frozen:
