@@ -30,6 +30,7 @@ class Threshold(Detector):
     raise_score: ClassVar[float] = 0.999
     calm_below: ClassVar[float | None] = _UNDECIDED
     needs_window: ClassVar[bool] = False
+    movable: ClassVar[bool] = True
     examples: ClassVar[tuple[Mapping[str, Any], ...]] = (
         {"above": 90.0},
         {"above": 0.0, "recover": -1.0},
@@ -72,6 +73,13 @@ class Threshold(Detector):
 
     def reset(self, series: Ints) -> None:
         """Have nothing to forget."""
+
+    def rows(self, series: Ints) -> State:
+        """Return nothing."""
+        return {}
+
+    def put(self, series: Ints, rows: State) -> None:
+        """Take over nothing."""
 
     def state(self) -> State:
         """Return nothing: nothing is remembered."""

@@ -22,7 +22,7 @@ from engine.letters import Outside
 from engine.links import Links
 from engine.pipeline import GROUP, Pipeline, Stores
 from engine.schedule import Job, Schedule, daily, every
-from engine.scoring import Scorer
+from engine.scoring import Scorer, Subjects
 from engine.storage import Storage
 from engine.tickets import Tickets
 from engine.upkeep import Upkeep
@@ -62,7 +62,8 @@ class Engine:
         self._assemble()
 
     def _pipelines(self) -> list[Pipeline]:
-        stores = Stores(self.storage.database, self.storage.dead_letters, self.storage.snapshots)
+        storage = self.storage
+        stores = Stores(storage.database, storage.dead_letters, storage.snapshots, storage.versions, storage.cold)
         partitions = range(self.storage.log.partitions)
         return [Pipeline(self.config, partition, stores, self.clock) for partition in partitions]
 
@@ -76,7 +77,7 @@ class Engine:
             Outside(
                 channels=self.channels,
                 desks={"builtin": BuiltinDesk(store=self.tickets)},
-                templates=Templates(config.templates_dir, default_locale=config.main.locale),
+                templates=config.templates or Templates(config.templates_dir, default_locale=config.main.locale),
                 speaker=Speaker(config, self.links),
             ),
             self.clock,
@@ -93,8 +94,10 @@ class Engine:
             Job("tick", every(TICK), upkeep.tick, kept=False),
             Job("follow-up", every(60.0), upkeep.follow_up, kept=False),
             Job("reconcile", every(60.0), lambda _: self.dispatcher.reconcile(), kept=False),
+            Job("deliveries", every(60.0), upkeep.deliveries, kept=False),
             Job("snapshot", every(float(config.snapshot_every)), self._want_snapshot, kept=False),
             Job("retention", every(3600.0), upkeep.retain),
+            Job("models", daily(config.report_at), upkeep.keep_models),
             Job("report", daily(config.report_at), upkeep.report, every_run=True),
         ]
 
@@ -190,7 +193,9 @@ class Engine:
 
 def intake(config: Config, storage: Storage, clock: Clock) -> Intake:
     """Return the way in alone, for a process that puts events into the log and does nothing with them."""
-    scorer = Scorer(config.detectors, lateness=float(config.main.events.lateness), owner=lambda _: None)
+    nobody = Subjects(lambda _: None, lambda _: {})
+    lateness = float(config.main.events.lateness)
+    scorer = Scorer(config.detectors, config.calendars, lateness=lateness, subjects=nobody)
     return Intake(storage.log, storage.dead_letters, _decoder(config, scorer), clock)
 
 

@@ -24,6 +24,8 @@ class Planner:
         known: dict[str | None, Sequence[Person]] = {}
         intents: list[Intent] = []
         for transition in transitions:
+            if transition.issue.shadow:
+                continue
             account = transition.issue.account
             if account not in known:
                 known[account] = people(session, account, locale=self._locale)

@@ -78,6 +78,17 @@ class Precision(Struct, frozen=True):
     """true / (true + false), over the latest verdict on each issue; None without any."""
 
 
+class Trial(Struct, frozen=True):
+    """What a detector that is on trial (`shadow: true`) found, and what it would have been worth."""
+
+    opened: int
+    verdicts: Precision
+    foreseen: int
+    """Contacts about which nothing was known, of accounts for which it had an issue open."""
+    median_lead: float | None
+    """Seconds from it noticing to such a contact."""
+
+
 class Contacts(Struct, frozen=True):
     """Customers who contacted us."""
 
@@ -101,6 +112,8 @@ class Report(Struct, frozen=True):
     lead: Lead
     precision: dict[str, Precision]
     """By detector."""
+    trials: dict[str, Trial] = {}
+    """By detector that is on trial; what they find counts nowhere else."""
 
 
 def measure(session: Session, since: float, until: float) -> Report:
@@ -116,6 +129,7 @@ def measure(session: Session, since: float, until: float) -> Report:
         contacts=_contacts(span),
         lead=_lead(span),
         precision=_precision(span),
+        trials=_trials(span),
     )
 
 
@@ -146,15 +160,15 @@ class _Span:
 
 
 def _issues(span: _Span) -> Issues:
-    opened = Issue.noticed_at
+    opened, real = Issue.noticed_at, col(Issue.shadow).is_(False)
     by_detector: dict[str, dict[str, int]] = {}
-    for detector, severity, count in span.group(opened, Issue.detector, Issue.severity):
+    for detector, severity, count in span.group(opened, Issue.detector, Issue.severity, where=(real,)):
         by_detector.setdefault(detector, {})[severity] = count
     return Issues(
-        opened=span.count(opened),
-        still_open=span.count(opened, col(Issue.status).in_(ACTIVE)),
-        reopened=span.count(opened, col(Issue.reopened) > 0),
-        flapping=span.count(opened, col(Issue.flapping).is_(True)),
+        opened=span.count(opened, real),
+        still_open=span.count(opened, real, col(Issue.status).in_(ACTIVE)),
+        reopened=span.count(opened, real, col(Issue.reopened) > 0),
+        flapping=span.count(opened, real, col(Issue.flapping).is_(True)),
         by_detector={name: _worst_first(counts) for name, counts in by_detector.items()},
     )
 
@@ -232,6 +246,42 @@ def _precision(span: _Span) -> dict[str, Precision]:
     for detector, verdict in latest.values():
         counts.setdefault(detector, Counter())[verdict] += 1
     return {detector: precision(counts[detector]) for detector in sorted(counts)}
+
+
+def _trials(span: _Span) -> dict[str, Trial]:
+    trial = col(Issue.shadow).is_(True)
+    opened = dict(span.group(Issue.noticed_at, Issue.detector, where=(trial,)))
+    verdicts = _precision(span)
+    leads: dict[str, list[float]] = {}
+    for detector, seconds in _foreseen(span):
+        leads.setdefault(detector, []).append(seconds)
+    return {
+        detector: Trial(
+            opened=opened.get(detector, 0),
+            verdicts=verdicts.get(detector, precision({})),
+            foreseen=len(leads.get(detector, ())),
+            median_lead=float(np.median(leads[detector])) if detector in leads else None,
+        )
+        for detector in sorted(opened.keys() | leads.keys())
+    }
+
+
+def _foreseen(span: _Span) -> Iterable[tuple[str, float]]:
+    """Return for each detector on trial, and contact of which nothing was known, how long before it had noticed."""
+    first = func.min(col(Issue.noticed_at))
+    found = (
+        sql_select(col(Issue.detector), col(CustomerContact.at) - first)
+        .join(CustomerContact, col(CustomerContact.account) == col(Issue.account))
+        .where(
+            span.holds(CustomerContact.at),
+            col(CustomerContact.issue) == "",
+            col(Issue.shadow).is_(True),
+            col(Issue.noticed_at) <= col(CustomerContact.at),
+            col(Issue.resolved_at).is_(None) | (col(Issue.resolved_at) >= col(CustomerContact.at)),
+        )
+        .group_by(col(Issue.detector), col(CustomerContact.id), col(CustomerContact.at))
+    )
+    return [(str(detector), float(seconds)) for detector, seconds in span.session.execute(found).all()]
 
 
 def precision(verdicts: Mapping[str, int]) -> Precision:

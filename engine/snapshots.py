@@ -80,9 +80,7 @@ class Snapshots:
         Raises Retryable when the disk is full (what was there before is untouched), ForewarnError when the folder
         cannot be used, ValueError for arrays of Python objects or of big-endian numbers.
         """
-        kept = copied(arrays) if copy else {name: np.asarray(array) for name, array in arrays.items()}
-        for name, array in kept.items():
-            _check(name, array)
+        kept = _checked(copied(arrays) if copy else arrays)
         with self._writing, _failures(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
             self._forget(self._folder.glob(f"p{partition:05d}-*.tmp"))
@@ -109,6 +107,10 @@ class Snapshots:
                 skipped.append(error.line())
         return None, tuple(skipped)
 
+    def offsets(self, partition: int) -> list[int]:
+        """Return the offsets of a partition's snapshots, the newest first."""
+        return [int(path.stem.split("-")[2]) for path in self._of(partition)]
+
     def _of(self, partition: int) -> list[Path]:
         """A partition's snapshots, the newest first: names sort by the time of writing."""
         return sorted(self._folder.glob(f"p{partition:05d}-{'[0-9]' * 10}-*.snapshot"), reverse=True)
@@ -127,6 +129,13 @@ def copied(arrays: Arrays) -> dict[str, NDArray[Any]]:
     return {name: np.array(array, order="C", copy=True) for name, array in arrays.items()}
 
 
+def save(path: Path, partition: int, offset: int, arrays: Arrays, meta: Mapping[str, Any]) -> None:
+    """Write one file durably, by itself; raises as `Snapshots.write` does."""
+    kept = _checked(arrays)
+    with _failures(path.parent):
+        _write_file(path, _manifest(partition, offset, kept, meta), list(kept.values()))
+
+
 def load(path: Path) -> Snapshot:
     """Return the snapshot in `path`. Raises CorruptSnapshot when a byte of it is not what was written."""
     with _failures(path), path.open("rb") as file:
@@ -138,6 +147,13 @@ def load(path: Path) -> Snapshot:
 
 class _Damaged(Exception):
     """What is wrong with the bytes."""
+
+
+def _checked(arrays: Arrays) -> dict[str, NDArray[Any]]:
+    kept = {name: np.asarray(array) for name, array in arrays.items()}
+    for name, array in kept.items():
+        _check(name, array)
+    return kept
 
 
 def _check(name: str, array: NDArray[Any]) -> None:

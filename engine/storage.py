@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.clock import Clock
+from engine.cold import ColdStores
 from engine.config.model import Config
 from engine.eventlog.base import DeadLetters, EventLog
 from engine.eventlog.deadletters import SqliteDeadLetters
@@ -11,8 +12,10 @@ from engine.eventlog.sqlite import SqliteLog
 from engine.links import secret_at
 from engine.snapshots import Snapshots
 from engine.store.database import Database
+from engine.versions import Versions
 
-LOG, DEAD_LETTERS, DATABASE, SNAPSHOTS = "log.db", "deadletters.db", "forewarn.db", "snapshots"
+LOG, DEAD_LETTERS, DATABASE = "log.db", "deadletters.db", "forewarn.db"
+SNAPSHOTS, MODELS, COLD = "snapshots", "models", "quiet"
 """What lies in the data folder."""
 
 
@@ -26,6 +29,10 @@ class Storage:
     snapshots: Snapshots | None
     """None: nothing of the models is to last."""
     secret: bytes
+    versions: Versions | None = None
+    """Where versions of models are kept by name; None: nowhere."""
+    cold: ColdStores | None = None
+    """Where series are kept that have gone quiet; None: they stay in memory."""
     reports: Path | None = None
     """Folder of the daily reports; None: they are not kept."""
 
@@ -40,6 +47,8 @@ class Storage:
             database=Database.open(folder / DATABASE, synchronous=synchronous),
             snapshots=Snapshots(folder / SNAPSHOTS, keep=config.main.retention.snapshots),
             secret=secret_at(folder / "links.key"),
+            versions=Versions(folder / MODELS),
+            cold=ColdStores(folder / COLD, synchronous=synchronous),
             reports=folder / "reports",
         )
 
@@ -48,3 +57,5 @@ class Storage:
         self.log.close()
         self.dead_letters.close()
         self.database.close()
+        if self.cold is not None:
+            self.cold.close()

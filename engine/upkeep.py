@@ -8,10 +8,11 @@ from sqlmodel import Session, col, select
 
 from engine.clock import Clock
 from engine.config.model import Config
-from engine.eventlog.base import Append
-from engine.events import make_event
+from engine.deliveries import sweep
+from engine.eventlog.base import Append, DeadLetter
+from engine.events import EVERYONE, UNMATCHED, make_event
 from engine.issues.book import IssueBook, view
-from engine.issues.view import ACTIVE, Transition
+from engine.issues.view import ACTIVE, ENGINE, Transition
 from engine.planning import Planner
 from engine.playbooks import expires_at
 from engine.report import Report, measure
@@ -40,6 +41,13 @@ class Upkeep:
         event = make_event("forewarn.tick", "engine/clock", {}, id=f"{due:.3f}", source="forewarn/clock", time=due)
         self._storage.log.append(Append(each, event, 1) for each in range(self._storage.log.partitions))
 
+    def keep_models(self, due: float) -> None:
+        """Ask for a version of every model, named after the day."""
+        day = f"{datetime.fromtimestamp(due, UTC):%Y-%m-%d}"
+        data = {"what": "keep", "version": day, "who": ENGINE}
+        event = make_event("forewarn.model", EVERYONE, data, id=f"keep-{due:.3f}", source="forewarn/clock", time=due)
+        self._storage.log.append(Append(each, event, 1) for each in range(self._storage.log.partitions))
+
     def follow_up(self, due: float) -> None:
         """End issues that were held open and are calm, and those that were open for too long."""
         now = self._clock.time()
@@ -58,11 +66,21 @@ class Upkeep:
                 transitions += self._book.expire(session, row.id, now)
         return transitions
 
+    def deliveries(self, due: float) -> None:
+        """Look again at what providers said of unknown messages; what was kept for too long becomes a dead letter."""
+        now = self._clock.time()
+        with self._storage.database.transaction() as session:
+            overdue = sweep(session, now)
+            letters = [DeadLetter(UNMATCHED, cause, event, now, "deliveries") for cause, event in overdue]
+            self._storage.dead_letters.add(letters)  # before it is forgotten; added twice, it is kept once
+
     def retain(self, due: float) -> None:
         """Forget events, dead letters and runs older than the configuration keeps them."""
         keep = self._config.main.retention
         self._storage.log.trim(due - float(keep.events))
         self._storage.dead_letters.trim(due - float(keep.dead_letters))
+        if self._storage.versions is not None:
+            self._storage.versions.trim(keep.models)
         with self._storage.database.transaction() as session:
             session.execute(delete(JobRun).where(col(JobRun.due_at) < due - RUNS_KEPT))
 

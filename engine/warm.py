@@ -12,7 +12,10 @@ from typing import Literal
 import numpy as np
 
 Kind = Literal["count", "ratio", "mean", "quantile", "distinct", "gap", "last"]
-KINDS = ("seasonal", "forecast", "absence", "threshold")
+KINDS = (
+    "seasonal", "forecast", "absence", "threshold", "peer", "novelty", "stall", "composite", "shift", "deadline",
+    "change", "ensemble",
+)  # fmt: skip
 MEASURES: tuple[Kind, ...] = ("count", "ratio", "mean", "quantile", "distinct", "gap", "last")
 MINUTE = 60.0
 
@@ -26,6 +29,7 @@ def detectors() -> None:
 
     for kind in KINDS:
         monitor = Monitor(kind, detector_class(kind)(**detector_class(kind).examples[0]), RaiseRule(), grace=1.0)
+        monitor.detector.introduce(("one", "other"))
         monitor.prepare(MINUTE)
         monitor.grow(1)
         batch = Observations.of([0, 0], [0.0, MINUTE], [1.0, 2.0])

@@ -23,11 +23,17 @@ def intake(config: Config, storage: Storage, clock: Clock) -> Intake:
 
 def act(config: Config, storage: Storage, clock: Clock, subject: str, data: Mapping[str, object]) -> None:
     """Write a `forewarn.action` event. Raises ForewarnError if it is refused."""
+    write(config, storage, clock, ("forewarn.action", subject), data)
+
+
+def write(config: Config, storage: Storage, clock: Clock, what: tuple[str, str], data: Mapping[str, object]) -> None:
+    """Write an event of a reserved type about a subject, given as a pair. Raises ForewarnError if it is refused."""
     now = clock.time()
-    key = derive("act", subject, sorted(data.items()), repr(now))
-    event = make_event("forewarn.action", subject, data, id=key, source=SOURCE, time=now)
+    kind, subject = what
+    key = derive("act", *what, sorted(data.items()), repr(now))
+    event = make_event(kind, subject, data, id=key, source=SOURCE, time=now)
     if rejects := intake(config, storage, clock).accept(event, "cli").rejects:
-        raise ForewarnError(f"the action was refused: {rejects[0].detail}", remedy="correct it and do it again")
+        raise ForewarnError(f"the event was refused: {rejects[0].detail}", remedy="correct it and do it again")
 
 
 def said(what: str) -> None:

@@ -44,7 +44,12 @@ def listed(
     if json:
         emit([row.model_dump() for row in rows])
     else:
-        table([row.model_dump() | {"opened": moment(row.opened_at)} for row in rows], COLUMNS, empty="no such issues")
+        table([_listed(row) for row in rows], COLUMNS, empty="no such issues")
+
+
+def _listed(row: Issue) -> dict[str, Any]:
+    status = f"{row.status} (on trial)" if row.shadow else row.status
+    return row.model_dump() | {"opened": moment(row.opened_at), "status": status}
 
 
 def _statuses(status: str) -> tuple[str, ...]:
@@ -81,7 +86,9 @@ def _decisions(session: Session, issue: str) -> list[DecisionRow]:
 def _show(row: Issue) -> None:
     evidence = {key: row.evidence.get(key) for key in ("value", "expected", "low", "high", "score")}
     times = {"opened": moment(row.opened_at), "resolved": moment(row.resolved_at)}
-    told = row.model_dump(include={"id", "severity", "status", "detector", "series", "subject", "account", "reopened"})
+    told = row.model_dump(
+        include={"id", "severity", "status", "detector", "series", "subject", "account", "reopened", "shadow"}
+    )
     facts({**told, **times, **evidence, "summary": row.summary})
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from engine.config.check_calendars import check_calendars
 from engine.config.check_detectors import check_detectors
 from engine.config.check_main import check_main
 from engine.config.check_playbooks import check_playbooks
@@ -28,6 +29,7 @@ def checked(folder: Path, environ: Mapping[str, str] | None = None) -> tuple[Con
     loaded = read_folder(folder, environ)
     check_main(loaded)
     check_policy(loaded)
+    check_calendars(loaded)
     check_detectors(loaded)
     check_playbooks(loaded)
     check_templates(loaded)

@@ -41,10 +41,14 @@ def _at(loaded: Loaded, *path: str) -> Place:
 def _check_numbers(loaded: Loaded, main: MainConfig) -> None:
     if not 0 <= main.listen.port <= 65535:
         loaded.problems.error(_at(loaded, "listen", "port"), f"{main.listen.port} is no port", "write 1 to 65535")
+    if not main.events.idle > 0:
+        loaded.problems.error(_at(loaded, "events", "idle"), "a series is quiet after some time: write 30d, say")
     if main.events.partitions < 1:
         loaded.problems.error(_at(loaded, "events", "partitions"), "there is at least one partition")
     if main.retention.snapshots < 1:
         loaded.problems.error(_at(loaded, "retention", "snapshots"), "at least one snapshot is kept")
+    if main.retention.models < 1:
+        loaded.problems.error(_at(loaded, "retention", "models"), "at least one version of a model is kept")
     if main.snapshot_every <= 0:
         loaded.problems.error(_at(loaded, "snapshot_every"), "must be longer than nothing", "write 1m")
 

@@ -3,10 +3,11 @@
 import math
 import re
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Any
 
 from detectors.durations import Duration
-from engine.config.model import Of, Per
+from engine.config.model import Clock, Of, Per
 from engine.config.yamlsource import Scalar
 from engine.expressions import Expression
 
@@ -84,13 +85,21 @@ def per(scalar: Scalar) -> Per:
     return Per(int(match[1]), float(span), False)
 
 
-def clock(scalar: Scalar) -> int:
+def clock(scalar: Scalar) -> Clock:
     """Return minutes after midnight of `08:00`; `24:00` is the end of the day."""
     match = _CLOCK.fullmatch(text(scalar))
     minutes = int(match[1]) * 60 + int(match[2]) if match else math.inf
     if minutes > 24 * 60:
         raise ValueError(f'{shown(scalar)} is not a time of day such as "08:00"')
-    return int(minutes)
+    return Clock(int(minutes))
+
+
+def day(scalar: Scalar) -> date:
+    """Return a date, `2026-12-24`."""
+    try:
+        return date.fromisoformat(text(scalar))
+    except ValueError:
+        raise ValueError(f"{shown(scalar)} is not a date such as 2026-12-24") from None
 
 
 def expression(scalar: Scalar) -> Expression:
@@ -132,6 +141,8 @@ CONVERTERS: Mapping[Any, Callable[[Scalar], Any]] = {
     Duration: duration,
     Of: of,
     Per: per,
+    Clock: clock,
+    date: day,
     Expression: expression,
 }
 """What a type of a field or parameter is read with."""

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from engine.config.loaded import Loaded
 from engine.config.model import (
+    CalendarConfig,
     ChannelConfig,
     Config,
     DetectorConfig,
@@ -22,7 +23,7 @@ from engine.config.special import SPECIAL, choose, parameters
 from engine.config.yamlsource import Entry, Node, Scalar, Table, read_file
 from engine.errors import ConfigError
 
-MAIN, POLICY, CHANNELS = "forewarn.yaml", "policy.yaml", "channels.yaml"
+MAIN, POLICY, CHANNELS, CALENDARS = "forewarn.yaml", "policy.yaml", "channels.yaml", "calendars.yaml"
 TEST_ENDING = ".test.yaml"
 Named = TypeVar("Named", DetectorConfig, PlaybookConfig)
 
@@ -56,6 +57,7 @@ def read_folder(folder: Path, environ: Mapping[str, str] | None = None) -> Loade
     _read_main(loaded)
     _read_policy(loaded)
     _read_channels(loaded)
+    _read_calendars(loaded)
     loaded.detectors = _read_section(loaded, "detectors", DetectorConfig)
     loaded.playbooks = _read_section(loaded, "playbooks", PlaybookConfig)
     return loaded
@@ -92,15 +94,10 @@ def _root(loaded: Loaded, name: str, node: Node, cls: type) -> Any:
 
 
 def _read_channels(loaded: Loaded) -> None:
-    node = _only_document(loaded, CHANNELS)
     loaded.declared["channels"] = {}
-    if isinstance(node, Table):
-        loaded.roots[CHANNELS] = loaded.tables[node.place] = node
-        for entry in node.entries:
-            loaded.declared["channels"][entry.key] = entry.place
-            _read_channel(loaded, entry)
-    elif node is not None:
-        loaded.problems.error(node.place, "expected a mapping", "write a name, and under it type and parameters")
+    for entry in _entries(loaded, CHANNELS, "write a name, and under it type and parameters"):
+        loaded.declared["channels"][entry.key] = entry.place
+        _read_channel(loaded, entry)
 
 
 def _read_channel(loaded: Loaded, entry: Entry) -> None:
@@ -115,6 +112,34 @@ def _read_channel(loaded: Loaded, entry: Entry) -> None:
     named = table.get("type")
     if params is not None and isinstance(named, Scalar):
         loaded.channels[entry.key] = ChannelConfig(entry.key, named.text, params, table.place)
+
+
+def _read_calendars(loaded: Loaded) -> None:
+    loaded.declared["calendars"] = {}
+    reader = _reader(loaded)
+    for entry in _entries(loaded, CALENDARS, "write a name, and under it weekly, dates, holidays or changes"):
+        loaded.declared["calendars"][entry.key] = entry.place
+        if isinstance(calendar := reader.record(CalendarConfig, _named(entry)), CalendarConfig):
+            loaded.calendars[entry.key] = calendar
+
+
+def _named(entry: Entry) -> Node:
+    """Return the mapping under a name with that name in it."""
+    if not isinstance(entry.value, Table):
+        return entry.value
+    name = Entry("name", entry.place, Scalar(entry.place, entry.key, entry.key, entry.key))
+    return Table(entry.value.place, (name, *entry.value.entries))
+
+
+def _entries(loaded: Loaded, file: str, remedy: str) -> tuple[Entry, ...]:
+    """Return the entries of a file that is one mapping; none where there is no such file."""
+    node = _only_document(loaded, file)
+    if isinstance(node, Table):
+        loaded.roots[file] = loaded.tables[node.place] = node
+        return tuple(node.entries)
+    if node is not None:
+        loaded.problems.error(node.place, "expected a mapping", remedy)
+    return ()
 
 
 def _read_section(loaded: Loaded, section: str, cls: type[Named]) -> dict[str, Named]:

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.config.model import (
+    CalendarConfig,
     ChannelConfig,
     Config,
     DetectorConfig,
@@ -15,6 +17,9 @@ from engine.config.model import (
 )
 from engine.config.problems import Problems, errors
 from engine.config.yamlsource import Items, Node, Scalar, Table
+
+if TYPE_CHECKING:
+    from outreach.render import Templates
 
 
 @dataclass(slots=True)
@@ -29,20 +34,23 @@ class Loaded:
     detectors: dict[str, DetectorConfig] = field(default_factory=dict)
     playbooks: dict[str, PlaybookConfig] = field(default_factory=dict)
     channels: dict[str, ChannelConfig] = field(default_factory=dict)
+    calendars: dict[str, CalendarConfig] = field(default_factory=dict)
     declared: dict[str, dict[str, Place]] = field(default_factory=dict)
-    """By section (detectors, playbooks, channels): every name written down, readable or not, and where."""
+    """By section (detectors, playbooks, channels, calendars): every name written down, readable or not, and where."""
     roots: dict[str, Table] = field(default_factory=dict)
-    """The mappings that forewarn.yaml, policy.yaml and channels.yaml are."""
+    """The mappings that forewarn.yaml, policy.yaml, channels.yaml and calendars.yaml are."""
     files: list[str] = field(default_factory=list)
     tables: dict[Place, Table] = field(default_factory=dict)
     """Every mapping that was read, by its place."""
+    templates: "Templates | None" = None
+    """The templates that were looked over."""
 
     def config(self) -> Config | None:
         """Return the configuration, unless something makes it unusable."""
         if self.main is None or errors(self.problems.found):
             return None
-        parts = self.detectors, self.playbooks, self.channels
-        return Config(self.folder, self.main, self.policy, *parts, files=tuple(self.files))
+        parts = self.detectors, self.playbooks, self.channels, self.calendars
+        return Config(self.folder, self.main, self.policy, *parts, tuple(self.files), self.templates)
 
     def where(self, start: Place, *path: str | int) -> Place:
         """Return the place of what stands under `path` in the mapping at `start`, or of the nearest thing above it."""

@@ -6,12 +6,19 @@ default must be given. `Place` fields are filled with the position of the mappin
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NewType, get_args
 
 from detectors.base import Detector
 from detectors.durations import Duration
 from engine.expressions import Expression
+
+if TYPE_CHECKING:
+    from outreach.render import Templates
+
+Clock = NewType("Clock", int)
+"""A time of day, in minutes after midnight."""
 
 
 class Place(NamedTuple):
@@ -55,14 +62,46 @@ class Measure:
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
-    """Which events become which series."""
+class Input:
+    """Something a learned kind is told of its subjects; exactly one of event, outcome and detector says where from.
 
-    event: str
-    """One event type."""
-    by: tuple[str, ...]
+    `{event: machine.error, where: "code == 'e1'"}` that it happened · `{event: machine.state, value: heat}` a number ·
+    `{outcome: failure}` what is to be foretold · `{detector: api-errors}` what another detector makes of it.
+    """
+
+    event: str = ""
+    """A type of event; `forewarn.contact`: the customer reached us."""
+    outcome: str = ""
+    """The `what` of `forewarn.outcome`; `contact`: the customer reached us."""
+    detector: str = ""
+    where: Expression | None = None
+    value: Expression | None = None
+    each: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """A field and its values: an input for each, `{event: machine.error, each: {code: [e1, e2]}}`."""
+    place: Place = NOWHERE
+
+    @property
+    def role(self) -> Literal["event", "signal", "outcome", "score"]:
+        """What it is to the kind."""
+        if self.outcome:
+            return "outcome"
+        return "score" if self.detector else "event" if self.value is None else "signal"
+
+
+STAGE_REACHED = Measure("last", Expression.parse("stage"))
+"""Of a sequence of events: the number of the step that was reached last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Which events become which series; or which other detectors a composite listens to."""
+
+    event: str | tuple[str, ...] = ()
+    """One event type; or several, whose position in the list expressions may name as `stage`, from 0."""
+    by: tuple[str, ...] = ()
     """Keys of the series: `subject`, `account` (found through the entities), a kind of subject, a field of `data`."""
-    measure: Measure
+    measure: Measure = STAGE_REACHED
+    """May be left out only for a sequence of event types, where it is the step that was reached last."""
     every: Duration = Duration(60.0)
     """Length of the tumbling window."""
     where: Expression | None = None
@@ -72,7 +111,23 @@ class Watch:
     """A window with fewer events yields no observation."""
     missing: Literal["skip", "zero"] | None = None
     """What a window without events is; None: zero for count and rate, else skip."""
+    inputs: Mapping[str, Input] = field(default_factory=dict)
+    """Instead of an event and a measure: all that a learned kind is told, each under a name."""
+    score_on: str = ""
+    """Of a learned kind: subjects are scored when such an event of theirs comes, and not every so often."""
+    signals: tuple[str, ...] = ()
+    """Instead of events: names of the detectors whose signals are watched; `by` is then account, if left out."""
     place: Place = NOWHERE
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """The event types, in the order written."""
+        return (self.event,) if isinstance(self.event, str) else self.event
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the numbers in its observations stand for: detectors, or event types."""
+        return self.signals or self.events
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +149,52 @@ class Demand:
     source: str = ""
 
 
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+DAYS: tuple[Day, ...] = get_args(Day)
+
+
+@dataclass(frozen=True, slots=True)
+class Weekly:
+    """`{days: [sat, sun], from: "22:00", to: "06:00"}`, minutes after midnight; over midnight if `to` is not later."""
+
+    days: tuple[Day, ...] = DAYS
+    from_: Clock = Clock(0)
+    to: Clock = Clock(24 * 60)
+
+
+@dataclass(frozen=True, slots=True)
+class Dates:
+    """`{from: 2026-12-24, to: 2026-12-26}`: whole days, the last one included."""
+
+    from_: date
+    to: date
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarConfig:
+    """An entry of `calendars.yaml`: when something is known to be otherwise. What is given adds up."""
+
+    name: str
+    weekly: tuple[Weekly, ...] = ()
+    dates: tuple[Dates, ...] = ()
+    holidays: tuple[str, ...] = ()
+    """Public holidays of countries or subdivisions: ISO 3166 codes, `AT` or `US-CA`."""
+    changes: tuple[str, ...] = ()
+    """What `forewarn.change` events declare: deployment, migration …"""
+    lasts: Duration = Duration(1800.0)
+    """How long a declared change is felt, where the event does not say."""
+    zone: str = "UTC"
+    """IANA zone of days and hours."""
+    place: Place = NOWHERE
+
+
+@dataclass(frozen=True, slots=True)
+class Widen:
+    """`{widen: 2}`: twice as many decades of evidence are asked for, and bands are twice as wide."""
+
+    widen: float
+
+
 @dataclass(frozen=True, slots=True)
 class DetectorConfig:
     """One file under `detectors/`."""
@@ -112,6 +213,12 @@ class DetectorConfig:
     min_samples: int = 0
     """And for so many observations."""
     demand: Demand = Demand()
+    shadow: bool = False
+    """On trial: what it finds is recorded and measured, and causes nothing."""
+    calendars: Mapping[str, Literal["suspend"] | Widen] = field(default_factory=dict)
+    """Name in calendars.yaml → suspend (nothing is judged, nothing is learned) or widen."""
+    reset_on: tuple[str, ...] = ()
+    """Declared changes after which a series is learned anew: migration, plan-change …"""
     place: Place = NOWHERE
 
 
@@ -271,6 +378,8 @@ class EventRules:
     """How far behind the newest event a window stays open."""
     future: Duration = Duration(300.0)
     """An event later than this ahead of its arrival is refused."""
+    idle: Duration = Duration(30 * 86400.0)
+    """A series of which nothing came for so long leaves memory for the disk, until something does."""
     partitions: int = 1
 
 
@@ -281,6 +390,8 @@ class Retention:
     events: Duration = Duration(30 * 86400.0)
     dead_letters: Duration = Duration(90 * 86400.0)
     snapshots: int = 3
+    models: int = 14
+    """Versions of what each detector has learned; one is kept every day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,8 +434,11 @@ class Config:
     detectors: Mapping[str, DetectorConfig]
     playbooks: Mapping[str, PlaybookConfig]
     channels: Mapping[str, ChannelConfig]
+    calendars: Mapping[str, CalendarConfig] = field(default_factory=dict)
     files: Sequence[str] = ()
     """Every file read, for reload and for `check`."""
+    templates: "Templates | None" = None
+    """The templates as they were when all was found to be right; None: nobody has looked yet."""
 
     @property
     def data_dir(self) -> Path:

@@ -7,6 +7,7 @@ from typing import Any, get_args
 from detectors.base import Detector
 from engine.config import convert
 from engine.config.model import (
+    Clock,
     EscalateStep,
     Hours,
     Measure,
@@ -100,13 +101,9 @@ def hours(reader: Reader, node: Node) -> Any:
 
 
 def _clocks(reader: Reader, node: Node) -> dict[str, int] | None:
-    keys = [Key("from_", _Clock, required=True), Key("to", _Clock, required=True)]
+    keys = [Key("from_", Clock, required=True), Key("to", Clock, required=True)]
     table = reader.table(node, keys)
     return None if table is None else reader.values(keys, table)
-
-
-class _Clock:
-    """The type hint of a time of day."""
 
 
 def detector(reader: Reader, node: Node) -> Any:
@@ -172,15 +169,10 @@ def _word(name: str) -> re.Pattern[str]:
     return re.compile(rf"\b{re.escape(name)}\b")
 
 
-def _clock(reader: Reader, node: Node) -> Any:
-    return reader.convert(convert.clock, node)
-
-
 SPECIAL: Mapping[Any, Handler] = {
     Measure: measure,
     Step: step,
     Hours: hours,
     Detector: detector,
-    _Clock: _clock,
 }
 """For `Reader(special=…)`."""

@@ -11,16 +11,29 @@
 """
 
 from engine.events.decoder import Decoder
-from engine.events.encode import make_event
-from engine.events.rejects import FUTURE, MALFORMED, OVERSIZED, UNKNOWN_TYPE, Reject
+from engine.events.encode import line_of, make_event
+from engine.events.rejects import (
+    FUTURE,
+    LATE,
+    MALFORMED,
+    OVERSIZED,
+    UNAPPLIED,
+    UNKEYED,
+    UNKNOWN_TYPE,
+    UNMATCHED,
+    Reject,
+)
 from engine.events.reserved import (
+    EVERYONE,
     ActionEvent,
     Address,
+    ChangeEvent,
     ConsentEvent,
     ContactEvent,
     Control,
     DeliveryEvent,
     EntityEvent,
+    ModelEvent,
     OutcomeEvent,
     TickEvent,
     VerdictEvent,
@@ -30,12 +43,18 @@ from engine.events.schema import Schema
 from engine.expressions import Kind
 
 __all__ = [
+    "EVERYONE",
     "FUTURE",
+    "LATE",
     "MALFORMED",
     "OVERSIZED",
+    "UNAPPLIED",
+    "UNKEYED",
     "UNKNOWN_TYPE",
+    "UNMATCHED",
     "ActionEvent",
     "Address",
+    "ChangeEvent",
     "ConsentEvent",
     "ContactEvent",
     "Control",
@@ -44,6 +63,7 @@ __all__ = [
     "DeliveryEvent",
     "EntityEvent",
     "Kind",
+    "ModelEvent",
     "OutcomeEvent",
     "Reject",
     "Run",
@@ -51,5 +71,6 @@ __all__ = [
     "Telemetry",
     "TickEvent",
     "VerdictEvent",
+    "line_of",
     "make_event",
 ]

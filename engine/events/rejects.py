@@ -8,6 +8,8 @@ from typing import NamedTuple
 import msgspec
 
 MALFORMED, OVERSIZED, FUTURE, UNKNOWN_TYPE = "malformed", "oversized", "future", "unknown-type"
+LATE, UNKEYED, UNMATCHED, UNAPPLIED = "late", "unkeyed", "unmatched", "unapplied"
+"""Reasons of what was taken as an event, and came to nothing, wholly or in part, when it was processed."""
 UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding JSON raises for a text that is not what is wanted."""
 _PLACE = re.compile(r"(?P<what>.*?)(?: - at `(?:key in )?\$\.?(?P<path>.*)`)?", re.DOTALL)

@@ -4,6 +4,7 @@ Everything here is in the log like any telemetry, so a replay knows at every mom
 to and what became of each message.
 """
 
+import re
 from functools import cache
 from typing import Annotated, Any, ClassVar, Literal
 from zoneinfo import available_timezones
@@ -14,6 +15,9 @@ from msgspec import Meta, Struct
 Scalar = str | int | float | bool | None
 Text = Annotated[str, Meta(min_length=1)]
 PREFIX = "forewarn."
+EVERYONE = "fleet"
+"""The subject of what concerns everyone; such an event goes to every partition."""
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,63}")
 
 
 @cache
@@ -135,6 +139,10 @@ class DeliveryEvent(Control, kw_only=True, frozen=True):
     address: str = ""
     raw: dict[str, Any] = {}
 
+    def problem(self) -> str:
+        """Return whether it does not say which message it is about."""
+        return "" if self.intent or self.provider_id else "data: intent or provider_id must name a message"
+
 
 class ActionEvent(Control, kw_only=True, frozen=True):
     """What an operator or agent did."""
@@ -149,6 +157,40 @@ class ActionEvent(Control, kw_only=True, frozen=True):
     ends_at: float | None = None
     recurring: dict[str, Any] = {}
     silence: str = ""
+
+
+class ChangeEvent(Control, kw_only=True, frozen=True):
+    """What was changed on purpose: a release, a migration, another plan. The subject `fleet` stands for everyone."""
+
+    type = "forewarn.change"
+    what: Text
+    lasts: Annotated[float, Meta(gt=0, le=366 * 86400.0)] | None = None
+    """Seconds for which it is felt; None: as long as the calendar says that names it."""
+    detectors: list[str] = []
+    """Names or globs: which detectors it concerns; none: all."""
+    reset: bool = False
+    """Whether what these have learned of the subject is worth nothing any more."""
+    who: str = ""
+    note: str = ""
+
+
+class ModelEvent(Control, kw_only=True, frozen=True):
+    """Keep what a detector has learned so far, or take it back to what was kept. The subject is `fleet`."""
+
+    type = "forewarn.model"
+    what: Literal["keep", "revert"]
+    detectors: list[str] = []
+    """Names or globs; none: all."""
+    version: Text
+    """Under which name it is kept."""
+    who: str = ""
+    note: str = ""
+
+    def problem(self) -> str:
+        """Return whether the subject is not the fleet, or the version no name for a file."""
+        if self.subject != EVERYONE:
+            return f"subject: models are everyone's, write {EVERYONE!r}"
+        return "" if _VERSION.fullmatch(self.version) else "data.version: use letters, digits, - and . only, at most 64"
 
 
 class TickEvent(Control, kw_only=True, frozen=True):
@@ -169,6 +211,8 @@ RESERVED: tuple[type[Control], ...] = (
     VerdictEvent,
     DeliveryEvent,
     ActionEvent,
+    ChangeEvent,
+    ModelEvent,
     TickEvent,
 )
 ENVELOPE = {field.name for field in msgspec.structs.fields(Control)}

@@ -23,6 +23,8 @@ class Finding:
     """The last observations (epoch seconds, value), oldest first."""
     attributes: Mapping[str, Any] = field(default_factory=dict)
     """Attributes of the account, as they stood: what a playbook's `account.<attribute>` reads."""
+    shadow: bool = False
+    """Whether its detector is on trial."""
 
     @property
     def fingerprint(self) -> str:

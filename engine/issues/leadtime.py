@@ -32,7 +32,10 @@ def _about(session: Session, account: str, at: float) -> Issue | None:
     ended = col(Issue.resolved_at)
     candidates = session.exec(
         select(Issue).where(
-            Issue.account == account, Issue.opened_at <= at, ended.is_(None) | (ended >= at - AFTERMATH)
+            Issue.account == account,
+            col(Issue.shadow).is_(False),
+            Issue.opened_at <= at,
+            ended.is_(None) | (ended >= at - AFTERMATH),
         )
     ).all()
     return max(candidates, key=_weight, default=None)

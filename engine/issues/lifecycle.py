@@ -3,6 +3,7 @@
 Which changes there are:
 
 - `raised` with no issue opens one. Within `reopen_within` of a resolution it reopens that issue as its next episode.
+- What a detector on trial found causes nothing (`shadow`); if it still goes on when the trial ends, it opens then.
 - `ongoing` updates the evidence. The severity goes up at once; it goes down only when nothing as bad was seen for
   `reopen_within`, and then to the worst that was, so that a value near a limit does not toggle it.
 - `cleared` resolves. A flapping issue is held open instead until it was calm for `reopen_within` (`settle`).
@@ -100,11 +101,14 @@ def _opened(finding: Finding, now: float) -> Moved:
         opened_at=seen.time,
         noticed_at=now,
         updated_at=now,
+        shadow=finding.shadow,
     )
     return _change(_look(issue, finding, now), "opened", now, ("", finding.severity))
 
 
 def _gone_on(issue: IssueView, finding: Finding, rules: Rules, now: float) -> Moved:
+    if issue.shadow and not finding.shadow:
+        return _counted(issue, finding, now)
     if issue.track.calm_since is not None:
         issue = replace(issue, flapped=(*_recent(issue, finding, rules), finding.signal.time))
     severity, track = _severity(issue, finding, rules)
@@ -112,6 +116,12 @@ def _gone_on(issue: IssueView, finding: Finding, rules: Rules, now: float) -> Mo
     if severity == issue.severity:
         return Moved(seen)
     return _change(seen, "severity", now, (issue.severity, severity))
+
+
+def _counted(issue: IssueView, finding: Finding, now: float) -> Moved:
+    """Begin anew for everyone: its detector is on trial no longer."""
+    counted = replace(issue, shadow=False, severity=finding.severity, track=Track(), noticed_at=now)
+    return _change(_look(counted, finding, now), "opened", now, ("", finding.severity))
 
 
 def _severity(issue: IssueView, finding: Finding, rules: Rules) -> tuple[str, Track]:
@@ -128,6 +138,8 @@ def _severity(issue: IssueView, finding: Finding, rules: Rules) -> tuple[str, Tr
 
 
 def _after_end(issue: IssueView, finding: Finding, rules: Rules, now: float) -> Moved:
+    if issue.shadow != finding.shadow:
+        return _opened(finding, now)
     same = finding.signal.state == "ongoing" and not issue.track.cleared
     within = finding.signal.time <= max(_ended(issue), issue.track.last) + rules.reopen_within
     judged = issue.track.end == "dismissed" or (issue.track.end == "expired" and same)

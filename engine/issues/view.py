@@ -75,6 +75,8 @@ class IssueView:
     """The number of the episode."""
     flapping: bool = False
     flapped: tuple[float, ...] = ()
+    shadow: bool = False
+    """Of a detector on trial: nothing comes of it."""
     summary: str = ""
     evidence: Mapping[str, Any] = field(default_factory=dict)
     track: Track = Track()

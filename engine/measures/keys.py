@@ -10,7 +10,7 @@ subject (`account/acme`) or a field and its value (`endpoint=/v1/x`).
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 import numpy as np
@@ -62,7 +62,7 @@ class Keys:
         for part in parts:
             if None in part:
                 unkeyed |= np.array([each is None for each in part], np.bool_)
-        texts = [_escaped(part) for part in parts]
+        texts = [escape(part) for part in parts]
         keys = texts[0] if len(texts) == 1 else list(map("|".join, zip(*texts, strict=True)))
         if unkeyed.any():
             keys = ["" if none else key for key, none in zip(keys, unkeyed.tolist(), strict=True)]
@@ -158,7 +158,7 @@ def _text(value: object) -> str:
     return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
-def _escaped(parts: list[str] | list[str | None]) -> list[str]:
+def escape(parts: Sequence[str | None]) -> list[str]:
     """Escape what would cut a key in two; line breaks and the like become their pictures (U+2400 …), one for one."""
     texts = ["" if each is None else each for each in parts] if None in parts else cast("list[str]", parts)
     text = "".join(texts)

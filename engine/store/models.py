@@ -125,6 +125,8 @@ class Issue(SQLModel, table=True):
     flapping: bool = False
     flapped: list[float] = _json_list()
     """Times of the latest reopenings, for flap control."""
+    shadow: bool = False
+    """Of a detector on trial: it is measured, and causes nothing."""
     summary: str = ""
     evidence: dict[str, Any] = _json()
     """Latest signal: score, value, expected, low, high, window, points, explanation, extra, attributes."""
@@ -141,6 +143,24 @@ class Change(SQLModel, table=True):
     """opened, severity, acknowledged, resolved, reopened, dismissed, flapping, note …"""
     before: str = ""
     after: str = ""
+    note: str = ""
+
+
+class DeclaredChange(SQLModel, table=True):
+    """What was changed on purpose: a release, a migration, another plan; or a model that was taken back."""
+
+    __tablename__ = "declared_change"
+    id: str = Field(primary_key=True)
+    at: float = Field(index=True)
+    subject: str
+    """Whose; `fleet`: everyone's."""
+    what: str
+    lasts: float | None = None
+    """Seconds; None: as long as the calendar that names it says."""
+    detectors: list[str] = _json_list()
+    """Names or globs."""
+    reset: bool = False
+    who: str = ""
     note: str = ""
 
 
@@ -228,6 +248,18 @@ class ReceiptRow(SQLModel, table=True):
     code: str = ""
     detail: str = ""
     raw: dict[str, Any] = _json()
+
+
+class EarlyDelivery(SQLModel, table=True):
+    """What a provider said of a message before we knew which one it means (`engine.deliveries`)."""
+
+    __tablename__ = "early_delivery"
+    id: str = Field(primary_key=True)
+    """That of the receipt it becomes."""
+    provider_id: str = Field(index=True)
+    intent: str
+    kept_at: float
+    event: dict[str, Any] = _json()
 
 
 class Ticket(SQLModel, table=True):

@@ -54,6 +54,8 @@ class IssueOut(Out):
     resolved_at: datetime | None
     reopened: int
     flapping: bool
+    shadow: bool
+    """Its detector is on trial: nothing comes of it."""
     summary: str
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from detectors.registry import detector_class, kinds
 from engine import cli
+from engine.config.reader import parameters_of
 from tests.engine.conftest import Forewarn
 
 BIN = Path(sys.executable).with_name("forewarn")
@@ -210,13 +212,13 @@ def test_scores_are_written_beside_the_rows(forewarn: Forewarn, shop: Path) -> N
     ran = forewarn("score", series(shop, rows), "--kind", "threshold", "--param", "above=50")
     lines = [line.split(",") for line in ran.out.splitlines()]
     assert lines[0] == ["timestamp", "value", "score", "alarm", "signal"]
-    assert [line[4] for line in lines[1:]] == ["", "", "raised", "cleared"]
+    assert [line[4] for line in lines[1:]] == ["0", "0", "1", "0"]
     assert [float(line[3]) > 0 for line in lines[1:]] == [False, False, True, False]
     assert lines[2][:3] == ["2025-01-01 00:01", "", ""]
     assert "a step is 60 s" in ran.err
 
 
-@pytest.mark.parametrize("kind", ["seasonal", "absence", "threshold"])
+@pytest.mark.parametrize("kind", ["seasonal", "absence", "threshold", "ensemble"])
 def test_a_score_depends_on_what_came_before_only(forewarn: Forewarn, shop: Path, kind: str) -> None:
     rows = [f"{3600 * number},{100 if number in (150, 190) else number % 24}" for number in range(200)]
     arguments = ["--kind", kind, *(["--param", "above=50"] if kind == "threshold" else [])]
@@ -230,7 +232,25 @@ def test_rows_out_of_order_keep_their_place(forewarn: Forewarn, shop: Path) -> N
     ran = forewarn("score", series(shop, ["120,1", "0,99", "60,1"]), "--kind", "threshold", "--param", "above=50")
     assert [line.split(",")[0] for line in ran.out.splitlines()[1:]] == ["120", "0", "60"]
     assert "not in order of time" in ran.err
-    assert ran.out.splitlines()[2].endswith("raised")
+    assert ran.out.splitlines()[2].endswith(",1")
+
+
+def test_of_two_rows_of_one_time_the_one_that_raised_is_marked(forewarn: Forewarn, shop: Path) -> None:
+    ran = forewarn("score", series(shop, ["0,1", "60,1", "60,99"]), "--kind", "threshold", "--param", "above=50")
+    assert [line[-2:] for line in ran.out.splitlines()[1:]] == [",0", ",0", ",1"]
+
+
+def test_an_ensemble_tells_dense_evidence_everywhere_and_an_episode_once(forewarn: Forewarn, shop: Path) -> None:
+    rows = [f"{300 * i},{i * 7919 % 13 + (90 if 700 <= i < 705 else 0)}" for i in range(900)]
+    ran = forewarn("score", series(shop, rows), "--kind", "ensemble")
+    found = [line.split(",") for line in ran.out.splitlines()[1:]]
+    assert all(float(line[2]) >= 0 for line in found)
+    assert [i for i, line in enumerate(found) if line[4] == "1"] == [
+        i for i, line in enumerate(found) if float(line[3]) > 3
+    ]
+    assert sum(line[4] == "1" for line in found[:700]) == 0
+    assert sum(line[4] == "1" for line in found[700:710]) == 1
+    assert max(float(line[2]) for line in found[700:710]) > 3
 
 
 @pytest.mark.parametrize(
@@ -323,3 +343,21 @@ def test_a_test_message_needs_a_channel_that_is_there(forewarn: Forewarn) -> Non
     ran = forewarn("doctor", "--send", "+4366012345", "--channel", "mial")
     assert ran.code == 2
     assert 'did you mean "mail"' in ran.err
+
+
+def test_kinds_are_told_with_what_they_take(forewarn: Forewarn) -> None:
+    listed = forewarn("kinds").out
+    assert "seasonal   " in listed
+    assert [row["kind"] for row in forewarn("kinds", "--json").json] == kinds()
+    shown = forewarn("kinds", "threshold").out
+    assert "watch: {event: TYPE, by: KEYS" in shown
+    assert "recover  number" in shown
+    refused = forewarn("kinds", "treshold")
+    assert (refused.code, "did you mean 'threshold'" in refused.err) == (2, True)
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_every_kind_can_be_told(forewarn: Forewarn, kind: str) -> None:
+    told = forewarn("kinds", kind, "--json").json
+    assert told["about"]
+    assert {each["key"] for each in told["parameters"]} == {key.key for key in parameters_of(detector_class(kind))}

@@ -141,6 +141,57 @@ def test_a_silence_is_made_listed_and_ended(forewarn: Forewarn, lived: list[str]
     assert forewarn("silences", "end", "sil_x").code == 1
 
 
+def test_a_declared_change_is_written_and_listed(forewarn: Forewarn, lived: list[str], step: Step) -> None:
+    assert forewarn("changes", "list").out == "nothing was declared\n"
+    ran = forewarn("changes", "declare", "deployment", "--for", "30m", "--detectors", "err*", "--who", "eve")
+    assert ran.out.startswith("change deployment: written into the log")
+    step()
+    [change] = forewarn("changes", "list", "--json").json
+    assert (change["what"], change["subject"], change["lasts"], change["detectors"], change["who"]) == (
+        "deployment",
+        "fleet",
+        1800.0,
+        ["err*"],
+        "eve",
+    )
+    assert "deployment  fleet" in forewarn("changes", "list").out
+    refused = forewarn("changes", "declare", "deployment", "--for", "soon")
+    assert (refused.code, "--for" in refused.err) == (2, True)
+
+
+def test_a_model_is_kept_listed_and_taken_back(forewarn: Forewarn, lived: list[str], step: Step) -> None:
+    assert forewarn("models", "list").out == "no version was kept yet\n"
+    assert forewarn("models", "keep", "before-the-move").code == 0
+    step()
+    [kept] = forewarn("models", "list", "errors", "--json").json
+    assert (kept["detector"], kept["version"], kept["series"]) == ("errors", "before-the-move", 1)
+    assert "threshold" in forewarn("models", "list").out
+    assert forewarn("models", "revert", "errors", "before-the-move").code == 0
+    step()
+    assert forewarn("deadletters", "list", "--reason", "model").out == forewarn("deadletters", "list").out
+    assert [row["what"] for row in forewarn("changes", "list", "--json").json] == [
+        "revert before-the-move",
+        "keep before-the-move",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("revert", "erors", "x"), "did you mean"),
+        (("revert", "errors", "x"), "errors has no version 'x'"),
+        (("list", "nothing-like-it"), "there is no detector"),
+        (("keep", "../x"), "data.version"),
+    ],
+)
+def test_a_model_that_is_not_there_is_refused(
+    forewarn: Forewarn, lived: list[str], arguments: tuple[str, ...], said: str
+) -> None:
+    ran = forewarn("models", *arguments)
+    assert ran.code in (1, 2)
+    assert said in ran.err
+
+
 def test_a_weekly_silence(forewarn: Forewarn, lived: list[str], step: Step) -> None:
     ran = forewarn("silences", "add", "detector=err*", "--why", "nights", "--days", "sat,sun", "--hours", "22:00-06:00")
     assert ran.code == 0

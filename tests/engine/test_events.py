@@ -27,22 +27,12 @@ from engine.events import (
     Schema,
     Telemetry,
     TickEvent,
+    line_of,
     make_event,
 )
+from tests.engine.sample_events import FIELDS, GOOD, NOW
 
-NOW = 1_700_000_000.0
-FIELDS = {
-    "status": Kind.NUMBER,
-    "path": Kind.TEXT,
-    "failed": Kind.TRUTH,
-    "user": Kind.ANY,
-    "http.size": Kind.NUMBER,
-    "http.peer.name": Kind.TEXT,
-    "time": Kind.NUMBER,
-    "subject": Kind.TEXT,
-}
 SCHEMA = Schema.build({"api.request": FIELDS, "job.done": {}}, ["app.*", "page.view"])
-GOOD: dict[str, Any] = {"id": "1", "source": "gw", "type": "api.request", "subject": "account/a"}
 
 
 def decode(*lines: bytes | Mapping[str, Any], schema: Schema = SCHEMA) -> Decoded:
@@ -215,13 +205,26 @@ def test_consent_has_two_sources() -> None:
         ("forewarn.contact", {"channel": "phone", "text": "it is down"}),
         ("forewarn.outcome", {"what": "churn", "value": 100}),
         ("forewarn.verdict", {"verdict": "true", "detector": "d", "series": "s"}),
-        ("forewarn.delivery", {"state": "bounced", "raw": {"a": [1]}}),
+        ("forewarn.delivery", {"state": "bounced", "intent": "int_1", "raw": {"a": [1]}}),
         ("forewarn.action", {"what": "silence", "who": "jo", "matcher": {"detector": "d"}, "recurring": {"days": [1]}}),
     ],
 )
 def test_other_reserved_events(type_: str, data: Mapping[str, Any]) -> None:
     event = control(type_, data)
     assert {name: getattr(event, name) for name in data} == data
+
+
+def test_a_reserved_event_is_a_line_again() -> None:
+    for type_, data in (
+        ("forewarn.consent", {"state": "granted", "source": "web form"}),
+        ("forewarn.outcome", {"what": "purchase", "value": 0.0}),
+        ("forewarn.delivery", {"state": "bounced", "intent": "int_1", "raw": {"a": [1], "b": None}}),
+        ("forewarn.entity", {"addresses": [{"kind": "email", "value": "a@example.org"}], "deleted": True}),
+    ):
+        event = control(type_, data)
+        line = line_of(event)
+        assert json.loads(line)["data"] == data
+        assert decode(line).runs[0].content == [event]
 
 
 def test_reserved_defaults_are_not_shared() -> None:

@@ -54,7 +54,9 @@ def run(meter: Meter, batches: Sequence[Sequence[Event]], lateness: float, *, sa
         added = meter.add(part, mark.floor(part.time, 0.0), lambda _: None)
         late += len(added.left_out)
         for found in (added.observations, meter.advance(mark.value)):
-            for series, time, value in zip(*(column.tolist() for column in found), strict=True):
+            for series, time, value in zip(
+                found.series.tolist(), found.time.tolist(), found.value.tolist(), strict=True
+            ):
                 told.setdefault(meter.index.key(series), []).append((time, value))
         if save:
             meter = copied(meter, lateness)

@@ -30,6 +30,10 @@ def channels(text: str) -> Mapping[str, str]:
     return {"channels.yaml": f"mail: {{type: memory}}\n{text}\n"}
 
 
+def calendars(text: str) -> Mapping[str, str]:
+    return {"calendars.yaml": f"{text}\n"}
+
+
 def detector(text: str, *, watch: str = WATCH, model: str = MODEL) -> Mapping[str, str]:
     """Lines after the fourth of a detector; or its third line, or its fourth."""
     return {"detectors/errors.yaml": f"{HEAD}{watch}{model}{text}\n"}
@@ -107,6 +111,25 @@ BROKEN: list[tuple[Mapping[str, str | None], str]] = [
         },
         'detectors/b.yaml:3:52: "f" of e is used as a text here, as a number by a',
     ),
+    (detector("calendars: {maintenance: suspend}"), f'{D}:5:13: no calendar "maintenance"; write calendars.yaml'),
+    (
+        {**detector("calendars: {mantenance: suspend}"), **calendars("maintenance: {holidays: AT}")},
+        f'{D}:5:13: no calendar "mantenance"; did you mean "maintenance"?',
+    ),
+    (
+        {**detector("calendars: {x: {widen: 1}}"), **calendars("x: {holidays: AT}")},
+        f"{D}:5:16: widen is 1; it is more than 1",
+    ),
+    ({**detector("calendars: {x: stop}"), **calendars("x: {holidays: AT}")}, f'{D}:5:16: "stop" is not allowed here'),
+    # calendars
+    (calendars("x: {}"), "calendars.yaml:1:4: this calendar is empty"),
+    (calendars("x: 5"), "calendars.yaml:1:4: expected a mapping"),
+    (calendars("x: {holidays: [AT, QQ]}"), "calendars.yaml:1:20: Country QQ not available"),
+    (calendars("x: {holidays: AT, zone: Vienna}"), 'calendars.yaml:1:25: no time zone "Vienna"'),
+    (calendars("x: {dates: {from: 2026-12-26, to: 2026-12-24}}"), "calendars.yaml:1:12: it ends before it begins"),
+    (calendars("x: {dates: {from: 26.12.2026, to: 2026-12-24}}"), 'calendars.yaml:1:19: "26.12.2026" is not a date'),
+    (calendars('x: {weekly: {days: sun, from: "02:00", to: "02:00"}}'), "calendars.yaml:1:13: these hours are empty"),
+    (calendars("x: {weekly: {days: sunday}}"), 'calendars.yaml:1:20: "sunday" is not allowed here'),
     # playbooks
     (when("detector: erors"), f'{P}:2:18: no detector "erors"; did you mean "errors"?'),
     (when('detector: [errors, "web-*"]'), f'{P}:2:27: no detector "web-*"'),

@@ -11,7 +11,7 @@ HERE = Path(__file__).parent / "pages"
 
 
 def render(template: str, **variables: Any) -> str:
-    """Return the page of a template under `engine/pages`; all that is put in is escaped, but for ready `Markup`."""
+    """Return the page of a template in `pages/`; all that is put in is escaped, but for ready `Markup`."""
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

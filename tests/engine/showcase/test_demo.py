@@ -17,16 +17,16 @@ from engine.backtest import page as backtest_page
 from engine.chunk import Chunk
 from engine.config.load import load_or_raise
 from engine.config.model import Config
-from engine.demo import STAND_INS, Run, default_scenario, play, tell
-from engine.page import render
 from engine.recordings.chunks import chunks
 from engine.rehearsal import rehearsal
-from engine.scorecard import Moment, Scorecard, compare
-from engine.showcase import Reasoned
+from engine.showcase.demo import STAND_INS, Run, play, tell
+from engine.showcase.page import render
+from engine.showcase.samples import Reasoned
+from engine.showcase.scorecard import Moment, Scorecard, compare
+from engine.showcase.timeline import timeline
 from engine.simulate import Scenario, Truth, read_scenario, simulate, truth, write
-from engine.starter import starter
+from engine.starter import default_scenario, starter
 from engine.store.models import Issue
-from engine.timeline import timeline
 
 SEED = 5
 

@@ -14,18 +14,18 @@ from rich.console import Console
 from rich.table import Table
 
 from detectors.durations import Duration
-from engine import showcase
 from engine.chunk import Chunk
 from engine.config.load import load_or_raise
 from engine.config.model import Config
-from engine.page import count, one, percent, render, span
 from engine.rehearsal import Rehearsal, rehearsal
 from engine.replay import replay
-from engine.scorecard import Scorecard, score
-from engine.simulate import Scenario, Truth, read_scenario, truth
-from engine.simulate.process import simulating
+from engine.showcase import samples
+from engine.showcase.page import count, one, percent, render, span
+from engine.showcase.scorecard import Scorecard, score
+from engine.showcase.timeline import timeline
+from engine.simulate import Scenario, Truth, truth
+from engine.simulate.process import Fleet
 from engine.starter import starter
-from engine.timeline import timeline
 
 Progress = Callable[[float, int], None]
 """Called now and then with the share that is done and the number of events so far."""
@@ -51,33 +51,24 @@ class Run:
     command: str
 
 
-def default_scenario() -> Path:
-    """Return the scenario that comes with the starter."""
-    return starter() / "config" / "scenarios" / "fleet.yaml"
-
-
 def run(
+    fleet: Fleet,
     out: Path,
     *,
-    scenario: Path | None = None,
-    seed: int = 1,
-    progress: Progress | None = None,
+    command: str = "forewarn demo",
     folder: Path | None = None,
+    progress: Progress | None = None,
 ) -> Scorecard:
-    """Run a scenario and write `out`/index.html; returns the scorecard.
+    """Run the engine over a fleet and write `out`/index.html; returns the scorecard.
 
-    Without `scenario` and `folder` it is the starter's own scenario under the starter's configuration.
-
-    Raises ConfigError if the scenario or the configuration cannot be used.
+    `command` is what does it again. Without `folder` it is the starter's configuration; raises ConfigError if that
+    cannot be used.
     """
     begin = time.perf_counter()
-    if progress is not None:
-        progress(0.0, 0)
-    played = read_scenario(scenario or default_scenario())
     config = _config(folder or starter() / "config")
-    known = truth(played, seed)
-    with rehearsal(config, played.starts_at) as held, simulating(played, seed) as chunks:
-        went = play(held, chunks, played, _command(scenario, seed), progress)
+    known = truth(fleet.scenario, fleet.seed)
+    with rehearsal(config, fleet.scenario.starts_at) as held:
+        went = play(held, fleet.chunks, fleet.scenario, command, progress)
         seconds = time.perf_counter() - begin
         return tell(held, config, known, replace(went, seconds=seconds), out)
 
@@ -86,10 +77,6 @@ def _config(folder: Path) -> Config:
     config = load_or_raise(folder, STAND_INS)
     retention = replace(config.main.retention, events=KEPT)
     return replace(config, main=replace(config.main, retention=retention))
-
-
-def _command(scenario: Path | None, seed: int) -> str:
-    return "forewarn demo" + (f" --scenario {scenario}" if scenario else "") + f" --seed {seed}"
 
 
 def play(
@@ -111,7 +98,7 @@ def tell(held: Rehearsal, config: Config, known: Truth, went: Run, out: Path) ->
     with held.engine.storage.database.reading() as session:
         card = score(session, known)
         shy = [*card.causeless]
-        rows = showcase.issues(session, config, shy)
+        rows = samples.issues(session, config, shy)
         page = render(
             "demo.html.j2",
             card=card,
@@ -119,18 +106,19 @@ def tell(held: Rehearsal, config: Config, known: Truth, went: Run, out: Path) ->
             timeline=Markup(timeline(card.moments, known.start, known.end)),  # noqa: S704 -- ours, its texts escaped
             issues=rows,
             most=max((row.total for row in rows), default=0),
-            mails=showcase.mails(session, ("en", "de"), shy),
-            texts=showcase.texts(session, shy),
-            ticket=showcase.ticket(session, shy),
-            decisions=showcase.decisions(session),
+            mails=samples.mails(session, ("en", "de"), shy),
+            texts=samples.texts(session, shy),
+            ticket=samples.ticket(session, shy),
+            decisions=samples.decisions(session),
         )
     out.mkdir(parents=True, exist_ok=True)
     (out / "index.html").write_text(page, "utf-8")
     return card
 
 
-def summary(card: Scorecard, console: Console) -> None:
+def summary(card: Scorecard) -> None:
     """Print the headline numbers and how each sort of incident fared."""
+    console = Console()
     console.print(
         f"[bold green]{percent(card.share_warned)}[/] of the customers who would have called were told first "
         f"({count(card.warned_before)} of {count(card.would_contact)}); median lead time "

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.scorecard import SLACK, WEEK, Scorecard, Seen, Told, compare
+from engine.showcase.scorecard import SLACK, WEEK, Scorecard, Seen, Told, compare
 from engine.simulate import Incident, Truth, Would
 
 HOUR = 3600.0

@@ -7,8 +7,8 @@ from typing import Any
 from sqlmodel import Session, col, func, select
 
 from engine.config.model import SEVERITIES, Config
-from engine.page import picture_url, span
 from engine.policy.facts import Reason
+from engine.showcase.page import picture_url, span
 from engine.store.models import DecisionRow, Entity, Intent, Issue, SignalRow, Ticket
 
 SENTENCES = {each.value: each.sentence for each in Reason}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
 
-from engine.scorecard import Moment
+from engine.showcase.scorecard import Moment
 
 WIDTH, LEFT, RIGHT, TOP = 960, 150, 12, 26
 ROW, LANE = 7, 16

@@ -1,0 +1,71 @@
+"""The strongest detector, for the few thousand series that matter most: many views, one sum of evidence."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.base import Observations, Scores, Signal
+from detectors.ensemble_kernel import ROW, Columns, run
+from detectors.ensemble_views import VIEWS
+from detectors.rows import RowDetector
+
+_WORDS = tuple(VIEWS.values())
+
+
+class Ensemble(RowDetector):
+    """DOC
+
+    >>> minutes = np.arange(2000)
+    >>> usual = 100 + np.random.default_rng(1).normal(0, 2, len(minutes))
+    >>> usual[1500:1506] += 40
+    >>> detector = Ensemble()
+    >>> detector.grow(1)
+    >>> scores = detector.update(Observations.of(0 * minutes, minutes * 60, usual))
+    >>> np.flatnonzero(scores.score >= detector.raise_score).tolist()
+    [1503]
+    """
+
+    kind: ClassVar[str] = "ensemble"
+    row: ClassVar[np.dtype[Any]] = ROW
+    calm_below: ClassVar[float | None] = 0.8
+    needs_window: ClassVar[bool] = False
+    extras: ClassVar[tuple[str, ...]] = ("dense", "alarm", "peak", "view")
+    examples: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"warmup": 30})
+
+    def __init__(self, *, warmup: int = 60) -> None:
+        """Watch a series for `warmup` observations before telling anything: at least 30, so that there is a tail."""
+        if warmup < 30:
+            raise ValueError(f"warmup is {warmup}: it must be 30 or more observations")
+        self._warmup = int(warmup)
+        super().__init__()
+
+    def _run(self, batch: Observations, *, learn: bool) -> Scores:
+        columns = Columns(*(np.empty(len(batch.value)) for _ in Columns._fields))
+        rows = self._rows.view(ROW)
+        if learn:
+            run(rows["main"], rows["tails"], batch.series, batch.time, batch.value, self._warmup, columns)
+        else:
+            self._foretell(rows, batch, columns)
+        extra = {"dense": columns.dense, "alarm": columns.alarm, "peak": columns.peak, "view": columns.seen}
+        return Scores(columns.score, columns.expected, columns.low, columns.high, extra)
+
+    def _foretell(self, rows: NDArray[Any], batch: Observations, columns: Columns) -> None:
+        """Write what each observation would be told, were it the next: learned by a copy of its row."""
+        first = np.zeros(1, np.int32)
+        for i, series in enumerate(batch.series.tolist()):
+            row, one = rows[series : series + 1].copy(), slice(i, i + 1)
+            own = Columns(*(column[one] for column in columns))
+            run(row["main"], row["tails"], first, batch.time[one], batch.value[one], self._warmup, own)
+
+    def explain(self, signal: Signal) -> str:
+        """Say which view saw it, the value at the peak, and what was expected."""
+        view, peak = signal.extra.get("view", math.nan), signal.extra.get("peak", math.nan)
+        value = f"the value was {signal.value if math.isnan(peak) else peak:.4g}"
+        usual = "" if math.isnan(signal.expected) else f"; about {signal.expected:.4g} is usual"
+        if math.isnan(view):
+            return f"{value[0].upper()}{value[1:]}{usual}."
+        what = _WORDS[int(view) // 2]
+        return f"{what[0].upper()}{what[1:]} was unusually {'low' if view % 2 else 'high'}: {value}{usual}."

@@ -1,0 +1,17 @@
+"""The rhythm of the day as 24 numbers: what the hour adds to a value."""
+
+import math
+from typing import Any
+
+from detectors.compiled import compiled
+
+
+@compiled
+def hour_effect(profile: Any, step: float, t: float) -> float:
+    """Return the effect at `t` (epoch seconds); linear between the middles of the hours if windows are shorter."""
+    if step >= 3600.0:
+        return float(profile[math.floor(t) // 3600 % 24])
+    hours = (t + 0.5 * step) / 3600.0 - 0.5
+    hour = math.floor(hours)
+    part = hours - hour
+    return (1.0 - part) * float(profile[hour % 24]) + part * float(profile[(hour + 1) % 24])
