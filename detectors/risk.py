@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 
-from detectors.base import Detector, Floats, Ints, Observations, Scores, Signal, State
+from detectors.base import Floats, Ints, LearnedDetector, Observations, Scores, Signal, State
 from detectors.durations import Duration
 from detectors.learned import loop, outages
-from detectors.learned.attributes import Attributes, Value
+from detectors.learned.attributes import Attributes
 from detectors.learned.budget import allowance
 from detectors.learned.inputs import Channel, Inputs
 from detectors.learned.learner import GROWTH, REASONS, Learner, Sizes
@@ -23,7 +23,7 @@ ALARM_FACTOR = 2.0
 """Deviations by which the loss at outcomes stands out at a drift alarm."""
 
 
-class Risk(Detector):
+class Risk(LearnedDetector):
     """How likely the outcome is within the `horizon`, learned from all subjects together, while it goes on.
 
     A series is a subject; its rows come by `channels`. `learned.features` and `learned.rates` say what is known of a
@@ -46,7 +46,8 @@ class Risk(Detector):
     Chosen on: the Azure predictive-maintenance sample (all 50 machines; refits, rates, stack, drift), its copies with
     shifted times and permuted types (seeds 1 to 4), IBM's telephone accounts, and a made fleet of sensors.
 
-    >>> detector = Risk(outcomes=["failure"], events=["error"], every=Duration("12h"))
+    >>> detector = Risk(every=Duration("12h"))
+    >>> detector.connect({"outcome": ["failure"], "event": ["error"]})
     >>> detector.grow(40)
     >>> rng, rows = np.random.default_rng(1), []
     >>> for day in range(40):
@@ -65,68 +66,69 @@ class Risk(Detector):
 
     kind: ClassVar[str] = "risk"
     extras: ClassVar[tuple[str, ...]] = ("probability", "threshold")
-    needs_window: ClassVar[bool] = False
-    inputs: ClassVar[Literal["measure", "sequence", "signals", "everything"]] = "everything"
+    pooled = True
     examples: ClassVar[tuple[Mapping[str, Any], ...]] = (
-        {"outcomes": ["failure"], "events": ["error"], "signals": ["heat"], "positives": 100, "negatives": 200},
+        {"every": Duration("1h"), "positives": 100, "negatives": 200},
+        {"budget": "50 per 1000 a week", "positives": 100, "negatives": 200},
     )
 
     def __init__(
         self,
         *,
-        outcomes: list[str],
-        events: list[str] = [],  # noqa: B006 - read only; shows the default in the schema
-        signals: list[str] = [],  # noqa: B006 - as above
-        scores: list[str] = [],  # noqa: B006 - as above
-        attributes: list[str] | None = None,
-        never: list[str] = [],  # noqa: B006 - as above
         horizon: Duration = DAY,
         every: Duration | None = None,
         budget: str = "0.5 per outcome",
+        attributes: list[str] = [],  # noqa: B006 - read only; shows the default in the schema
+        never: list[str] = [],  # noqa: B006 - as above
         positives: int = 4000,
         negatives: int = 8000,
         max_categories: int = 16,
         seed: int = 1,
     ) -> None:
-        """Predict any of `outcomes` from `events`, numeric `signals`, other detectors' `scores` and `attributes`.
+        """Predict within `horizon`; a subject is scored `every` so often, by default eight times a horizon.
 
-        `attributes` None takes all there are; those in `never` never enter. `every` is the time between two ticks of a
-        subject, by default an eighth of the horizon. `budget` is `0.5 per outcome` (false alerts an outcome) or
-        `2 per 1000 a week` (alerts per thousand subjects). `positives` and `negatives` bound the memory, in rows, and
-        `max_categories` the columns of one text. Raises ValueError saying what is allowed.
+        `budget` is `0.5 per outcome` (false alerts an outcome) or `2 per 1000 a week` (alerts per thousand subjects).
+        `attributes` are learned from, but for those in `never`, whoever else lists them. `positives` and `negatives`
+        bound the memory, in rows, and `max_categories` the columns of one text. Raises ValueError saying what is allowed.
         """
         if not 0 < horizon < math.inf:
             raise ValueError(f"horizon is {horizon}: it must be longer than nothing")
         if every is not None and not 0 < every <= horizon:
             raise ValueError(f"every is {every}: it must be longer than nothing and at most the horizon, {horizon}")
-        if not outcomes:
-            raise ValueError("outcomes is empty: name what is to be predicted")
         if min(positives, negatives) < 30 or max_categories < 1:
             raise ValueError("positives and negatives must be 30 rows or more, max_categories 1 or more")
         self.horizon, self.every = float(horizon), float(horizon / 8.0 if every is None else every)
-        self.budget, self.seed = budget, seed
-        self.names = [f"{channel.role} {channel.name}" for channel in self._set_inputs(outcomes, events, signals, scores)]
-        self._learner = self._made(positives, negatives)
-        self._attributes = Attributes(attributes, never, max_categories)
-        self._words = Words(self._inputs.types, self._inputs.numbers, self.horizon)
+        self.budget, self.seed, self.bounds = budget, seed, (positives, negatives, max_categories)
+        self.attributes = tuple(name for name in attributes if name not in never)
+        self._allowance = allowance(budget)
+        self._columns = Attributes(self.attributes, never, max_categories)
         self._told: dict[tuple[int, float], list[Reason]] = {}
+        self._inputs = Inputs({})
+        self._learner = self._made()
+        self._words = Words([], [], self.horizon)
 
-    def _set_inputs(self, *names: Sequence[str]) -> tuple[Channel, ...]:
-        self._inputs = Inputs(outcomes=names[0], events=names[1], signals=names[2], scores=names[3])
-        return self._inputs.channels
-
-    def _made(self, positives: int, negatives: int) -> Learner:
-        allowed = allowance(self.budget)
+    def _made(self) -> Learner:
         settings = loop.Settings(
             horizon=self.horizon,
             share=self.every / self.horizon,
-            rate=allowed.rate,
-            weekly=allowed.weekly,
+            rate=self._allowance.rate,
+            weekly=self._allowance.weekly,
             nodes=2 * GROWTH.leaves - 1,
             factor=ALARM_FACTOR,
         )
-        sizes = Sizes(len(self._inputs.types), len(self._inputs.numbers), positives, negatives)
+        sizes = Sizes(len(self._inputs.types), len(self._inputs.numbers), self.bounds[0], self.bounds[1])
         return Learner(settings, sizes, self.seed)
+
+    def connect(self, names: Mapping[str, Sequence[str]]) -> None:
+        """Learn the names of the inputs: of role `outcome` at least one, and `event`, `signal`, `score`.
+
+        Raises ValueError where there is no outcome, where two have one name, and for a role that is none.
+        """
+        if not names.get("outcome"):
+            raise ValueError("a risk needs an input that is an outcome: {outcome: failure}")
+        self._inputs = Inputs(names)
+        self._learner = self._made()
+        self._words = Words(self._inputs.types, self._inputs.numbers, self.horizon)
 
     @property
     def channels(self) -> tuple[Channel, ...]:
@@ -159,9 +161,7 @@ class Risk(Detector):
         channel = np.zeros(len(batch.series), np.int32) if batch.channel is None else batch.channel
         if len(channel) and not 0 <= int(channel.min()) <= int(channel.max()) < len(self.channels):
             raise IndexError(f"channels {channel.min()} to {channel.max()}, but there are {len(self.channels)}")
-        return Rows(
-            batch.series, batch.time, batch.value, self._inputs.roles[channel], self._inputs.places[channel]
-        )
+        return Rows(batch.series, batch.time, batch.value, self._inputs.roles[channel], self._inputs.places[channel])
 
     def _found(self, n: int) -> Found:
         few = min(n, REASONS)
@@ -174,24 +174,25 @@ class Risk(Detector):
     def _reasons(self, batch: Observations, found: Found) -> Iterator[tuple[tuple[int, float], list[Reason]]]:
         for at in range(int(found.told[0])):
             row = found.reason_rows[at]
-            reasons = self._words.reasons(found.values[at], found.reasons[at], self._attributes.columns)
+            reasons = self._words.reasons(found.values[at], found.reasons[at], self._columns.columns)
             yield (int(batch.series[row]), float(batch.time[row])), reasons
 
-    def describe(self, series: int, values: Mapping[str, Value]) -> None:
+    def describe(self, series: int, values: Mapping[str, Any]) -> None:
         """Take in what a subject is: numbers and truths as they are, texts by their value; None is not known."""
         if self._learner.mind.objected[series]:
             return
-        if fills := self._attributes.admit(values):
+        if fills := self._columns.admit(values):
             self._learner.widen(fills)
-        for column, value in self._attributes.places(values).items():
+        for column, value in self._columns.places(values).items():
             self._learner.mind.known.attributes[series, column] = value
 
-    def forget(self, series: int) -> None:
-        """The subject objects to profiling: score it no more, and let all rows that came of it go.
+    def forget(self, series: Ints) -> None:
+        """Score these subjects no more: they object to profiling. All rows that came of them go.
 
         What models learned of many stays until they are fitted anew.
         """
-        self._learner.forget(series)
+        for each in series.tolist():
+            self._learner.forget(each)
 
     def reset(self, series: Ints) -> None:
         """Forget what these subjects did; what was learned of all stays, and so does who they are."""
@@ -209,7 +210,7 @@ class Risk(Detector):
     @property
     def columns(self) -> list[str]:
         """Names of the attribute columns, in their order."""
-        return list(self._attributes.columns)
+        return list(self._columns.columns)
 
     @property
     def lessons(self) -> tuple[int, int]:
@@ -233,12 +234,12 @@ class Risk(Detector):
 
     def state(self) -> State:
         """Return all that is remembered, fitted models included."""
-        return {**self._learner.state(), "attributes": self._attributes.state()}
+        return {**self._learner.state(), "attributes": self._columns.state()}
 
     def load(self, state: State) -> None:
         """Take over a state; raises ValueError if it is not one of the same configuration."""
         self._learner.load({name: array for name, array in state.items() if name != "attributes"})
-        self._attributes.load(state["attributes"])
+        self._columns.load(state["attributes"])
         self.size = len(self._learner.mind.alerted)
 
     def explain(self, signal: Signal) -> str:

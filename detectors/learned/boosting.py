@@ -66,7 +66,11 @@ def fit(rows: Vectors, labels: Floats, weights: Floats, growth: Growth, seed: in
     nodes = 2 * growth.leaves - 1
     size = growth.trees * nodes
     trees = Trees(
-        np.full(size, -1, np.int32), np.zeros(size, np.float32), np.zeros(size, np.int32), np.zeros(size), np.array([base])
+        np.full(size, -1, np.int32),
+        np.zeros(size, np.float32),
+        np.zeros(size, np.int32),
+        np.zeros(size),
+        np.array([base]),
     )
     _boost(codes, limits, labels, weights, growth, seed, trees)
     return trees

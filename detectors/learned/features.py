@@ -68,9 +68,7 @@ def unknown(subjects: int, types: int, signals: int, attributes: int) -> Known:
     rows[:, :, _SEEN] = -np.inf
     about = np.zeros((subjects, 4))
     about[:, FIRST], about[:, ANY], about[:, LATEST] = np.nan, -np.inf, -np.inf
-    return Known(
-        events, rows, about, np.full((subjects, attributes), np.nan, np.float32), np.zeros((signals, 2))
-    )
+    return Known(events, rows, about, np.full((subjects, attributes), np.nan, np.float32), np.zeros((signals, 2)))
 
 
 def width(types: int, signals: int, attributes: int) -> int:

@@ -1,6 +1,6 @@
 """The inputs of a learned kind by number: what a row's channel means."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -8,8 +8,8 @@ import numpy as np
 from detectors.base import Ints
 from detectors.learned.loop import EVENT, LABELS, OUTCOME, SCORE, SIGNAL, TICK
 
-ROLES = ("tick", "labels", "outcome", "event", "signal", "score")
-"""Roles as the engine says them, see `Channel`."""
+NAMED = ("outcome", "event", "signal", "score")
+"""Roles of which there may be several inputs."""
 _CODES = {"tick": TICK, "labels": LABELS, "outcome": OUTCOME, "event": EVENT, "signal": SIGNAL, "score": SCORE}
 
 
@@ -28,28 +28,28 @@ class Channel(NamedTuple):
 class Inputs:
     """All channels of a detector.
 
-    >>> inputs = Inputs(outcomes=["failure"], events=["error"], signals=["heat"], scores=["api-errors"])
+    >>> inputs = Inputs({"outcome": ["failure"], "event": ["error"], "signal": ["heat"], "score": ["api-errors"]})
     >>> [channel.role for channel in inputs.channels]
     ['tick', 'labels', 'outcome', 'event', 'signal', 'score']
     >>> inputs.types, inputs.numbers
     (['failure', 'error'], ['heat', 'api-errors'])
     """
 
-    def __init__(
-        self, *, outcomes: Sequence[str], events: Sequence[str], signals: Sequence[str], scores: Sequence[str]
-    ) -> None:
-        self.types = [*outcomes, *events]
+    def __init__(self, names: Mapping[str, Sequence[str]]) -> None:
+        """Take the names by role; raises ValueError for a role that is none and for names that are not unique."""
+        if unknown := sorted(set(names) - set(NAMED)):
+            raise ValueError(f"no role {unknown[0]!r}: there are {', '.join(NAMED)}")
+        self.types = [*names.get("outcome", ()), *names.get("event", ())]
         """Names of the event types, as the features number them."""
-        self.numbers = [*signals, *scores]
+        self.numbers = [*names.get("signal", ()), *names.get("score", ())]
         """Names of the numeric inputs, likewise."""
         twice = {name for name in self.types + self.numbers if (self.types + self.numbers).count(name) > 1}
         if twice:
             raise ValueError(f"{', '.join(sorted(twice))}: every outcome, event, signal and score needs its own name")
-        named = {"outcome": outcomes, "event": events, "signal": signals, "score": scores}
         self.channels = (
             Channel("tick", ""),
             Channel("labels", ""),
-            *(Channel(role, name) for role, names in named.items() for name in names),
+            *(Channel(role, name) for role in NAMED for name in names.get(role, ())),
         )
         self.roles: Ints = np.array([_CODES[channel.role] for channel in self.channels], np.int32)
         self.places: Ints = np.array([self._place(channel) for channel in self.channels], np.int32)

@@ -91,7 +91,9 @@ class Learner:
     def _refit(self) -> None:
         """Fit the trees and the line on what is remembered."""
         registers = self.mind.registers
-        registers[NEXT] = registers[POSITIVES] + min(max((REFIT_AT - 1.0) * float(self.mind.memory.count[1]), 1.0), PATIENCE)
+        registers[NEXT] = registers[POSITIVES] + min(
+            max((REFIT_AT - 1.0) * float(self.mind.memory.count[1]), 1.0), PATIENCE
+        )
         registers[FITS] += 1.0
         lessons = memory.lessons(self.mind.memory)
         if not 0.0 < lessons[1].sum() < len(lessons[1]):
@@ -138,7 +140,9 @@ class Learner:
         mind, sizes = self.mind, self._sizes
         more = subjects - len(mind.alerted)
         new = feature.unknown(more, sizes.types, sizes.signals, mind.known.attributes.shape[1])
-        known = feature.Known(*(np.concatenate(pair) for pair in zip(mind.known[:4], new[:4], strict=True)), mind.known.pooled)
+        known = feature.Known(
+            *(np.concatenate(pair) for pair in zip(mind.known[:4], new[:4], strict=True)), mind.known.pooled
+        )
         latest = np.concatenate([mind.pending.latest, np.full(more, -1, np.int64)])
         stretch = np.concatenate([mind.ledger.stretch, budget.opened(more).stretch])
         self.mind = mind._replace(
@@ -203,7 +207,10 @@ class Learner:
         if set(state) != wanted:
             raise ValueError(f"the state of risk has {', '.join(sorted(wanted))}; this has {', '.join(sorted(state))}")
         mind = cast(Mind, _filled("", self.mind, state))
-        if mind.known.events.shape[1:] != self.mind.known.events.shape[1:] or len(mind.known.pooled) != self._sizes.signals:
+        if (
+            mind.known.events.shape[1:] != self.mind.known.events.shape[1:]
+            or len(mind.known.pooled) != self._sizes.signals
+        ):
             raise ValueError("the state of risk is of other events or signals")
         columns = mind.row.size
         pending = _ringed(mind.pending, columns)
@@ -260,7 +267,9 @@ def _filled(prefix: str, part: Any, state: Mapping[str, NDArray[Any]]) -> Any:
         if not isinstance(value, np.ndarray):
             fields[name] = _filled(f"{prefix}{name}.", value, state)
         elif state[prefix + name].dtype != value.dtype or state[prefix + name].ndim != value.ndim:
-            raise ValueError(f"the state of risk has {prefix + name} as {state[prefix + name].dtype}, not {value.dtype}")
+            raise ValueError(
+                f"the state of risk has {prefix + name} as {state[prefix + name].dtype}, not {value.dtype}"
+            )
         else:
             fields[name] = np.array(state[prefix + name])
     return type(part)(**fields)

@@ -74,7 +74,11 @@ def drop(memory: Memory, series: int, label: int, since: float, until: float) ->
     while at < begin + memory.count[label]:
         if (series < 0 or memory.series[at] == series) and since < memory.time[at] <= until:
             last = begin + memory.count[label] - 1
-            memory.rows[at], memory.time[at], memory.series[at] = memory.rows[last], memory.time[last], memory.series[last]
+            memory.rows[at], memory.time[at], memory.series[at] = (
+                memory.rows[last],
+                memory.time[last],
+                memory.series[last],
+            )
             memory.importance[at], memory.priority[at] = memory.importance[last], memory.priority[last]
             memory.count[label] -= 1
         else:

@@ -138,6 +138,12 @@ def write_rates(rates: Rates, events: Floats, time: float, horizon: float, out: 
             top, when, second = value, last, top
         else:
             second = max(second, value)
-    out[0], out[1], out[2], out[3], out[4] = top, np.log1p(24.0 * max(time - when, 0.0) / horizon), second, 1.0 - none, old
+    out[0], out[1], out[2], out[3], out[4] = (
+        top,
+        np.log1p(24.0 * max(time - when, 0.0) / horizon),
+        second,
+        1.0 - none,
+        old,
+    )
     if top == 0.0:
         out[1] = np.log1p(24.0 * WINDOW)

@@ -16,16 +16,16 @@ from detectors.risk import Risk
 from detectors.trials import assert_same, assert_same_state, copied, joined
 
 SUBJECTS, DAY, HOUR = 30, 86400.0, 3600.0
+NAMES = {"outcome": ["failure"], "event": ["warning", "noise"], "signal": ["heat"]}
 Line = tuple[int, float, float, int]
 
 
 def made(**settings: Any) -> Risk:
     """Return a detector of failures with room for the subjects."""
-    arguments: dict[str, Any] = {
-        "outcomes": ["failure"], "events": ["warning", "noise"], "signals": ["heat"],
-        "every": Duration("12h"), "positives": 200, "negatives": 400,
-    }  # fmt: skip
+    names = settings.pop("names", NAMES)
+    arguments: dict[str, Any] = {"every": Duration("12h"), "positives": 200, "negatives": 400, "attributes": ["plan"]}
     detector = Risk(**(arguments | settings))
+    detector.connect(names)
     detector.grow(SUBJECTS)
     return detector
 
@@ -126,7 +126,7 @@ def test_state_survives_a_round_trip(share: float) -> None:
 def test_a_state_of_another_question_is_refused() -> None:
     state = made().state()
     with pytest.raises(ValueError, match="other events"):
-        made(events=["warning"]).load(state)
+        made(names=NAMES | {"event": ["warning"]}).load(state)
     with pytest.raises(ValueError, match="another number of rows"):
         made(positives=300).load(state)
     with pytest.raises(ValueError, match="the state of risk has"):
@@ -188,7 +188,7 @@ def test_an_outage_nobody_told_of_is_noticed() -> None:
 def test_an_objection_removes_the_subject() -> None:
     detector = learned(40)
     assert 3 in set(detector.remembered().tolist())
-    detector.forget(3)
+    detector.forget(np.array([3], np.int32))
     assert 3 not in set(detector.remembered().tolist())
     detector.describe(3, {"plan": "pro"})
     scores = detector.update(batch(lines(detector, 10, first=40, seed=2)))
@@ -201,7 +201,8 @@ def test_an_objection_removes_the_subject() -> None:
 
 
 def test_attributes_marked_never_do_not_enter() -> None:
-    detector = made(never=["sex"], max_categories=2)
+    detector = made(attributes=["plan", "seats", "vip", "none", "sex"], never=["sex"], max_categories=2)
+    assert "sex" not in detector.attributes
     for subject in range(SUBJECTS):
         detector.describe(subject, {"sex": "f", "plan": f"plan-{subject}", "seats": subject, "vip": True, "none": None})
     assert detector.columns[-5:] == ["plan=plan-0", "seats", "vip", "plan=plan-1", "plan=…"]
@@ -241,11 +242,15 @@ def _without_outcomes(rows: list[Line], detector: Risk) -> list[Line]:
 
 def _only_positives(rows: list[Line], detector: Risk) -> list[Line]:
     outcome = detector.channel("outcome", "failure")
-    return sorted([*rows, *((row[0], row[1] + HOUR, 1.0, outcome) for row in rows if row[3] == 0)], key=lambda row: row[1])
+    return sorted(
+        [*rows, *((row[0], row[1] + HOUR, 1.0, outcome) for row in rows if row[3] == 0)], key=lambda row: row[1]
+    )
 
 
 def _with_value(value: float) -> Callable[[list[Line], Risk], list[Line]]:
-    return lambda rows, detector: [(s, t, value if c == detector.channel("signal", "heat") else v, c) for s, t, v, c in rows]
+    return lambda rows, detector: [
+        (s, t, value if c == detector.channel("signal", "heat") else v, c) for s, t, v, c in rows
+    ]
 
 
 BAD: dict[str, Callable[[list[Line], Risk], list[Line]]] = {
@@ -255,7 +260,9 @@ BAD: dict[str, Callable[[list[Line], Risk], list[Line]]] = {
     "no row": lambda _, __: [],
     "times that go back": lambda rows, _: [*rows, *rows],
     "times in reverse": lambda rows, _: rows[::-1],
-    "times that are none": lambda rows, _: [(s, math.nan if i % 5 == 0 else t, v, c) for i, (s, t, v, c) in enumerate(rows)],
+    "times that are none": lambda rows, _: [
+        (s, math.nan if i % 5 == 0 else t, v, c) for i, (s, t, v, c) in enumerate(rows)
+    ],
     "nan": _with_value(math.nan),
     "inf": _with_value(math.inf),
     "minus inf": _with_value(-math.inf),
@@ -293,8 +300,9 @@ def test_a_label_for_a_subject_never_seen_is_harmless() -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"outcomes": []}, "outcomes is empty"),
-        ({"events": ["failure"]}, "its own name"),
+        ({"names": {"event": ["error"]}}, "an input that is an outcome"),
+        ({"names": {"outcome": ["failure"], "event": ["failure"]}}, "its own name"),
+        ({"names": {"outcome": ["failure"], "colour": ["red"]}}, "no role 'colour'"),
         ({"horizon": Duration(0.0)}, "longer than nothing"),
         ({"every": Duration("2d")}, "at most the horizon"),
         ({"budget": "a few"}, "0.5 per outcome"),

@@ -64,9 +64,9 @@ class Feed:
             yield at, event["type"], event["subject"], event["data"]
 
     def _grid(self) -> Iterator[float]:
-        """Yield multiples of `every` from the begin on."""
+        """Yield multiples of `every` from the first event on, as the engine does."""
         every = self._recording.every
-        at = np.ceil(self._recording.begin / every) * every if every else np.inf
+        at = (np.floor(self._recording.happened[0].time / every) + 1.0) * every if every else np.inf
         while True:
             yield float(at)
             at += every
@@ -77,10 +77,12 @@ class Feed:
         return self._numbers[subject]
 
     def _take(self, at: float, type_: str, subject: str, data: Mapping[str, Any]) -> None:
-        series = self._number(subject)
+        series = 0 if type_ == "forewarn.change" else self._number(subject)
         if type_ == "forewarn.entity":
             self._flush()
             self._detector.describe(series, data["attributes"])
+        elif type_ == "forewarn.change":
+            self._add(0, at, float(data["what"] == "labels-missing"), "labels")
         elif type_ == "forewarn.outcome":
             self._add(series, at, 1.0, "outcome", data["what"])
         elif type_ == self._recording.scored:
@@ -123,10 +125,9 @@ class Feed:
 def detector_for(recording: Recording, **settings: Any) -> Risk:
     """Return a detector that asks the recording's question, all else by default."""
     settings.setdefault("every", Duration(recording.every) if recording.every else None)
-    return Risk(
-        outcomes=[recording.outcome],
-        events=list(recording.events),
-        signals=list(recording.signals),
-        horizon=Duration(recording.horizon),
-        **settings,
+    settings.setdefault("attributes", list(recording.attributes))
+    detector = Risk(horizon=Duration(recording.horizon), **settings)
+    detector.connect(
+        {"outcome": [recording.outcome], "event": list(recording.events), "signal": list(recording.signals)}
     )
+    return detector

@@ -35,6 +35,8 @@ class Recording:
     """Event types that may tell something; `forewarn.outcome` with what = `outcome` is what is predicted."""
     signals: Mapping[str, str] = field(default_factory=dict)
     """Numeric fields and the type of event that carries them."""
+    attributes: list[str] = field(default_factory=list)
+    """Attributes of subjects that may tell something."""
     outcome: str = "failure"
     scored: str = ""
     """The type of event at which its subject is scored."""
@@ -63,3 +65,11 @@ def entity(time: float, subject: str, attributes: Mapping[str, object]) -> Happe
 def outcome(time: float, subject: str, what: str) -> Happened:
     """Return that the outcome came."""
     return Happened(time, "forewarn.outcome", subject, {"what": what, "value": 1})
+
+
+def unreported(begin: float, end: float) -> list[Happened]:
+    """Return that outcomes were not reported from `begin` to `end`."""
+    return [
+        Happened(begin, "forewarn.change", "fleet", {"what": "labels-missing"}),
+        Happened(end, "forewarn.change", "fleet", {"what": "labels-back"}),
+    ]

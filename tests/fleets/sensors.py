@@ -27,7 +27,8 @@ def run_to_failure(seed: int, units: int = 120) -> Recording:
     happened.sort(key=lambda each: each.time)
     return Recording(
         name="run-to-failure", happened=happened, begin=begin, end=happened[-1].time, horizon=HORIZON, every=0.0,
-        signals={**{f"s{i}": "unit.cycle" for i in range(SENSORS)}, "load": "unit.cycle"}, scored="unit.scored",
+        signals={**{f"s{i}": "unit.cycle" for i in range(SENSORS)}, "load": "unit.cycle"}, attributes=["site"],
+        scored="unit.scored",
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.fleets.recording import DAY, HOUR, Happened, Recording, entity, outcome
+from tests.fleets.recording import DAY, HOUR, Happened, Recording, entity, outcome, unreported
 
 Row = dict[str, str]
 TELCO_LATE = 500
@@ -25,11 +25,16 @@ def find(folder: Path, *columns: str) -> list[Row]:
 
 
 def machines(
-    folder: Path, *, shifted: int | None = None, permuted: int | None = None, only: Callable[[int], bool] = lambda _: True
+    folder: Path,
+    *,
+    shifted: int | None = None,
+    permuted: int | None = None,
+    only: Callable[[int], bool] = lambda _: True,
 ) -> Recording:
     """Return a fleet of machines: errors, maintenance, failures, age and model; asked: a failure within 24 h.
 
-    With `shifted` as a seed errors and maintenance come earlier by a uniform 0 to 5 h each; with `permuted` as a seed
+    Maintenance is known from before the first failure could be; until then outcomes count as not reported. With
+    `shifted` as a seed errors and maintenance come earlier by a uniform 0 to 5 h each; with `permuted` as a seed
     half-way every type of error and maintenance becomes another. `only` chooses machines by their number.
     """
     known = [row for row in find(folder, "machineID", "model", "age") if only(int(row["machineID"]))]
@@ -48,12 +53,13 @@ def machines(
     about = [entity(start, _machine(row), {"model": row["model"], "age": float(row["age"])}) for row in known]
     return Recording(
         name="machines",
-        happened=[*about, *sorted(told + failures, key=lambda each: each.time)],
+        happened=[*about, *sorted(told + failures + unreported(start, float(begin)), key=lambda each: each.time)],
         begin=float(begin),
         end=end,
         horizon=DAY,
         every=3 * HOUR,
         events=sorted({each.type for each in told}),
+        attributes=["age", "model"],
     )
 
 
@@ -70,7 +76,7 @@ def accounts(folder: Path, seed: int) -> Recording:
     end = DAY + 60.0 * len(rows) + horizon
     return Recording(
         "accounts", sorted(happened, key=lambda each: each.time), DAY, end, horizon, 0.0,
-        outcome="churn", scored="account.reviewed",
+        attributes=sorted(_attributes(rows[0])), outcome="churn", scored="account.reviewed",
     )  # fmt: skip
 
 
