@@ -8,12 +8,13 @@ import numpy as np
 
 from detectors.base import Floats, Ints, LearnedDetector, Observations, Scores, Signal, State
 from detectors.durations import Duration
-from detectors.learned import loop, outages
+from detectors.learned import mind as minds
+from detectors.learned import outages
 from detectors.learned.attributes import Attributes
 from detectors.learned.budget import allowance
 from detectors.learned.inputs import Channel, Inputs
 from detectors.learned.learner import GROWTH, REASONS, Learner, Sizes
-from detectors.learned.loop import Found, Rows
+from detectors.learned.mind import Found, Rows
 from detectors.learned.record import Figures, Record, figures
 from detectors.learned.words import Reason, Words
 
@@ -82,33 +83,32 @@ class Risk(LearnedDetector):
         never: list[str] = [],  # noqa: B006 - as above
         positives: int = 4000,
         negatives: int = 8000,
-        max_categories: int = 16,
         seed: int = 1,
     ) -> None:
         """Predict within `horizon`; a subject is scored `every` so often, by default eight times a horizon.
 
         `budget` is `0.5 per outcome` (false alerts an outcome) or `2 per 1000 a week` (alerts per thousand subjects).
-        `attributes` are learned from, but for those in `never`, whoever else lists them. `positives` and `negatives`
-        bound the memory, in rows, and `max_categories` the columns of one text. Raises ValueError saying what is allowed.
+        `attributes` are learned from, but for those in `never`: that is written down and holds whoever lists them.
+        `positives` and `negatives` bound the memory, in rows. Raises ValueError saying what is allowed.
         """
         if not 0 < horizon < math.inf:
             raise ValueError(f"horizon is {horizon}: it must be longer than nothing")
         if every is not None and not 0 < every <= horizon:
             raise ValueError(f"every is {every}: it must be longer than nothing and at most the horizon, {horizon}")
-        if min(positives, negatives) < 30 or max_categories < 1:
-            raise ValueError("positives and negatives must be 30 rows or more, max_categories 1 or more")
+        if min(positives, negatives) < 30:
+            raise ValueError("positives and negatives must be 30 rows or more")
         self.horizon, self.every = float(horizon), float(horizon / 8.0 if every is None else every)
-        self.budget, self.seed, self.bounds = budget, seed, (positives, negatives, max_categories)
+        self.budget, self.seed, self.bounds = budget, seed, (positives, negatives)
         self.attributes = tuple(name for name in attributes if name not in never)
         self._allowance = allowance(budget)
-        self._columns = Attributes(self.attributes, never, max_categories)
+        self._columns = Attributes(self.attributes)
         self._told: dict[tuple[int, float], list[Reason]] = {}
         self._inputs = Inputs({})
         self._learner = self._made()
         self._words = Words([], [], self.horizon)
 
     def _made(self) -> Learner:
-        settings = loop.Settings(
+        settings = minds.Settings(
             horizon=self.horizon,
             share=self.every / self.horizon,
             rate=self._allowance.rate,
@@ -153,7 +153,7 @@ class Risk(LearnedDetector):
         """Score the ticks among the rows, as things are; learn nothing."""
         found = self._found(len(batch.series))
         rows = self._rows(batch)
-        for i in np.flatnonzero((rows.role == loop.TICK) & np.isfinite(rows.time)).tolist():
+        for i in np.flatnonzero((rows.role == minds.TICK) & np.isfinite(rows.time)).tolist():
             found.odds[i], found.limit[i] = self._learner.glance(int(rows.series[i]), float(rows.time[i]))
         return _scores(found)
 
@@ -168,7 +168,8 @@ class Risk(LearnedDetector):
         columns = self._learner.columns
         return Found(
             odds=np.full(n, np.nan), limit=np.full(n, np.nan), reasons=np.zeros((few, columns)),
-            reason_rows=np.zeros(few, np.int32), values=np.zeros((few, columns), np.float32), told=np.zeros(1, np.int64),
+            reason_rows=np.zeros(few, np.int32), values=np.zeros((few, columns), np.float32),
+            told=np.zeros(1, np.int64),
         )  # fmt: skip
 
     def _reasons(self, batch: Observations, found: Found) -> Iterator[tuple[tuple[int, float], list[Reason]]]:
@@ -215,13 +216,13 @@ class Risk(LearnedDetector):
     @property
     def lessons(self) -> tuple[int, int]:
         """How many negative and positive rows are remembered."""
-        negatives, positives = self._learner.mind.memory.count.tolist()
+        negatives, positives = self._learner.mind.memory.used.tolist()
         return negatives, positives
 
     @property
     def alarms(self) -> int:
         """How often the outcomes began to surprise."""
-        return int(self._learner.mind.registers[loop.ALARMS])
+        return int(self._learner.mind.registers[minds.ALARMS])
 
     def remembered(self) -> Ints:
         """Return the subjects of whom rows are remembered, or wait for their label."""

@@ -8,13 +8,15 @@ import numpy as np
 
 from detectors.base import Bytes
 
+MOST = 16
+"""Values of one text that have a column of their own."""
 Value = float | int | str | bool | None
 
 
 class Attributes:
     """Which attribute is which column; a column is made when it is first needed.
 
-    >>> attributes = Attributes(only=None, never=["sex"], most=2)
+    >>> attributes = Attributes(only=["plan", "seats"])
     >>> attributes.admit({"plan": "pro", "seats": 5, "sex": "f"})
     [0.0, nan]
     >>> attributes.columns
@@ -23,9 +25,9 @@ class Attributes:
     {0: 1.0, 1: 5.0}
     """
 
-    def __init__(self, only: Sequence[str] | None, never: Sequence[str], most: int) -> None:
-        """Take `only` these, or all; `never` these; `most` values of one text, the rest share a column."""
-        self._only, self._never, self._most = only, frozenset(never), most
+    def __init__(self, only: Sequence[str], most: int = MOST) -> None:
+        """Take `only` these, and `most` values of one text: the rest share a column."""
+        self._only, self._most = frozenset(only), most
         self.columns: list[str] = []
         self._at: dict[str, int] = {}
 
@@ -52,7 +54,7 @@ class Attributes:
         return found
 
     def _column(self, name: str, value: Value) -> str | None:
-        if name in self._never or (self._only is not None and name not in self._only) or value is None:
+        if name not in self._only or value is None:
             return None
         if not isinstance(value, str):
             return name
@@ -68,7 +70,7 @@ class Attributes:
         """Take over the columns' names; raises ValueError if they are none."""
         columns = json.loads(state.tobytes() or b"[]")
         if not isinstance(columns, list):
-            raise ValueError("the names of attribute columns are a list")
+            raise ValueError("the names of attribute columns are a list")  # noqa: TRY004 -- a state that does not fit
         self.columns = [str(column) for column in columns]
         self._at = {column: i for i, column in enumerate(self.columns)}
 

@@ -155,7 +155,7 @@ class _Work(NamedTuple):
 def _boost(
     codes: Bytes, limits: Vectors, labels: Floats, weights: Floats, growth: Growth, seed: int, trees: Trees
 ) -> None:
-    np.random.seed(seed)  # noqa: NPY002 -- the compiler's own generator, of this thread
+    np.random.seed(seed)
     columns, n = codes.shape
     leaves = growth.leaves
     some = max(int(columns * growth.column_share + 0.5), 1)
@@ -178,7 +178,8 @@ def _boost(
                 taken += 1
         if taken > 0:
             root = tree * (2 * leaves - 1)
-            _grow(codes, limits, slopes, growth, chosen, taken, work, trees, root)
+            work.begin[0], work.end[0] = 0, taken
+            _grow(codes, limits, slopes, growth, chosen, work, trees, root)
             _add(codes, limits, trees, root, scores)
 
 
@@ -196,10 +197,10 @@ def _add(codes: Bytes, limits: Vectors, trees: Trees, root: int, scores: Floats)
 
 @compiled
 def _grow(
-    codes: Bytes, limits: Vectors, slopes: Floats, growth: Growth, chosen: NDArray[np.int64], taken: int, work: _Work,
-    trees: Trees, root: int,
+    codes: Bytes, limits: Vectors, slopes: Floats, growth: Growth, chosen: NDArray[np.int64], work: _Work, trees: Trees,
+    root: int,
 ) -> None:  # fmt: skip
-    work.begin[0], work.end[0], work.node[0] = 0, taken, 0
+    work.node[0] = 0
     _fill(codes, slopes, chosen, work, 0)
     trees.value[root] = _find(work, growth, 0)
     leaves, used = 1, 1

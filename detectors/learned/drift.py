@@ -13,7 +13,7 @@ SETTLED = 20.0
 BACK = 4
 """An alarm tells of a change about as many outcomes ago as the fast mean remembers."""
 TIMES = 1.5
-"""The fast mean is at least so many times the slow one at an alarm: where little can be predicted, chance moves both."""
+"""What the fast mean is at least of the slow one at an alarm: where little can be foretold, chance moves both."""
 _FAST, _SLOW, _SQUARE, _N = range(4)
 
 

@@ -71,6 +71,17 @@ def unknown(subjects: int, types: int, signals: int, attributes: int) -> Known:
     return Known(events, rows, about, np.full((subjects, attributes), np.nan, np.float32), np.zeros((signals, 2)))
 
 
+def joined(one: Known, other: Known) -> Known:
+    """Return the rows of both, and what is pooled of the first."""
+    return Known(
+        events=np.concatenate([one.events, other.events]),
+        signals=np.concatenate([one.signals, other.signals]),
+        about=np.concatenate([one.about, other.about]),
+        attributes=np.concatenate([one.attributes, other.attributes]),
+        pooled=one.pooled,
+    )
+
+
 def width(types: int, signals: int, attributes: int) -> int:
     """Return how many columns a row has."""
     return types * PER_EVENT + signals * PER_SIGNAL + OVERALL + RATES + attributes

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from detectors.base import Ints
-from detectors.learned.loop import EVENT, LABELS, OUTCOME, SCORE, SIGNAL, TICK
+from detectors.learned.mind import EVENT, LABELS, OUTCOME, SCORE, SIGNAL, TICK
 
 NAMED = ("outcome", "event", "signal", "score")
 """Roles of which there may be several inputs."""

@@ -16,7 +16,7 @@ from detectors.learned.features import Vectors
 
 
 class Memory(NamedTuple):
-    """Labelled rows; the first `count[label]` of each half are in use."""
+    """Labelled rows; the first `used[label]` of each half are in use."""
 
     rows: Vectors
     """(positives + negatives, columns); positives first."""
@@ -24,7 +24,7 @@ class Memory(NamedTuple):
     series: Ints
     importance: Floats
     priority: Floats
-    count: NDArray[np.int64]
+    used: NDArray[np.int64]
     """(2): negatives, positives."""
     dropped: Floats
     """(2): τ of negatives, of positives."""
@@ -54,14 +54,14 @@ def offer(
     if priority <= memory.dropped[label]:
         return
     begin = 0 if label == 1 else memory.room[1]
-    at = begin + memory.count[label]
-    if memory.count[label] == memory.room[label]:
+    at = begin + memory.used[label]
+    if memory.used[label] == memory.room[label]:
         at = begin + np.argmin(memory.priority[begin:at])
         memory.dropped[label] = max(memory.dropped[label], min(memory.priority[at], priority))
         if priority <= memory.priority[at]:
             return
     else:
-        memory.count[label] += 1
+        memory.used[label] += 1
     memory.rows[at], memory.time[at], memory.series[at] = row, time, series
     memory.importance[at], memory.priority[at] = importance, priority
 
@@ -71,23 +71,23 @@ def drop(memory: Memory, series: int, label: int, since: float, until: float) ->
     """Forget rows with this label of `series` (−1: of all) with a time in (since, until]."""
     begin = 0 if label == 1 else memory.room[1]
     at = begin
-    while at < begin + memory.count[label]:
+    while at < begin + memory.used[label]:
         if (series < 0 or memory.series[at] == series) and since < memory.time[at] <= until:
-            last = begin + memory.count[label] - 1
+            last = begin + memory.used[label] - 1
             memory.rows[at], memory.time[at], memory.series[at] = (
                 memory.rows[last],
                 memory.time[last],
                 memory.series[last],
             )
             memory.importance[at], memory.priority[at] = memory.importance[last], memory.priority[last]
-            memory.count[label] -= 1
+            memory.used[label] -= 1
         else:
             at += 1
 
 
 def lessons(memory: Memory) -> tuple[Vectors, Floats, Floats]:
     """Return the rows, their labels, and how many rows each stands for."""
-    first, count = int(memory.room[1]), memory.count
+    first, count = int(memory.room[1]), memory.used
     used = np.r_[0 : int(count[1]), first : first + int(count[0])]
     labels = (used < first).astype(np.float64)
     tau = memory.dropped[labels.astype(np.int64)]

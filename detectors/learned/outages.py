@@ -21,7 +21,8 @@ class Outage(NamedTuple):
     """What is known of the labels' own channel."""
 
     books: Floats
-    """(6): told begin (NaN: never) and end (inf: lasts), outcomes expected since the last, its time, outcomes, noticed."""
+    """(6): told begin (NaN: never) and end (inf: lasts), outcomes expected since the last, its time, outcomes,
+    and whether an outage was noticed."""
 
 
 def none() -> Outage:

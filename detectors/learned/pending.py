@@ -1,6 +1,7 @@
 """Rows that were scored and wait for their label: a ring in order of time, the rows of a subject chained backwards."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +53,8 @@ def moved(pending: Pending, room: int) -> Pending:
     numbers = np.arange(pending.ends[0], pending.ends[1])
     old, new = numbers % len(pending.time), numbers % room
     ring = empty(room, pending.rows.shape[1], 0)
-    for target, source in zip(ring[:6], pending[:6], strict=True):
+    arrays: Sequence[tuple[NDArray[Any], NDArray[Any]]] = list(zip(ring[:6], pending[:6], strict=True))
+    for target, source in arrays:
         target[new] = source[old]
     return ring._replace(ends=pending.ends.copy(), latest=pending.latest.copy())
 

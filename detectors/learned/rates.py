@@ -44,8 +44,9 @@ class Rates(NamedTuple):
 def blank(types: int, room: int, subjects: int) -> Rates:
     """Return rates of which nothing is known, with a ring of a power of two."""
     return Rates(
-        np.zeros((types, HOURS + 1, 2)), np.zeros(2), np.zeros(room), np.zeros(room, np.int32), np.zeros(room, np.int32),
-        np.zeros(room, np.int64), np.zeros(room, np.uint8), np.zeros(2, np.int64), np.full(subjects, -1, np.int64),
+        np.zeros((types, HOURS + 1, 2)), np.zeros(2), np.zeros(room), np.zeros(room, np.int32),
+        np.zeros(room, np.int32), np.zeros(room, np.int64), np.zeros(room, np.uint8), np.zeros(2, np.int64),
+        np.full(subjects, -1, np.int64),
     )  # fmt: skip
 
 

@@ -1,8 +1,9 @@
 """What the experts say, weighed: an online logistic regression over their log odds, and who of all is the champion.
 
 The weights follow an extended Kalman filter of the logistic likelihood (Penny and Roberts, "Dynamic logistic
-regression", 1999): they forget a little at every outcome and are drawn back to where they began. A row counts as part of its stretch of H, as
-neighbours repeat one another. The champion is who had the least decayed log loss lately; another takes over when it is a tenth better.
+regression", 1999): they forget a little at every outcome and are drawn back to where they began. A row counts as part
+of its stretch of H, as neighbours repeat one another. The champion is who had the least decayed log loss lately;
+another takes over when it is a tenth better.
 """
 
 from typing import NamedTuple

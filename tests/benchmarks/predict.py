@@ -16,9 +16,6 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")  # one core, as is claimed: to be said before numpy is loaded
-
 from tests.fleets.feed import Feed, Told, detector_for
 from tests.fleets.judge import Verdict, judge
 from tests.fleets.recording import DAY, Recording
