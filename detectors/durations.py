@@ -1,5 +1,6 @@
 """Durations as people write them: `90s`, `5m`, `1h30m`, `2d`, `1w`."""
 
+import math
 import re
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
@@ -41,3 +42,31 @@ def _seconds(text: str) -> float:
             f"{text!r} is not a duration: write a number and a unit (s, m, h, d, w), as in 90s, 1h30m or 2d"
         )
     return sum(float(number) * UNITS[unit] for number, unit in parts)
+
+
+def spoken(seconds: float) -> str:
+    """Return a duration in its largest unit, and the next if that says more.
+
+    >>> spoken(2820.0), spoken(93600.0), spoken(5.0), spoken(7500.0)
+    ('47 min', '1 d 2 h', '5 s', '2 h 5 min')
+    """
+    if not math.isfinite(seconds):
+        return "an unknown time"
+    for name, size, small_name, small in (("d", 86400.0, "h", 3600.0), ("h", 3600.0, "min", 60.0)):
+        if seconds >= size:
+            count, rest = divmod(round(seconds / small), round(size / small))
+            return f"{count} {name} {rest} {small_name}" if rest else f"{count} {name}"
+    return f"{seconds / 60:.0f} min" if seconds >= 60 else f"{seconds:.0f} s"
+
+
+def positive(name: str, duration: "str | float") -> Duration:
+    """Return a duration; raises ValueError, with the `name` of the setting, if it is not positive and finite.
+
+    >>> positive("within", "0s")
+    Traceback (most recent call last):
+    ValueError: within is 0s: it must be a positive duration
+    """
+    found = Duration(duration)
+    if not (found > 0 and math.isfinite(found)):
+        raise ValueError(f"{name} is {found}: it must be a positive duration")
+    return found

@@ -2,13 +2,18 @@
 
 import math
 from collections.abc import Mapping
+from statistics import NormalDist
 from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 
 from detectors.base import Observations, Scores, Signal
 from detectors.durations import Duration
-from detectors.forecast_kernel import HORIZON, ROW, Columns, Config, run
+from detectors.forecast_kernel import run
+from detectors.forecast_line import DISCOUNT
+from detectors.forecast_reach import HORIZON
+from detectors.forecast_row import ROW, Columns, Config
+from detectors.hours import NO_PROFILES, PROFILE, profiles_of
 from detectors.rows import RowDetector
 
 Direction = Literal["up", "down"]
@@ -72,28 +77,32 @@ class Forecast(RowDetector):
         self._within = _positive("within", Duration(within))
         self._memory = self._within if memory is None else _positive("memory", Duration(memory))
         self._daily = daily
-        super().__init__()
+        super().__init__(**({"profiles": PROFILE} if daily else {}))
         self.prepare(60.0)
 
     def prepare(self, step: float) -> None:
         """Learn the window's length in seconds."""
         super().prepare(step)
         sign = 1.0 if self._direction == "up" else -1.0
+        memory = max(self._memory, 20 * step, 3 * _DAY if self._daily else 0.0)
         self._config = Config(
             sign=sign,
             limit=sign * self._limit,
             within=self._within,
             step=step,
-            memory=max(self._memory, 20 * step, 3 * _DAY if self._daily else 0.0),
+            memory=memory,
+            keep=math.exp(-DISCOUNT * step / memory),
             span=max(self._within / 2, 10 * step),  # long enough to tell a slope, short enough to come about
-            tail=self._tail,
+            quantile=NormalDist().inv_cdf(1 - self._tail),
             daily=self._daily,
             settle=3 * _DAY if self._daily else 0.0,
         )
 
     def _run(self, batch: Observations, *, learn: bool) -> Scores:
         columns = Columns(*(np.empty(len(batch.value)) for _ in Columns._fields))
-        run(self._rows, tuple(self._config), batch.series, batch.time, batch.value, tuple(columns), learn)
+        taken = (batch.series, batch.time, batch.value)
+        profiles = profiles_of(self._table("profiles")) if self._daily else NO_PROFILES
+        run(self._rows, profiles, np.array(self._config), taken, tuple(columns), learn)
         scores = Scores.silent(len(batch.value))
         scores.score, scores.expected = columns.score, columns.expected
         (scores.high if self._direction == "up" else scores.low)[:] = self._limit
@@ -127,8 +136,10 @@ def _interval(signal: Signal) -> str:
     if math.isnan(low):
         return ""
     if math.isnan(high):
-        return f" (not before {_span(low)})"
-    return f" (between {_span(low)} and {_span(high)})"
+        return f", not before {_span(low)}"
+    number, unit = _span(low).split()
+    same = unit == _span(high).split()[1] == _span(signal.extra["eta_s"]).split()[1]
+    return f", between {number if same else _span(low)} and {_span(high).split()[0] if same else _span(high)}"
 
 
 def _span(seconds: float) -> str:

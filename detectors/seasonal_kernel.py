@@ -11,6 +11,7 @@ import numpy as np
 
 from detectors.base import Bytes, Floats, Ints
 from detectors.compiled import compiled
+from detectors.tails_kernel import CUT_PAIR, PAIR_RATE, begin_tails, learn_pair, learn_tails, reach, tail_score
 
 ROW = np.dtype(
     [
@@ -44,25 +45,9 @@ ROW = np.dtype(
 )
 """168 bytes."""
 
-FIRST_TAIL = np.array([2.2, 0.9, 1.2], np.float32)
-"""The tail before anything is known: between those of a normal (2.06, 0.57, 0.77), a Laplace (2.3, 1, 1) and a
-Student t variable of 3 degrees (2.13, 1.5, 2)."""
-TAIL_RATE = (0.05, 0.1, 0.2)
-"""Relative step of each. A quantile's spread about the truth is then √(rate / 4.6): 10, 15 and 21 %."""
-LEAST_TAIL = (np.float32(1.0), np.float32(0.2), np.float32(0.5))
-"""No tail is thinner: a side that never reaches its mean residual (rare counts) must not raise on what is common."""
-MOST_TAIL = 1e6
-TEACHABLE = 3.0
-"""A run beyond the outer quantile teaches the tail like some two independent observations, then nothing more: an
-incident widens the band by about a fifth however long it lasts."""
-CUT_PAIR = 3.0
-"""Units at which a residual is cut before it teaches the correlation. Before it teaches level and scale it is cut at
-the outer quantile of its side: what comes once in a hundred times is no outlier, whatever the noise."""
 BURST = 5  # outliers in a row that may be chance or a fault; only what goes on is a rhythm, and taught to it uncut
 UNCUT = 8.0
 """Observations before there is a unit to cut at."""
-PAIR_RATE = 1 / 512
-"""Memory of the correlation: its standard error is then 0.03."""
 NIL_VARIANCE, EVENT_UNITS, NIL_FADE = 0.3, 6.0, 0.1
 """If nearly all residuals are nil (cut variance under 0.3 instead of about 1.4), an event's own size sets the unit, at
 a sixth: far outside once, within reach of the tail when it turns out to be usual; and the unit fades at a tenth of the
@@ -76,7 +61,6 @@ RELATIVE_FLOOR, ABSOLUTE_FLOOR = 1e-6, 1e-30
 LATEST = 1e12  # seconds: year 33,658; times beyond are none
 CEILING = 1e30
 """Values beyond are taken as this, so that their squares fit a 32-bit number's range when scaled."""
-DECADE = math.log(10.0)
 LONGEST = 4096.0  # observations after which no weight is that of a plain mean any more
 MOST_STEPS = 4.0  # an observation after a gap teaches the level like so many at most
 GAP_LIMIT = 8.0
@@ -191,20 +175,18 @@ def _hour(config: Config, t: float) -> Hour:
 
 @compiled
 def _judge(row: Any, config: Config, expected: float, unit: float, z: float) -> tuple[float, float, float]:
-    score = _score(row, z) * (config.up if z > 0 else config.down)
+    score = tail_score(row, z) * (config.up if z > 0 else config.down)
     if abs(z * unit) < config.least:
         score = min(score, 0.9)
-    low = expected - max(unit * _reach(row, 1), config.least) if config.down else -np.inf
-    return score, low, expected + max(unit * _reach(row, 0), config.least) if config.up else np.inf
+    low = expected - max(unit * reach(row, 1), config.least) if config.down else -np.inf
+    return score, low, expected + max(unit * reach(row, 0), config.least) if config.up else np.inf
 
 
 @compiled
 def _begin(row: Any, config: Config, t: float, y: float) -> None:
     row.time, row.level, row.count = t, y, 1.0
     row.slope = y if config.daily else 0.0
-    for side in range(2):
-        for j in range(3):
-            row.tails[side, j] = FIRST_TAIL[j]
+    begin_tails(row)
 
 
 @compiled
@@ -245,40 +227,17 @@ def _unit(row: Any, config: Config, ahead: float) -> float:
 
 
 @compiled
-def _reach(row: Any, side: int) -> float:
-    return float(row.tails[side, 0]) * (1.0 + float(row.tails[side, 1]) * (1.0 + float(row.tails[side, 2])))
-
-
-@compiled
-def _score(row: Any, z: float) -> float:
-    side = int(z < 0)
-    z = abs(z) / float(row.tails[side, 0])
-    return 0.9 * z if z < 1.0 else _tail_score((z - 1.0) / float(row.tails[side, 1]), float(row.tails[side, 2]))
-
-
-@compiled
-def _tail_score(z: float, width: float) -> float:
-    """Return 1 − tail probability: 0.9, 0.99, 0.999 at the tracked quantiles, exponential between, Pareto beyond."""
-    decades = z
-    if z >= 1.0:
-        z = (z - 1.0) / width
-        growth = max(width, 1.0)  # each decade of a Pareto tail is so much wider than the one before
-        decades = 1.0 + (z if z <= 1.0 or growth < 1.001 else math.log1p((growth - 1.0) * z) / math.log(growth))
-    return 1.0 - 0.1 * math.exp(-DECADE * decades)
-
-
-@compiled
 def _learn(row: Any, config: Config, y: float, error: float, unit: float, z: float, ahead: float) -> None:
     count = float(row.count)
     first = 1.0 / (count + 1.0) if count < LONGEST else 0.0  # weight in a plain mean, while that is the larger
     if count >= UNCUT:
-        _learn_tails(row, config.share, z, min(1.0 + EARLY_TAIL * first, 3.0))
+        learn_tails(row, config.share, z, min(1.0 + EARLY_TAIL * first, 3.0))
         if row.variance < NIL_VARIANCE and abs(z) > EVENT_UNITS:
             row.scale = unit = abs(error) / EVENT_UNITS
     side = int(z < 0)
     cut = unit * row.tails[side, 0] * (1.0 + row.tails[side, 1]) if count >= UNCUT else np.inf
     _learn_scale(row, min(abs(error), cut), max(config.scale_gain, first))
-    _learn_pair(row, min(max(z, -CUT_PAIR), CUT_PAIR), max(PAIR_RATE, first), ahead < 1.5 * config.step)
+    learn_pair(row, min(max(z, -CUT_PAIR), CUT_PAIR), max(PAIR_RATE, first), ahead < 1.5 * config.step)
     cut = min(max(error, -cut), cut)
     seen = error if row.run > BURST else cut
     if config.daily and row.hours <= config.slots:
@@ -320,47 +279,6 @@ def _learn_level(row: Any, config: Config, error: float, first: float, ahead: fl
     row.moved += gain * error
     if row.count >= config.warmup:
         row.slope = row.slope * config.slope_keep + config.slope_gain * error
-
-
-@compiled
-def _learn_pair(row: Any, z: float, rate: float, near: bool) -> None:
-    row.variance += rate * (z * z - row.variance)
-    if near:
-        row.covariance += rate * (z * row.last - row.covariance)
-    row.last = z
-
-
-@compiled
-def _learn_tails(row: Any, share: float, z: float, early: float) -> None:
-    """Move the quantiles of both sides down, as if not exceeded; then up those that were: so each is, in its share.
-
-    Steps shrink by the root of how many independent observations one is worth, (1 − φ) / (1 + φ) of a first-order
-    autoregression: then the spread of a quantile and the time to learn it grow alike.
-    """
-    covariance = max(float(row.covariance), 0.0)
-    weight = early * math.sqrt(max((row.variance - covariance) / (row.variance + covariance + 1e-9), 0.0))
-    weight *= max(0.0, 1.0 - row.run * weight / TEACHABLE)
-    side, z = 0 if z > 0 else 1, abs(z)
-    first, second, third = row.tails[side, 0], row.tails[side, 1], row.tails[side, 2]
-    for j in range(3):
-        keep = np.float32(1.0 - TAIL_RATE[j] * share * weight)
-        share *= 0.1
-        row.tails[0, j] = max(row.tails[0, j] * keep, LEAST_TAIL[j])
-        row.tails[1, j] = max(row.tails[1, j] * keep, LEAST_TAIL[j])
-    if z > first:
-        _widen(row, side, 0, weight)
-    if z <= first * (1.0 + second):
-        row.run -= (row.run + 7) // 8
-        return
-    row.run = min(row.run + 1, 30000)
-    _widen(row, side, 1, weight)
-    if z > first * (1.0 + second * (1.0 + third)):
-        _widen(row, side, 2, weight)
-
-
-@compiled
-def _widen(row: Any, side: int, j: int, weight: float) -> None:
-    row.tails[side, j] = min(row.tails[side, j] * (1.0 + TAIL_RATE[j] * weight), MOST_TAIL)
 
 
 @compiled

@@ -8,13 +8,13 @@ from typing import Any
 from msgspec import Struct
 from sqlmodel import Session, col, select
 
-from engine import showcase
 from engine.chunk import Chunk
 from engine.config.model import Config
-from engine.page import render
 from engine.rehearsal import rehearsal
 from engine.replay import replay
 from engine.report import Report, measure
+from engine.showcase import samples
+from engine.showcase.page import render
 from engine.store.models import DecisionRow, Intent, Issue, LeadTime
 
 CHUNK = 900.0
@@ -83,11 +83,11 @@ class LeadOf(Struct, frozen=True):
 class Shown(Struct, frozen=True):
     """What the page shows beside the lists."""
 
-    mails: list[showcase.Shown]
-    texts: list[showcase.Shown]
-    ticket: showcase.ShownTicket | None
-    decisions: list[showcase.Reasoned]
-    issues: list[showcase.IssuesOf]
+    mails: list[samples.Shown]
+    texts: list[samples.Shown]
+    ticket: samples.ShownTicket | None
+    decisions: list[samples.Reasoned]
+    issues: list[samples.IssuesOf]
 
 
 class Backtest(Struct, frozen=True):
@@ -189,9 +189,9 @@ def _leads(session: Session) -> Iterator[LeadOf]:
 
 def _shown(session: Session, config: Config) -> Shown:
     return Shown(
-        mails=showcase.mails(session, sorted({"en", "de", config.main.locale.partition("-")[0]})[:2]),
-        texts=showcase.texts(session),
-        ticket=showcase.ticket(session),
-        decisions=showcase.decisions(session),
-        issues=showcase.issues(session, config),
+        mails=samples.mails(session, sorted({"en", "de", config.main.locale.partition("-")[0]})[:2]),
+        texts=samples.texts(session),
+        ticket=samples.ticket(session),
+        decisions=samples.decisions(session),
+        issues=samples.issues(session, config),
     )

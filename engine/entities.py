@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Select, delete, insert
+from sqlalchemy import Select, delete
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, or_, select
 
 from engine.ids import derive
 from engine.issues.findings import Finding
+from engine.store.database import insert_all
 from engine.store.models import Address, Entity
 
 if TYPE_CHECKING:
@@ -131,8 +132,7 @@ def save_entities(session: Session, events: "Iterable[EntityEvent]") -> None:
             _fill(row, taken[subject])
     session.flush()
     new = [_columns(event) for subject, event in taken.items() if subject not in rows]
-    if new:
-        session.execute(insert(Entity), new)
+    insert_all(session, Entity, new)
     _save_addresses(session, list(taken.values()), list(rows))
 
 
@@ -235,8 +235,7 @@ def _save_addresses(session: Session, events: "Sequence[EntityEvent]", known: Se
     for start in range(0, len(old), _CHUNK):
         session.execute(delete(Address).where(col(Address.entity).in_(old[start : start + _CHUNK])))
     rows = [row for event in events for row in _address_rows(event)]
-    if rows:
-        session.execute(insert(Address), rows)
+    insert_all(session, Address, rows)
 
 
 def _address_rows(event: "EntityEvent") -> list[dict[str, Any]]:

@@ -17,6 +17,11 @@ def starter() -> Path:
     raise ForewarnError("the starter was not installed", place=str(_HERE), remedy="install the package anew")
 
 
+def default_scenario() -> Path:
+    """Return the scenario that comes with the starter."""
+    return starter() / "config" / "scenarios" / "fleet.yaml"
+
+
 def write(target: Path) -> list[Path]:
     """Copy the starter into `target`; returns the files written.
 

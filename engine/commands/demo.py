@@ -4,14 +4,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from engine.commands.output import emit, progress
 from engine.commands.shared import AsJson, ConfigFolder
-from engine.demo import run, summary
 from engine.logs import quiet
+from engine.simulate import read_scenario
+from engine.simulate.process import simulating
+from engine.starter import default_scenario
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()
@@ -24,10 +25,18 @@ def demo(
 ) -> None:
     """Run a simulated fleet through the whole engine and write a page about it. Nothing leaves this machine."""
     quiet()
-    with progress("a fleet through the engine", 1.0) as show:
-        card = run(out, scenario=scenario, seed=seed, progress=lambda share, _: show(share), folder=config)
+    played = read_scenario(scenario or default_scenario())
+    with progress("a fleet through the engine", 1.0) as show, simulating(played, seed) as fleet:
+        from engine.showcase import demo  # noqa: PLC0415 -- while the other process makes the first day
+
+        command = _again(scenario, seed)
+        card = demo.run(fleet, out, command=command, folder=config, progress=lambda share, _: show(share))
     if json:
         emit(card)
         return
-    summary(card, Console())
+    demo.summary(card)
     typer.echo(f"\nthe page: {out / 'index.html'}")
+
+
+def _again(scenario: Path | None, seed: int) -> str:
+    return "forewarn demo" + (f" --scenario {scenario}" if scenario else "") + f" --seed {seed}"

@@ -7,7 +7,7 @@ however many there are. Nothing is applied twice: a signal's id is derived, and 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import and_, func, insert, or_
+from sqlalchemy import and_, func, or_
 from sqlmodel import Session, col, select
 
 from engine.config.model import PolicyConfig
@@ -16,12 +16,19 @@ from engine.ids import derive
 from engine.issues import lifecycle
 from engine.issues.findings import Finding
 from engine.issues.view import ACTIVE, IssueView, Moved, Rules, Transition, track_json, track_of
+from engine.store.database import insert_all
 from engine.store.models import Change, Issue, SignalRow
 
 __all__ = ["Finding", "IssueBook", "IssueView", "Transition", "active_issues", "history", "view"]
 
 _CHUNK = 5_000
 """Values of one IN clause: SQLite takes 32,766."""
+_FLAPPING = (
+    select(Issue)
+    .where(col(Issue.flapping).is_(True), col(Issue.status).in_(ACTIVE))
+    .order_by(col(Issue.id))
+    .with_for_update()
+)
 T = TypeVar("T")
 
 
@@ -53,7 +60,7 @@ class IssueBook:
             transitions += moved.transitions
             signals.append(_signal(finding, moved.issue, now))
         _store(session, {row.id: row for row in rows.values()}, touched.values())
-        _insert(session, SignalRow, signals)
+        insert_all(session, SignalRow, signals)
         _record(session, transitions)
         return transitions
 
@@ -85,9 +92,8 @@ class IssueBook:
 
     def settle(self, session: Session, now: float) -> list[Transition]:
         """Resolve every flapping issue that was calm for `reopen_within`."""
-        held = select(Issue).where(col(Issue.flapping).is_(True), col(Issue.status).in_(ACTIVE))
         transitions: list[Transition] = []
-        for row in session.exec(held.order_by(col(Issue.id)).with_for_update()).all():
+        for row in session.exec(_FLAPPING).all():
             transitions += self._move(session, row, lifecycle.settle(view(row), self.rules, now))
         return transitions
 
@@ -145,7 +151,7 @@ def _store(session: Session, rows: dict[str, Issue], issues: Iterable[IssueView]
             new.append(_columns(issue))
         else:
             _write(row, issue)
-    _insert(session, Issue, new)
+    insert_all(session, Issue, new)
     session.flush()
 
 
@@ -174,7 +180,7 @@ def _signal(finding: Finding, issue: IssueView | None, now: float) -> dict[str, 
 
 
 def _record(session: Session, transitions: Iterable[Transition]) -> None:
-    _insert(session, Change, [_change(moved) for moved in transitions])
+    insert_all(session, Change, [_change(moved) for moved in transitions])
 
 
 def _change(moved: Transition) -> dict[str, Any]:
@@ -223,11 +229,6 @@ def _get(session: Session, issue: str) -> Issue:
     if row is None:
         raise Permanent(f"there is no issue {issue!r}", remedy="list them with `forewarn issues list`")
     return row
-
-
-def _insert(session: Session, table: type[Any], rows: Sequence[dict[str, Any]]) -> None:
-    if rows:
-        session.execute(insert(table), rows)
 
 
 def _chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -8,7 +8,6 @@ from engine.simulate.fleet import SOURCE
 from engine.simulate.rhythm import DAY
 from engine.simulate.streams import TYPES, Events
 
-_CLOCK = [f"{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}" for second in range(86400)]
 _PIECES = 6
 _FIRST, _NEXT = '{"id":"', '}\n{"id":"'
 
@@ -19,6 +18,7 @@ class Lines:
     def __init__(self, subjects: Sequence[str], texts: Sequence[str]) -> None:
         self._subjects = [f'Z","subject":"{subject}","data":' for subject in subjects]
         self._texts = [text + _NEXT for text in texts]
+        self._clock = [f"{s // 3600:02d}:{s // 60 % 60:02d}:{s % 60:02d}" for s in range(86400)]
         self._fractions = [f".{ms:03d}" for ms in range(1000)]
 
     def write(self, events: Events, date: str, begin: float, first: int, cuts: Sequence[int]) -> Iterator[bytes]:
@@ -32,7 +32,7 @@ class Lines:
         pieces: list[str] = [""] * (len(events.time) * _PIECES)
         pieces[0::6] = map(str, range(first, first + len(events.time)))
         pieces[1::6] = map(heads.__getitem__, events.type.tolist())
-        pieces[2::6] = map(_CLOCK.__getitem__, second.tolist())
+        pieces[2::6] = map(self._clock.__getitem__, second.tolist())
         pieces[3::6] = map(self._fractions.__getitem__, fraction.tolist())
         pieces[4::6] = map(self._subjects.__getitem__, events.subject.tolist())
         pieces[5::6] = map(self._texts.__getitem__, events.text.tolist())

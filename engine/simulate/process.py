@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from typing import NamedTuple
 
 from engine.chunk import Chunk
 from engine.errors import Permanent
@@ -11,16 +12,25 @@ from engine.simulate import simulate
 from engine.simulate.scenario import Scenario
 
 
+class Fleet(NamedTuple):
+    """A fleet whose events are being made."""
+
+    scenario: Scenario
+    seed: int
+    chunks: Iterator[Chunk]
+    """What `simulate` yields."""
+
+
 @contextmanager
-def simulating(scenario: Scenario, seed: int) -> Iterator[Iterator[Chunk]]:
-    """Yield the chunks of `simulate`, made ahead in another process; it ends with the block."""
+def simulating(scenario: Scenario, seed: int) -> Iterator[Fleet]:
+    """Yield a fleet whose events are made ahead in another process; it ends with the block."""
     context = get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_send, args=(theirs, scenario, seed), daemon=True)
     process.start()
     theirs.close()
     try:
-        yield _receive(ours)
+        yield Fleet(scenario, seed, _receive(ours))
     finally:
         ours.close()
         process.terminate()

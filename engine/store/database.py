@@ -150,6 +150,13 @@ class Database:
             raise embedded.translate(error, self.place) from error
 
 
+def insert_all(session: Session, table: type[SQLModel], rows: Sequence[Row]) -> None:
+    """Insert rows that are not there yet, in one go; all have the same keys. What is there already is an error."""
+    if rows:
+        target = _table(table)
+        _execute(session, target.insert(), target, rows)
+
+
 def insert_ignore(session: Session, table: type[SQLModel], rows: Sequence[Row]) -> int:
     """Insert what is not there yet, by any unique key; returns how many rows were new. All rows have the same keys."""
     if not rows:

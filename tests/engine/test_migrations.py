@@ -47,6 +47,33 @@ def test_migrations_and_models_agree(database: Database, path: Path) -> None:
     engine.dispose()
 
 
+def shape(path: Path) -> dict[str, object]:
+    """Return all that a database says of its tables: columns, keys, constraints and indexes."""
+    engine = create_engine(f"sqlite:///{path}")
+    seen = inspect(engine)
+    told = {
+        table: (
+            sorted((each["name"], str(each["type"]), each["nullable"]) for each in seen.get_columns(table)),
+            seen.get_pk_constraint(table)["constrained_columns"],
+            sorted(each["column_names"] for each in seen.get_unique_constraints(table)),
+            sorted((str(each["name"]), each["column_names"], each["unique"]) for each in seen.get_indexes(table)),
+        )
+        for table in seen.get_table_names()
+    }
+    engine.dispose()
+    return dict(told)
+
+
+def test_the_migrated_schema_is_that_of_the_models(database: Database, path: Path, tmp_path: Path) -> None:
+    made = tmp_path / "models.db"
+    engine = create_engine(f"sqlite:///{made}")
+    Intent.metadata.create_all(engine)
+    engine.dispose()
+    migrated, modelled = shape(path), shape(made)
+    assert migrated.pop("alembic_version")
+    assert migrated == modelled
+
+
 def test_every_revision_goes_up_and_down(database: Database, path: Path) -> None:
     for revision, below in zip(schema.revisions(), [*schema.revisions()[1:], "base"], strict=True):
         assert database.revision() == revision

@@ -14,22 +14,12 @@ from engine.columnar.columns import Values
 from engine.columnar.texts import Texts
 from engine.events import Control, Decoded, Decoder, Kind, Run, Schema, Telemetry
 from engine.events.scanner import Scanner
+from tests.engine import sample_events
+from tests.engine.sample_events import GOOD, NOW
 
-NOW = 1_700_000_000.0
 LONG = "a-name-that-is-longer-than-sixteen-bytes"
-FIELDS = {
-    "status": Kind.NUMBER,
-    "path": Kind.TEXT,
-    "failed": Kind.TRUTH,
-    "user": Kind.ANY,
-    "http.size": Kind.NUMBER,
-    "http.peer.name": Kind.TEXT,
-    LONG: Kind.NUMBER,
-    "time": Kind.NUMBER,
-    "subject": Kind.TEXT,
-}
+FIELDS = {**sample_events.FIELDS, LONG: Kind.NUMBER}
 SCHEMA = Schema.build({"api.request": FIELDS, "job.done": {"status": Kind.ANY}, "x": {}}, ["app.*"])
-GOOD: dict[str, Any] = {"id": "1", "source": "gw", "type": "api.request", "subject": "account/a"}
 PLAIN = {
     **GOOD,
     "specversion": "1.0",

@@ -14,11 +14,11 @@ import zstandard
 
 from detectors.durations import Duration
 from engine.columnar.times import epoch
-from engine.demo import default_scenario
 from engine.errors import ConfigError
 from engine.simulate import Incident, Scenario, Truth, read_scenario, simulate, truth, write
 from engine.simulate.process import simulating
 from engine.simulate.scenario import Noisy
+from engine.starter import default_scenario
 
 SEED = 3
 
@@ -65,8 +65,8 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(scenario: Sc
 
 def test_a_second_process_makes_the_same_stream(scenario: Scenario) -> None:
     short = replace(scenario, days=1, accounts=40)
-    with simulating(short, 1) as chunks:
-        assert list(chunks) == list(simulate(short, 1))
+    with simulating(short, 1) as fleet:
+        assert list(fleet.chunks) == list(simulate(short, 1))
 
 
 def test_days_do_not_depend_on_how_many_there_are(scenario: Scenario) -> None:
