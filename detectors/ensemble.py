@@ -36,8 +36,9 @@ class Ensemble(RowDetector):
     weight 1 of all; the share of the rarity that counts for nothing (1.25 decades; 1.25 and 1.5 were best of five),
     this and the last observation together, and the lengths in the other files, on all 58 series of that benchmark. So
     its score there, 72.9 standard, is optimistic: with such constants chosen on one half of the series it is 70.8 on
-    the other, and 68.1 with the threshold chosen there too, of a standard error of three. That the sum's own mean is taken off was chosen on
-    simulated ramps and random walks, the weights of `dense` on simulated daily rhythms with seven kinds of incident.
+    the other, and 68.1 with the threshold chosen there too, of a standard error of three. That the sum's own mean is
+    taken off was chosen on simulated ramps and random walks, the weights of `dense` on simulated daily rhythms with
+    seven kinds of incident.
 
     >>> minutes = np.arange(2000)
     >>> usual = 100 + np.random.default_rng(1).normal(0, 2, len(minutes))
