@@ -9,6 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.arrays import Growing
 from detectors.base import Detector, Floats, Ints, Missed, Observations, Scores, Signal, State
 from detectors.compiled import compiled
 from detectors.durations import Duration, spoken
@@ -66,6 +67,7 @@ class Absence(Detector):
     kind: ClassVar[str] = "absence"
     ticks: ClassVar[bool] = True
     needs_window: ClassVar[bool] = False
+    movable: ClassVar[bool] = True
     examples: ClassVar[tuple[Mapping[str, Any], ...]] = (
         {},
         {"after": Duration("15m")},
@@ -101,13 +103,21 @@ class Absence(Detector):
             patience=float(patience),
             rate=2.0 / (memory + 1.0),
         )
-        self._rows: NDArray[Any] = np.zeros(0, ROW)
-        self._due: Floats = np.zeros(0)
+        self._table, self._dues = Growing(ROW), Growing(np.float64)
+
+    @property
+    def _rows(self) -> NDArray[Any]:
+        return self._table.array[: self.size]
+
+    @property
+    def _due(self) -> Floats:
+        return self._dues.array[: self.size]
 
     def _grow(self, size: int) -> None:
-        more = size - len(self._rows)
-        self._rows = np.concatenate([self._rows, _fresh(more)])
-        self._due = np.concatenate([self._due, np.full(more, np.inf)])
+        self._table.reserve(size)
+        self._dues.reserve(size)
+        self._table.array[self.size : size] = _fresh(1)[0]
+        self._dues.array[self.size : size] = np.inf
 
     def update(self, batch: Observations) -> Scores:
         """Take note of events; `missed` tells those that came after they were due."""
@@ -139,6 +149,18 @@ class Absence(Detector):
         self._rows[series] = _fresh(1)[0]
         self._due[series] = np.inf
 
+    def rows(self, series: Ints) -> State:
+        """Return the last event, the gaps and the due time of some series."""
+        return {"rows": self._rows[series], "due": self._due[series]}
+
+    def put(self, series: Ints, rows: State) -> None:
+        """Take them over."""
+        self._rows[series], self._due[series] = rows["rows"], rows["due"]
+
+    def awaits(self, series: Ints) -> NDArray[np.bool_]:
+        """Return which series are, or will be, overdue: a gap has been learned, or is given."""
+        return np.isfinite(self._due[series])
+
     def state(self) -> State:
         """Return the last event, the gaps and the due time of each series."""
         return {"rows": self._rows, "due": self._due}
@@ -147,8 +169,10 @@ class Absence(Detector):
         """Take over a state; raises ValueError if it is none of ours."""
         if state["rows"].dtype != ROW or len(state["rows"]) != len(state["due"]):
             raise ValueError("the state is not one of absence")
-        self._rows, self._due = state["rows"].copy(), state["due"].copy()
-        self.size = len(self._rows)
+        self._table, self._dues = Growing(ROW), Growing(np.float64)
+        self._table.fill(state["rows"])
+        self._dues.fill(state["due"])
+        self.size = len(state["rows"])
 
     def explain(self, signal: Signal) -> str:
         """Say how long nothing came and what was expected."""

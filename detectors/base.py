@@ -6,7 +6,7 @@ each number and knows nothing of names, events or customers.
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -137,9 +137,13 @@ class Detector(ABC):
     grouping: ClassVar[Literal["none", "cohort", "prefix"]] = "none"
     """Whether rows carry a `group`: the cohort the customer is in, or the key without its last part."""
 
+    movable: ClassVar[bool] = False
+    """Whether what it knows of a series that has gone quiet can leave memory and come back, by `rows` and `put`."""
     examples: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
     """Constructor arguments the conformance checks try the kind with; at least one set for each mode it has."""
 
+    pooled: bool = False
+    """Whether all series teach each other, not only those of one group."""
     attributes: tuple[str, ...] = ()
     """Attributes of the customer that it asks for: those a cohort is made of, or that it learns from."""
     step: float = 0.0
@@ -150,6 +154,13 @@ class Detector(ABC):
     def prepare(self, step: float) -> None:
         """Learn the measure's window length in seconds. Called once, before anything else."""
         self.step = step
+
+    def introduce(self, names: Sequence[str]) -> None:
+        """Learn what the numbers in its rows stand for: a sequence's steps, or the detectors whose signals come.
+
+        Called once, before anything else, for kinds with such `inputs`. Raises ValueError if the kind's own settings
+        name others.
+        """
 
     def grow(self, size: int) -> None:
         """Make room for series 0 … `size` − 1; new rows are as a series never seen. Never shrinks."""
@@ -173,7 +184,8 @@ class Detector(ABC):
 
         `time` is the end of a window, and all windows up to it have been observed. One row for each series that is
         overdue: the time it was due, the seconds since its last event as value, and a score that grows as it stays
-        away. Returned again at every tick: the caller remembers what was told.
+        away; or of which time alone has ended what it told: when it did, and a score of 0. Returned again at every
+        tick: the caller remembers what was told.
         """
         raise NotImplementedError(f"kind {self.kind} has no tick")
 
@@ -191,6 +203,18 @@ class Detector(ABC):
     def reset(self, series: Ints) -> None:
         """Forget the given series: their rows become as never seen."""
 
+    def rows(self, series: Ints) -> State:
+        """Return all that is known of the given series, as arrays with a row for each, in that order, copied."""
+        raise NotImplementedError(f"kind {self.kind} keeps no rows that can be moved")
+
+    def put(self, series: Ints, rows: State) -> None:
+        """Take over what `rows` returned, for series of any numbers that were never seen or were reset."""
+        raise NotImplementedError(f"kind {self.kind} keeps no rows that can be moved")
+
+    def awaits(self, series: Ints) -> NDArray[np.bool_]:
+        """Return of which series `tick` may have something new to say though nothing comes."""
+        return np.full(len(series), self.ticks)
+
     @abstractmethod
     def state(self) -> State:
         """Return all that is remembered, as arrays that stay true until the next call of another method."""
@@ -204,3 +228,33 @@ class Detector(ABC):
         if math.isnan(signal.expected):
             return f"The value was {signal.value:.4g}."
         return f"The value was {signal.value:.4g}; {signal.expected:.4g} was expected."
+
+
+class LearnedDetector(Detector):
+    """The base of kinds that are told everything of a subject (`inputs = "everything"`), and learn from all of them.
+
+    A row's channel says what it is: `tick` (score the subject now), `labels` (1: outcomes are not reported from now on,
+    0: they are again), or an input by its role and name: `outcome` and `event` (it happened), `signal` (a number),
+    `score` (another detector's). An outcome may be told late: its time is then before that of the rows before it.
+    """
+
+    inputs: ClassVar[Literal["measure", "sequence", "signals", "everything"]] = "everything"
+    needs_window: ClassVar[bool] = False
+    every: float
+    """Seconds between two ticks of a subject."""
+
+    @abstractmethod
+    def connect(self, names: Mapping[str, Sequence[str]]) -> None:
+        """Learn the names of the inputs, by role. Called once, before `prepare`; raises ValueError for what lacks."""
+
+    @abstractmethod
+    def channel(self, role: str, name: str = "") -> int:
+        """Return the number of a channel."""
+
+    @abstractmethod
+    def describe(self, series: int, values: Mapping[str, Any]) -> None:
+        """Take over the attributes of a subject: numbers and texts."""
+
+    @abstractmethod
+    def forget(self, series: Ints) -> None:
+        """Neither score the given subjects nor learn from them any more, nor from what is remembered of them."""

@@ -15,9 +15,11 @@ import numpy as np
 
 from detectors.base import Observations
 from detectors.trials import (
+    GROUPS,
     LENGTH,
     SIZE,
     Maker,
+    apart,
     assert_same,
     assert_same_state,
     assert_sound,
@@ -27,6 +29,7 @@ from detectors.trials import (
     cuts,
     joined,
     last_signal,
+    moved,
     part,
     ready,
     streams,
@@ -49,16 +52,19 @@ def checks(make: Maker) -> Iterator[Check]:
     yield check_state_survives_a_round_trip
     yield check_copies_are_independent
     yield check_batches_do_not_matter
-    yield check_series_are_independent
+    if not make().pooled:
+        yield check_series_are_independent
     yield check_reset_forgets
     yield check_growing_changes_nothing
     yield check_unseen_series_are_harmless
     yield check_bad_values_are_harmless
     yield check_odd_times_are_harmless
     yield check_explanations
+    if make().movable:
+        yield check_series_can_move
     if make().ticks:
         yield check_ticks_learn_nothing
-        yield check_ticks_tell_all_that_is_overdue
+        yield check_ticks_tell_all_that_lapsed if make().inputs == "signals" else check_ticks_tell_all_that_is_overdue
 
 
 def check_constructor(make: Maker) -> None:
@@ -78,7 +84,7 @@ def check_docstring(make: Maker) -> None:
 
 def check_shapes(make: Maker) -> None:
     """Scores are in [0, 1] or NaN; columns are float64 and of one length; low is not above high; extras are named."""
-    for stream in streams():
+    for stream in streams(make()):
         detector = ready(make)
         scores = detector.update(stream)
         assert_sound(scores, len(stream.value))
@@ -87,7 +93,7 @@ def check_shapes(make: Maker) -> None:
 
 def check_scoring_changes_nothing(make: Maker) -> None:
     """`score` leaves the state as it is, and says of the next observation what `update` then says."""
-    for stream in streams():
+    for stream in streams(make()):
         detector = ready(make)
         detector.update(part(stream, 0, LENGTH // 2))
         before = copied(detector.state())
@@ -100,7 +106,7 @@ def check_scoring_changes_nothing(make: Maker) -> None:
 
 def check_state_survives_a_round_trip(make: Maker) -> None:
     """A detector that took over a state in mid-stream goes on exactly as the one it was taken from."""
-    for stream in streams():
+    for stream in streams(make()):
         detector = ready(make)
         detector.update(part(stream, 0, LENGTH // 2))
         other = ready(make)
@@ -115,7 +121,7 @@ def check_state_survives_a_round_trip(make: Maker) -> None:
 
 def check_copies_are_independent(make: Maker) -> None:
     """A deep copy learns for itself, and a loaded state is no longer shared with where it came from."""
-    stream = streams()[0]
+    stream = streams(make())[0]
     detector = ready(make)
     detector.update(part(stream, 0, LENGTH // 2))
     before = copied(detector.state())
@@ -128,7 +134,7 @@ def check_copies_are_independent(make: Maker) -> None:
 
 def check_batches_do_not_matter(make: Maker) -> None:
     """One batch of n, n batches of one, and random batches give the same scores and the same state."""
-    for stream in streams():
+    for stream in streams(make()):
         whole = ready(make)
         expected = whole.update(stream)
         for cut in cuts():
@@ -139,32 +145,50 @@ def check_batches_do_not_matter(make: Maker) -> None:
 
 
 def check_series_are_independent(make: Maker) -> None:
-    """What comes of one series changes nothing of another."""
-    for stream in streams():
+    """What comes of one series changes nothing of another, or of another group's."""
+    for stream in streams(make()):
         together = ready(make).update(stream)
         for series in range(SIZE):
-            own = stream.series == series
+            own = ~apart(stream, series)
             alone = ready(make).update(chosen_rows(stream, own))
             assert_same(chosen(together, own), alone, "a series is scored otherwise beside others")
 
 
 def check_reset_forgets(make: Maker) -> None:
-    """A series that was reset is as one never seen; the others are as they were."""
-    for stream in streams():
+    """A series that was reset goes on as a new one would in its place; the others are as they were."""
+    for stream in streams(make()):
         detector = ready(make)
+        detector.grow(2 * SIZE)
         detector.update(part(stream, 0, LENGTH // 2))
         untouched = copy.deepcopy(detector)
         detector.reset(np.array([1], np.int32))
         rest = part(stream, LENGTH // 2, LENGTH)
-        gone = rest.series == 1
-        scores = detector.update(rest)
-        assert_same(chosen(scores, gone), chosen(ready(make).update(rest), gone), "reset left something behind")
-        assert_same(chosen(scores, ~gone), chosen(untouched.update(rest), ~gone), "reset touched another series")
+        replaced = untouched.update(moved(rest, rest.series == 1))
+        assert_same(detector.update(rest), replaced, "reset left something behind, or touched another series")
+
+
+def check_series_can_move(make: Maker) -> None:
+    """What was taken out of one row and put into another goes on as if nothing had happened."""
+    away, there = np.array([2, 1], np.int32), np.array([SIZE, 3 * SIZE - 1], np.int32)
+    for stream in streams(make()):
+        detector, steady = ready(make), ready(make)
+        for each in (detector, steady):
+            each.update(part(stream, 0, LENGTH // 2))
+        detector.grow(3 * SIZE)
+        rows = detector.rows(away)
+        assert all(len(array) == len(away) for array in rows.values()), "rows are not one for each series"
+        detector.reset(away)
+        detector.put(there, rows)
+        rest = part(stream, LENGTH // 2, LENGTH)
+        places = np.arange(SIZE, dtype=np.int32)
+        places[away] = there
+        scores = detector.update(rest._replace(series=places[rest.series]))
+        assert_same(scores, steady.update(rest), "a series that was moved is scored otherwise")
 
 
 def check_growing_changes_nothing(make: Maker) -> None:
     """More room changes no row that was there, asking for less does nothing, and the new rows work."""
-    for stream in streams():
+    for stream in streams(make()):
         steady, growing = ready(make), ready(make)
         half = part(stream, 0, LENGTH // 2)
         steady.update(half)
@@ -173,8 +197,15 @@ def check_growing_changes_nothing(make: Maker) -> None:
         growing.grow(1)
         rest = part(stream, LENGTH // 2, LENGTH)
         assert_same(growing.update(rest), steady.update(rest), "growing changed a series that was there")
-        moved = rest._replace(series=rest.series + np.int32(SIZE))
-        assert_same(growing.update(moved), ready(make).update(rest), "a row that was added is not as one never seen")
+        if not growing.pooled:
+            fresh, added = ready(make).update(rest), growing.update(_elsewhere(rest))
+            assert_same(added, fresh, "a row that was added is not as one never seen")
+
+
+def _elsewhere(stream: Observations) -> Observations:
+    """Return the stream of series and groups that are new."""
+    group = None if stream.group is None else stream.group + np.int32(GROUPS)
+    return moved(stream)._replace(group=group)
 
 
 def check_unseen_series_are_harmless(make: Maker) -> None:
@@ -190,7 +221,7 @@ def check_unseen_series_are_harmless(make: Maker) -> None:
 def check_bad_values_are_harmless(make: Maker) -> None:
     """NaN, infinities, denormals, huge numbers and constants raise nothing and spoil no other series."""
     bad = (math.nan, math.inf, -math.inf, 5e-324, -5e-324, 1e300, -1e300, 1.7e308, -1.7e308, 0.0, -0.0)
-    good = streams()[0]
+    good = streams(make())[0]
     for value in bad:
         stream = good._replace(value=np.where(good.series == 1, value, good.value))
         _compare_with_good(make, stream, good)
@@ -204,7 +235,7 @@ def check_bad_values_are_harmless(make: Maker) -> None:
 
 def check_odd_times_are_harmless(make: Maker) -> None:
     """Gaps of years, the same time twice and times that go backwards raise nothing."""
-    stream = streams()[0]
+    stream = streams(make())[0]
     for time in (
         np.zeros(LENGTH),
         stream.time[::-1].copy(),
@@ -218,7 +249,7 @@ def check_odd_times_are_harmless(make: Maker) -> None:
 def check_explanations(make: Maker) -> None:
     """`explain` makes a sentence of whatever it is given, without computer words for what is not known."""
     detector = ready(make)
-    scores = detector.update(streams()[0])
+    scores = detector.update(streams(make())[0])
     for value in (1.5, -1e300, 1e300, math.nan, math.inf):
         full = last_signal(detector, scores, value)
         bare = replace(full, expected=math.nan, low=-math.inf, high=math.inf, extra={})
@@ -232,7 +263,7 @@ def check_explanations(make: Maker) -> None:
 def check_ticks_learn_nothing(make: Maker) -> None:
     """A tick can be repeated, and changes no state."""
     detector = ready(make)
-    detector.update(streams()[-1])
+    detector.update(streams(make())[-1])
     before = copied(detector.state())
     first, again = (detector.tick(1e7) for _ in range(2))
     assert_same(first[1], again[1], "a tick that is repeated says something else")
@@ -242,7 +273,7 @@ def check_ticks_learn_nothing(make: Maker) -> None:
 def check_ticks_tell_all_that_is_overdue(make: Maker) -> None:
     """After years of silence every series that was alive is told, with a score that is a breach; just seen, none is."""
     detector = ready(make)
-    stream = streams()[-1]
+    stream = streams(make())[-1]
     detector.update(stream)
     batch, scores = detector.tick(float(stream.time[-1]) + 1e9)
     assert sorted(batch.series.tolist()) == list(range(SIZE)), "a tick does not tell each overdue series once"
@@ -251,10 +282,23 @@ def check_ticks_tell_all_that_is_overdue(make: Maker) -> None:
     assert len(detector.tick(float(stream.time[0]))[0].series) == 0, "a series is overdue before its time"
 
 
+def check_ticks_tell_all_that_lapsed(make: Maker) -> None:
+    """After years without a signal each series that was raised is told to be over for certain; just seen, none is."""
+    detector = ready(make)
+    stream = streams(make())[-1]
+    detector.update(stream)
+    batch, scores = detector.tick(float(stream.time[-1]) + 1e9)
+    assert sorted(batch.series.tolist()) == list(range(SIZE)), "a tick does not tell each series that lapsed once"
+    assert (scores.score == 0.0).all(), "what lapsed is not over"
+    assert len(detector.tick(float(stream.time[0]))[0].series) == 0, "a series lapsed before its time"
+
+
 def _compare_with_good(make: Maker, stream: Observations, good: Observations) -> None:
     scores = ready(make).update(stream)
     assert_sound(scores, LENGTH)
-    others = good.series != 1
+    if make().pooled:
+        return
+    others = apart(good, 1)
     assert_same(chosen(scores, others), chosen(ready(make).update(good), others), "a bad value spoiled another series")
 
 

@@ -57,3 +57,16 @@ def spoken(seconds: float) -> str:
             count, rest = divmod(round(seconds / small), round(size / small))
             return f"{count} {name} {rest} {small_name}" if rest else f"{count} {name}"
     return f"{seconds / 60:.0f} min" if seconds >= 60 else f"{seconds:.0f} s"
+
+
+def positive(name: str, duration: "str | float") -> Duration:
+    """Return a duration; raises ValueError, with the `name` of the setting, if it is not positive and finite.
+
+    >>> positive("within", "0s")
+    Traceback (most recent call last):
+    ValueError: within is 0s: it must be a positive duration
+    """
+    found = Duration(duration)
+    if not (found > 0 and math.isfinite(found)):
+        raise ValueError(f"{name} is {found}: it must be a positive duration")
+    return found

@@ -6,14 +6,14 @@ from statistics import NormalDist
 from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
-from detectors.base import Ints, Observations, Scores, Signal, State
+from detectors.base import Observations, Scores, Signal
 from detectors.durations import Duration
 from detectors.forecast_kernel import run
 from detectors.forecast_line import DISCOUNT
 from detectors.forecast_reach import HORIZON
 from detectors.forecast_row import ROW, Columns, Config
+from detectors.hours import NO_PROFILES, PROFILE, profiles_of
 from detectors.rows import RowDetector
 
 Direction = Literal["up", "down"]
@@ -77,8 +77,7 @@ class Forecast(RowDetector):
         self._within = _positive("within", Duration(within))
         self._memory = self._within if memory is None else _positive("memory", Duration(memory))
         self._daily = daily
-        super().__init__()
-        self._profiles: NDArray[np.float32] = np.zeros((0, 24 if daily else 0), np.float32)
+        super().__init__(**({"profiles": PROFILE} if daily else {}))
         self.prepare(60.0)
 
     def prepare(self, step: float) -> None:
@@ -102,35 +101,14 @@ class Forecast(RowDetector):
     def _run(self, batch: Observations, *, learn: bool) -> Scores:
         columns = Columns(*(np.empty(len(batch.value)) for _ in Columns._fields))
         taken = (batch.series, batch.time, batch.value)
-        run(self._rows, self._profiles, np.array(self._config), taken, tuple(columns), learn)
+        profiles = profiles_of(self._table("profiles")) if self._daily else NO_PROFILES
+        run(self._rows, profiles, np.array(self._config), taken, tuple(columns), learn)
         scores = Scores.silent(len(batch.value))
         scores.score, scores.expected = columns.score, columns.expected
         (scores.high if self._direction == "up" else scores.low)[:] = self._limit
         told = (columns.eta, columns.soonest, columns.latest, columns.slope)
         scores.extra = dict(zip(self.extras, told, strict=True))
         return scores
-
-    def _grow(self, size: int) -> None:
-        super()._grow(size)
-        more = size - len(self._profiles)
-        self._profiles = np.concatenate([self._profiles, np.zeros((more, self._profiles.shape[1]), np.float32)])
-
-    def reset(self, series: Ints) -> None:
-        """Forget the given series, their rhythm included."""
-        super().reset(series)
-        self._profiles[series] = 0.0
-
-    def state(self) -> State:
-        """Return the rows and the rhythms of the day."""
-        return {**super().state(), "profiles": self._profiles}
-
-    def load(self, state: State) -> None:
-        """Take over a state; raises ValueError if it is none of this configuration."""
-        profiles = state.get("profiles")
-        super().load(state)
-        if profiles is None or profiles.shape != (self.size, self._profiles.shape[1]):
-            raise ValueError("the state of forecast has `profiles` of 24 numbers a series with `daily`, else of none")
-        self._profiles = profiles.copy()
 
     def explain(self, signal: Signal) -> str:
         """Say the value, how fast it moves and when it reaches the limit."""

@@ -3,7 +3,19 @@
 import math
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.base import Bytes
 from detectors.compiled import compiled
+
+PROFILE = np.dtype(("f4", 24))
+NO_PROFILES = np.zeros((0, 24), np.float32)
+
+
+def profiles_of(table: Bytes) -> NDArray[np.float32]:
+    """Return the bytes of a table of profiles as numbers, a row of 24 for each series."""
+    return table.view(np.float32).reshape(-1, 24)
 
 
 @compiled

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors import easing
+from detectors.arrays import Growing
 from detectors.base import Bytes, Detector, Floats, Ints, Missed, Observations, Scores, Signal, State
 from detectors.compiled import compiled
 from detectors.easing import Ease
@@ -55,9 +56,9 @@ class Monitor:
         self.detector.prepare(step)
 
     def grow(self, size: int) -> None:
-        """Make room for series 0 … `size` − 1; some to spare is made, so that growing one by one costs little."""
+        """Make room for series 0 … `size` − 1."""
         if size > self._size:
-            self._size = max(size, self._size + self._size // 4)
+            self._size = size
             self.detector.grow(self._size)
             self.raiser.grow(self._size)
             self._ages.grow(self._size)
@@ -135,26 +136,53 @@ class Monitor:
         self.detector.reset(known)
         self._ages.reset(known)
 
-    def take_back(self, state: State) -> None:
-        """Let the detector alone take over a state, of this many series or fewer; what is raised stays as it is."""
+    def settled(self, series: Ints) -> NDArray[np.bool_]:
+        """Return which of the given series have nothing open and nothing to be told while nothing comes."""
+        return ~self.raiser.raised(series) & ~self.detector.awaits(series)
+
+    def rows(self, series: Ints) -> State:
+        """Return all that is remembered of the given series, named as in `state`, a row for each; copied.
+
+        Raises NotImplementedError if the detector is not `movable`.
+        """
+        return _named(self.detector.rows(series), self.raiser.rows(series), self._ages.rows(series))
+
+    def put(self, series: Ints, rows: State) -> None:
+        """Take over what `rows` returned, for series of any numbers that were never seen or were reset."""
+        self.detector.put(series, _part(rows, "detector."))
+        self.raiser.put(series, _part(rows, "raiser."))
+        self._ages.put(series, _part(rows, "monitor."))
+
+    @property
+    def movable(self) -> bool:
+        """Whether `rows` and `put` can be used."""
+        return self.detector.movable
+
+    def take_back(self, state: State, now: Ints) -> None:
+        """Let the detector alone take over a state, in which series `i` is what ``now[i]`` is now, or gone if that is
+        negative; what is raised stays as it is. All others are as never seen.
+        """
         self.detector.load(state)
+        there = np.flatnonzero(now >= 0).astype(np.int32)
+        rows = self.detector.rows(there) if self.movable else {}
         self.detector.grow(self._size)
+        if self.movable:  # of others no series ever leaves, and all have the numbers they had
+            self.detector.reset(np.arange(self._size, dtype=np.int32))
+            self.detector.put(now[there], rows)
 
     def state(self) -> State:
         """Return all that is remembered; the names start with `detector.`, `raiser.` or `monitor.`."""
-        return {
-            **{f"detector.{name}": array for name, array in self.detector.state().items()},
-            **{f"raiser.{name}": array for name, array in self.raiser.state().items()},
-            **{f"monitor.{name}": array for name, array in self._ages.state().items()},
-            "monitor.ticked": np.array([self._ticked]),
-        }
+        named = _named(self.detector.state(), self.raiser.state(), self._ages.state())
+        return {**named, "monitor.ticked": np.array([self._ticked])}
 
     def load(self, state: State) -> None:
         """Take over a `state` of a monitor of the same configuration; raises ValueError if it does not fit."""
-        self.grow(len(state["raiser.rows"]))
+        self._size = len(state["raiser.rows"])
         self.detector.load(_part(state, "detector."))
         self.raiser.load(_part(state, "raiser."))
         self._ages.load(_part(state, "monitor."))
+        self.detector.grow(self._size)
+        self._ages.grow(self._size)  # nobody counted where there was no grace period then
         self._ticked = float(state["monitor.ticked"][0])
 
     def _check(self, series: Ints) -> None:
@@ -190,31 +218,48 @@ class _Ages:
             raise ValueError(f"grace is {grace} and min_samples {min_samples}: neither may be negative")
         self._grace, self._least = float(grace), int(min_samples)
         self._asked = grace > 0 or min_samples > 0
-        self._rows: NDArray[Any] = np.zeros(0, AGE)
+        self._rows, self._size = Growing(AGE), 0
 
     def grow(self, size: int) -> None:
-        if self._asked and size > len(self._rows):
-            self._rows = np.concatenate([self._rows, np.zeros(size - len(self._rows), AGE)])
+        if self._asked and size > self._size:
+            self._rows.reserve(size)
+            self._size = size
 
     def judged(self, batch: Observations, score: Floats, missed: NDArray[np.bool_]) -> Floats:
         """Return the scores, NaN where the series is too young; count the observations that have a value."""
         if not self._asked:
             return score
         score = score.copy()
-        _mute(self._rows, batch.series, batch.time, batch.value, missed, self._grace, self._least, score)
+        _mute(self._rows.array, batch.series, batch.time, batch.value, missed, self._grace, self._least, score)
         return score
 
     def reset(self, series: Ints) -> None:
         if self._asked:
-            self._rows[series] = np.zeros(1, AGE)[0]
+            self._rows.array[series] = np.zeros(1, AGE)[0]
+
+    def rows(self, series: Ints) -> State:
+        return {"ages": self._rows.array[series]} if self._asked else {}
+
+    def put(self, series: Ints, rows: State) -> None:
+        if self._asked and "ages" in rows:  # nobody counted where there was no grace period then
+            self._rows.array[series] = rows["ages"]
 
     def state(self) -> State:
-        return {"ages": self._rows}
+        return {"ages": self._rows.array[: self._size]}
 
     def load(self, state: State) -> None:
         if state["ages"].dtype != AGE:
             raise ValueError(f"the state has ages of {state['ages'].dtype}, not of {AGE}")
-        self._rows = state["ages"].copy()
+        self._rows, self._size = Growing(AGE), len(state["ages"])
+        self._rows.fill(state["ages"])
+
+
+def _named(detector: State, raiser: State, ages: State) -> dict[str, NDArray[Any]]:
+    return {
+        **{f"detector.{name}": array for name, array in detector.items()},
+        **{f"raiser.{name}": array for name, array in raiser.items()},
+        **{f"monitor.{name}": array for name, array in ages.items()},
+    }
 
 
 def _part(state: State, prefix: str) -> State:

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.arrays import Growing
 from detectors.base import Bytes, Floats, Ints, State
 from detectors.compiled import compiled
 
@@ -24,7 +25,7 @@ SHIFT_LOW, SHIFT_HIGH = -1.0, 3.0
 """How far verdicts may move the threshold of one series, in decades."""
 
 ROW = np.dtype([("calm_since", "<f8"), ("shift", "<f4"), ("register", "<u2"), ("flags", "u1"), ("spare", "u1")])
-_IS_RAISED, _IS_COUNTED = 1, 2
+_IS_RAISED, _IS_COUNTED, _IS_CALM = 1, 2, 4
 _NO_MISSES = np.zeros(0, np.bool_)
 
 
@@ -88,12 +89,17 @@ class Raiser:
             mask=(1 << rule.of) - 1,
             clear=float(rule.clear),
         )
-        self._rows: NDArray[Any] = np.zeros(0, ROW)
+        self._table, self._size = Growing(ROW), 0
+
+    @property
+    def _rows(self) -> NDArray[Any]:
+        return self._table.array
 
     def grow(self, size: int) -> None:
         """Make room for series 0 … `size` − 1."""
-        if size > len(self._rows):
-            self._rows = np.concatenate([self._rows, _fresh(size - len(self._rows))])
+        if size > self._size:
+            self._table.reserve(size)
+            self._size = size
 
     def observe(
         self, series: Ints, time: Floats, score: Floats, missed: NDArray[np.bool_] = _NO_MISSES
@@ -102,7 +108,8 @@ class Raiser:
 
         `missed` marks rows that stand for an event that did not come. A miss is counted once, however often it is
         told, until an event comes; that event then makes no further entry among the last observations. So the state
-        is the same whether a miss was told often, once, or only when the event came after all.
+        is the same whether a miss was told often, once, or only when the event came after all. A miss that scores 0 is
+        none: time itself has ended what was raised. It is over at once, and makes no entry.
         """
         rows, codes = np.empty(len(series), np.int32), np.empty(len(series), np.uint8)
         found = _observe(self._rows, series, time, score, missed, self._limits, rows, codes)
@@ -121,25 +128,33 @@ class Raiser:
         """Return whether `series` is raised."""
         return bool(self._rows["flags"][series] & _IS_RAISED)
 
+    def raised(self, series: Ints) -> NDArray[np.bool_]:
+        """Return which of the given series are raised."""
+        raised: NDArray[np.bool_] = (self._rows["flags"][series] & _IS_RAISED) != 0
+        return raised
+
+    def rows(self, series: Ints) -> State:
+        """Return what is remembered of the given series."""
+        return {"rows": self._rows[series]}
+
+    def put(self, series: Ints, rows: State) -> None:
+        """Take over what `rows` returned, for series of any numbers."""
+        self._rows[series] = rows["rows"]
+
     def reset(self, series: Ints) -> None:
         """Forget the given series, what verdicts said of them included."""
-        self._rows[series] = _fresh(1)[0]
+        self._rows[series] = np.zeros(1, ROW)[0]
 
     def state(self) -> State:
         """Return what is remembered."""
-        return {"rows": self._rows}
+        return {"rows": self._rows[: self._size]}
 
     def load(self, state: State) -> None:
         """Take over a state; raises ValueError if it is none of ours."""
         if state["rows"].dtype != ROW:
             raise ValueError(f"the state has rows of {state['rows'].dtype}, not of {ROW}")
-        self._rows = state["rows"].copy()
-
-
-def _fresh(size: int) -> NDArray[Any]:
-    rows = np.zeros(size, ROW)
-    rows["calm_since"] = np.nan
-    return rows
+        self._table, self._size = Growing(ROW), len(state["rows"])
+        self._table.fill(state["rows"])
 
 
 @compiled
@@ -160,9 +175,10 @@ def _bits(register: int) -> int:
 @compiled
 def _is_over(row: Any, score: float, time: float, limits: _Limits) -> bool:
     if score >= limits.calm_below:  # never where calm_below is NaN
-        row.calm_since = np.nan
+        row.flags &= ~_IS_CALM
         return False
-    if np.isnan(row.calm_since):
+    if not row.flags & _IS_CALM:
+        row.flags |= _IS_CALM
         row.calm_since = time
     return bool(time - row.calm_since >= limits.clear)
 
@@ -175,13 +191,18 @@ def _advance(row: Any, score: float, time: float, breach: bool, limits: _Limits)
         row.flags |= _IS_RAISED
         return RAISED
     if breach:
-        row.calm_since = np.nan
+        row.flags &= ~_IS_CALM
         return ONGOING
-    if not _is_over(row, score, time, limits):
+    return _end(row) if _is_over(row, score, time, limits) else 0
+
+
+@compiled
+def _end(row: Any) -> int:
+    if not row.flags & _IS_RAISED:
         return 0
-    row.flags &= ~_IS_RAISED
+    row.flags &= ~(_IS_RAISED | _IS_CALM)
     row.register = 0
-    row.calm_since = np.nan
+    row.calm_since = 0.0
     return CLEARED
 
 
@@ -204,11 +225,12 @@ def _observe(
         breach = score[i] >= limits.floor and _evidence(score[i]) >= limits.need + row.shift
         miss = missed.size > 0 and missed[i]
         if miss and not breach:
-            continue
-        if not row.flags & _IS_COUNTED:
-            row.register = ((row.register << 1) | breach) & limits.mask
-        row.flags = (row.flags | _IS_COUNTED) if miss else (row.flags & ~_IS_COUNTED)
-        code = _advance(row, score[i], time[i], breach, limits)
+            code = _end(row) if score[i] == 0.0 else 0
+        else:
+            if not row.flags & _IS_COUNTED:
+                row.register = ((row.register << 1) | breach) & limits.mask
+            row.flags = (row.flags | _IS_COUNTED) if miss else (row.flags & ~_IS_COUNTED)
+            code = _advance(row, score[i], time[i], breach, limits)
         if code:
             out_row[found] = i
             out_code[found] = code

@@ -7,9 +7,10 @@ from typing import Any, ClassVar, Literal, get_args
 import numpy as np
 
 from detectors.base import Observations, Scores, Signal
-from detectors.durations import Duration
+from detectors.durations import Duration, positive
 from detectors.rows import RowDetector
 from detectors.seasonal_kernel import ROW, Columns, Config, run
+from detectors.words import band, figure
 
 Direction = Literal["up", "down", "both"]
 PERIODS = {"1d": "hour of the day", "1w": "day of the week"}
@@ -72,7 +73,7 @@ class Seasonal(RowDetector):
         if direction not in get_args(Direction):
             raise ValueError(f"direction {direction!r}: choose one of {', '.join(get_args(Direction))}")
         self._direction = direction
-        self._memory, self._adopt = _positive("memory", Duration(memory)), _positive("adopt", Duration(adopt))
+        self._memory, self._adopt = positive("memory", Duration(memory)), positive("adopt", Duration(adopt))
         if warmup < 10:
             raise ValueError(f"warmup is {warmup}: it must be 10 or more windows")
         if not (least >= 0 and math.isfinite(least)):
@@ -114,23 +115,11 @@ class Seasonal(RowDetector):
 
     def explain(self, signal: Signal) -> str:
         """Say the value, the band and the typical value."""
-        value = f"The value was {_figure(signal.value)}"
+        value = f"The value was {figure(signal.value)}"
         if not math.isfinite(signal.expected):
             return f"{value}; too little is known yet of what is usual."
         when = " at this hour" if self._config.daily else ""
-        return f"{value}; {_band(signal)} was expected{when} (typical {_figure(signal.expected)})."
-
-
-def _figure(number: float) -> str:
-    return f"{number:.0f}" if 100 <= abs(number) < 1e6 else f"{number:.3g}"
-
-
-def _band(signal: Signal) -> str:
-    if signal.low == -math.inf:
-        return f"up to {_figure(signal.high)}"
-    if signal.high == math.inf:
-        return f"at least {_figure(signal.low)}"
-    return f"between {_figure(signal.low)} and {_figure(signal.high)}"
+        return f"{value}; {band(signal)} was expected{when} (typical {figure(signal.expected)})."
 
 
 def _check_periods(periods: list[str]) -> None:
@@ -138,9 +127,3 @@ def _check_periods(periods: list[str]) -> None:
         if period not in PERIODS:
             known = " and ".join(f"{name} ({what})" for name, what in PERIODS.items())
             raise ValueError(f"period {period!r}: known are {known}")
-
-
-def _positive(name: str, duration: Duration) -> Duration:
-    if not (duration > 0 and math.isfinite(duration)):
-        raise ValueError(f"{name} is {duration}: it must be a positive duration")
-    return duration

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detectors.adwin_kernel import WINDOW
-from detectors.base import Bytes, Ints, Observations, Scores, Signal, State
+from detectors.base import Observations, Scores, Signal
 from detectors.durations import Duration
+from detectors.hours import NO_PROFILES, PROFILE, profiles_of
 from detectors.rows import RowDetector
 from detectors.shift_kernel import run
 from detectors.shift_row import GUARD, MOST, ROW, SURE, UNCUT, Columns, Config
@@ -18,6 +18,7 @@ from detectors.shift_row import GUARD, MOST, ROW, SURE, UNCUT, Columns, Config
 Method = Literal["cusum", "page-hinkley", "adwin"]
 Direction = Literal["up", "down", "both"]
 _DAY = 86400.0
+_NO_WINDOWS = np.zeros(0, np.uint8)
 _LONGEST_GAP = 3.0
 """Memories of silence after which nothing is known of the level any more."""
 _HINKLEY_KEEP = 0.9999
@@ -90,10 +91,8 @@ class Shift(RowDetector):
         self._size, self._least, self._warmup, self._daily = float(size), float(least), int(warmup), daily
         self._memory = _positive("memory", Duration(memory))
         self._adopt = _positive("adopt", Duration(adopt))
-        super().__init__()
-        self._profiles: NDArray[np.float32] = np.zeros((0, 24 if daily else 0), np.float32)
-        self._windows: Bytes = np.zeros(0, np.uint8)
-        self._window = WINDOW.itemsize if method == "adwin" else 0
+        more = {"profiles": PROFILE} if daily else {}
+        super().__init__(**more, **({"windows": WINDOW} if method == "adwin" else {}))
         self.prepare(60.0)
 
     def prepare(self, step: float) -> None:
@@ -129,39 +128,14 @@ class Shift(RowDetector):
             down=down,
         )
 
-    def _grow(self, size: int) -> None:
-        super()._grow(size)
-        more = size - len(self._profiles)
-        self._profiles = np.concatenate([self._profiles, np.zeros((more, self._profiles.shape[1]), np.float32)])
-        self._windows = np.concatenate([self._windows, np.zeros(more * self._window, np.uint8)])
-
     def _run(self, batch: Observations, *, learn: bool) -> Scores:
         columns = Columns(*(np.empty(len(batch.value)) for _ in Columns._fields))
         taken = (batch.series, batch.time, batch.value)
-        run(self._rows, self._profiles, self._windows, np.array(self._config), taken, tuple(columns), learn)
+        profiles = profiles_of(self._table("profiles")) if self._daily else NO_PROFILES
+        windows = self._table("windows") if self._method == "adwin" else _NO_WINDOWS
+        run(self._rows, profiles, windows, np.array(self._config), taken, tuple(columns), learn)
         extra = dict(zip(self.extras, columns[4:], strict=True))
         return Scores(columns.score, columns.expected, columns.low, columns.high, extra)
-
-    def reset(self, series: Ints) -> None:
-        """Forget the given series, their rhythm included."""
-        super().reset(series)
-        self._profiles[series] = 0.0
-        if self._window:
-            self._windows.reshape(-1, self._window)[series] = 0
-
-    def state(self) -> State:
-        """Return the rows, the rhythms of the day, and the windows of `adwin`."""
-        return {**super().state(), "profiles": self._profiles, "windows": self._windows}
-
-    def load(self, state: State) -> None:
-        """Take over a state; raises ValueError if it is none of this configuration."""
-        profiles, windows = state.get("profiles"), state.get("windows")
-        super().load(state)
-        if profiles is None or profiles.shape != (self.size, self._profiles.shape[1]):
-            raise ValueError("the state of shift has `profiles` of 24 numbers a series with `daily`, of none without")
-        if windows is None or windows.shape != (self.size * self._window,):
-            raise ValueError(f"the state of shift has `windows` of {WINDOW.itemsize} bytes a series with adwin only")
-        self._profiles, self._windows = profiles.copy(), windows.copy()
 
     def explain(self, signal: Signal) -> str:
         """Say from which level to which, and since when."""

@@ -30,6 +30,7 @@ class Threshold(Detector):
     raise_score: ClassVar[float] = 0.999
     calm_below: ClassVar[float | None] = _UNDECIDED
     needs_window: ClassVar[bool] = False
+    movable: ClassVar[bool] = True
     examples: ClassVar[tuple[Mapping[str, Any], ...]] = (
         {"above": 90.0},
         {"above": 0.0, "recover": -1.0},
@@ -73,6 +74,13 @@ class Threshold(Detector):
     def reset(self, series: Ints) -> None:
         """Have nothing to forget."""
 
+    def rows(self, series: Ints) -> State:
+        """Return nothing."""
+        return {}
+
+    def put(self, series: Ints, rows: State) -> None:
+        """Take over nothing."""
+
     def state(self) -> State:
         """Return nothing: nothing is remembered."""
         return {}
@@ -86,7 +94,7 @@ class Threshold(Detector):
         """Say the value and the limit it is to be held against."""
         side = self._side(signal.value)
         verb = "is back at" if signal.state == "cleared" else "was"
-        over = f", and it is over {side.calm} {side.recover:.6g}" if side.recover != side.limit else ""
+        over = f", and it is over once {side.calm} {side.recover:.6g}" if side.recover != side.limit else ""
         return f"The value {verb} {signal.value:.6g}; the {side.name} limit is {side.limit:.6g}{over}."
 
     def _side(self, value: float) -> "_Limit":

@@ -1,31 +1,57 @@
 """What the conformance checks try detectors on, and how they compare what comes out."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.base import Detector, Floats, Observations, Scores, Signal, State
+from detectors.base import Detector, Floats, LearnedDetector, Observations, Scores, Signal, State
 
 Maker = Callable[[], Detector]
 
 STEP = 60.0
-SIZE = 4
+SIZE = 6
 """Series in the streams below."""
-LENGTH = 400
+LENGTH = 600
 """Observations in them."""
+GROUPS = 2
+"""Groups that the series are in, by turns, for kinds that have such."""
+NAMES = ("first", "second", "third")
+"""Steps of the sequences below, and members whose signals come."""
+INPUTS: Mapping[str, Sequence[str]] = {
+    "outcome": ["failure"],
+    "event": ["error"],
+    "signal": ["heat"],
+    "score": ["other"],
+}
+"""Inputs of the kinds that learn from everything."""
 
 
 def ready(make: Maker) -> Detector:
     """Return a detector with room for the series of the streams."""
     detector = make()
+    if isinstance(detector, LearnedDetector):
+        detector.connect(INPUTS)
+    else:
+        detector.introduce(NAMES)
     detector.prepare(STEP)
     detector.grow(SIZE)
     return detector
 
 
-def streams() -> list[Observations]:
-    """Return a daily wave with noise and spikes, a ramp that turns, and heartbeats with gaps; series interleaved."""
+def streams(detector: Detector) -> list[Observations]:
+    """Return what a detector of this kind may be given: see `measured`, `stepped` and `signalled`; series interleaved.
+
+    The last is one that leaves every series in suspense: a tick has something to say of each.
+    """
+    found = {"sequence": stepped, "signals": signalled, "everything": told}.get(detector.inputs, measured)()
+    if detector.grouping == "none":
+        return found
+    return [stream._replace(group=stream.series % np.int32(GROUPS)) for stream in found]
+
+
+def measured() -> list[Observations]:
+    """Return a daily wave with noise and spikes, a ramp that turns, and heartbeats with gaps."""
     rng = np.random.default_rng(7)
     number = np.arange(LENGTH)
     series = number % SIZE
@@ -41,6 +67,47 @@ def streams() -> list[Observations]:
     ]
 
 
+def stepped() -> list[Observations]:
+    """Return steps in any order, and steps in order, of which the last are not the last ones."""
+    rng = np.random.default_rng(7)
+    number = np.arange(LENGTH)
+    series, time = number % SIZE, 1.7e9 // STEP * STEP + np.sort(rng.integers(0, 4 * LENGTH, LENGTH)) * STEP
+    orderly = number // SIZE % len(NAMES)
+    orderly[-SIZE:] = 0
+    return [
+        Observations.of(series, time, rng.integers(0, len(NAMES), LENGTH)),
+        Observations.of(series, time, orderly),
+    ]
+
+
+def signalled() -> list[Observations]:
+    """Return signals at random, and such as are at the end all over, raised and over again."""
+    rng = np.random.default_rng(7)
+    number = np.arange(LENGTH)
+    time = 1.7e9 // STEP * STEP + np.sort(rng.integers(0, 2 * LENGTH, LENGTH)) * STEP
+    channel, raised = rng.integers(0, len(NAMES), LENGTH), rng.integers(0, 2, LENGTH)
+    end = slice(-3 * len(NAMES) * SIZE, None)
+    channel[end] = np.repeat(np.tile(np.arange(len(NAMES)), 3), SIZE)
+    raised[end] = np.repeat([0, 1, 0], len(NAMES) * SIZE)
+    time[end] = time[-1]
+    return [
+        Observations.of(number % SIZE, time, rng.permutation(raised), channel=rng.permutation(channel)),
+        Observations.of(number % SIZE, time, raised, channel=channel),
+    ]
+
+
+def told() -> list[Observations]:
+    """Return what a kind that learns is told: of each subject something every hour, errors before most failures.
+
+    Channels are as such a kind must number them: the tick, the labels' own, then `INPUTS` in their order.
+    """
+    rng = np.random.default_rng(7)
+    number = np.arange(LENGTH)
+    channel = rng.permutation(np.resize([0, 0, 0, 0, 3, 2, 4, 5], LENGTH))
+    time = 1.7e9 // STEP * STEP + number // SIZE * 6 * 3600.0
+    return [Observations.of(number % SIZE, time, rng.random(LENGTH), channel=channel)]
+
+
 def part(stream: Observations, start: int, end: int) -> Observations:
     """Return a stretch of a stream."""
     return chosen_rows(stream, slice(start, end))
@@ -48,7 +115,26 @@ def part(stream: Observations, start: int, end: int) -> Observations:
 
 def chosen_rows(stream: Observations, rows: "slice | NDArray[np.bool_]") -> Observations:
     """Return some rows of a stream, copied."""
-    return Observations.of(stream.series[rows].copy(), stream.time[rows].copy(), stream.value[rows].copy())
+    return Observations(
+        stream.series[rows].copy(),
+        stream.time[rows].copy(),
+        stream.value[rows].copy(),
+        None if stream.channel is None else stream.channel[rows].copy(),
+        None if stream.group is None else stream.group[rows].copy(),
+    )
+
+
+def apart(stream: Observations, series: int) -> NDArray[np.bool_]:
+    """Return which rows are of other series than this one, and of other groups if there are any."""
+    numbers = stream.series if stream.group is None else stream.group
+    return np.asarray(numbers != numbers[stream.series == series][0])
+
+
+def moved(stream: Observations, rows: "slice | NDArray[np.bool_]" = slice(None)) -> Observations:
+    """Return a stream some rows of which are of series, and of groups, that are new."""
+    series = stream.series.copy()
+    series[rows] += np.int32(SIZE)
+    return stream._replace(series=series)
 
 
 def cuts() -> list[list[int]]:

@@ -63,7 +63,7 @@ class Engine:
 
     def _pipelines(self) -> list[Pipeline]:
         storage = self.storage
-        stores = Stores(storage.database, storage.dead_letters, storage.snapshots, storage.versions)
+        stores = Stores(storage.database, storage.dead_letters, storage.snapshots, storage.versions, storage.cold)
         partitions = range(self.storage.log.partitions)
         return [Pipeline(self.config, partition, stores, self.clock) for partition in partitions]
 
@@ -77,7 +77,7 @@ class Engine:
             Outside(
                 channels=self.channels,
                 desks={"builtin": BuiltinDesk(store=self.tickets)},
-                templates=Templates(config.templates_dir, default_locale=config.main.locale),
+                templates=config.templates or Templates(config.templates_dir, default_locale=config.main.locale),
                 speaker=Speaker(config, self.links),
             ),
             self.clock,
@@ -94,6 +94,7 @@ class Engine:
             Job("tick", every(TICK), upkeep.tick, kept=False),
             Job("follow-up", every(60.0), upkeep.follow_up, kept=False),
             Job("reconcile", every(60.0), lambda _: self.dispatcher.reconcile(), kept=False),
+            Job("deliveries", every(60.0), upkeep.deliveries, kept=False),
             Job("snapshot", every(float(config.snapshot_every)), self._want_snapshot, kept=False),
             Job("retention", every(3600.0), upkeep.retain),
             Job("models", daily(config.report_at), upkeep.keep_models),

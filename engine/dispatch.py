@@ -13,7 +13,7 @@ from sqlmodel import Session
 
 from engine.clock import Clock
 from engine.config.model import Config
-from engine.feedback import suppress
+from engine.deliveries import known, suppress
 from engine.ids import derive
 from engine.letters import Outside, Writer
 from engine.policy.decide import decide
@@ -140,7 +140,7 @@ class Dispatcher:
         session.add(_receipt(intent, receipt, now, "attempt"))
         told = {"detail": receipt.detail, "provider_id": receipt.provider_id}
         status, due = self._next(intent, receipt, now)
-        outbox.settle(session, intent.id, status, now=now, by=self._name, due_at=due, **told)
+        known(session, outbox.settle(session, intent.id, status, now=now, by=self._name, due_at=due, **told), now)
         if receipt.suppress and intent.address:
             suppress(session, intent.address, self._kind(intent), f"refused: {receipt.code or receipt.detail}", now)
 
@@ -172,7 +172,7 @@ class Dispatcher:
                 session.add(_receipt(intent, receipt, now, "reconcile"))
             due = now if status is Status.PENDING else now + ASK_AGAIN
             told = {"provider_id": receipt.provider_id} if receipt and receipt.provider_id else {}
-            outbox.settle(session, intent.id, status, now=now, due_at=due, **told)
+            known(session, outbox.settle(session, intent.id, status, now=now, due_at=due, **told), now)
         return status is not Status.UNKNOWN
 
     def _rhythm(self, intent: Intent) -> Literal["default", "webhook"]:

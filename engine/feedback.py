@@ -8,8 +8,9 @@ from itertools import groupby
 from typing import Any
 
 import structlog
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
+from engine import deliveries
 from engine.entities import Entities, save_entities
 from engine.errors import Permanent
 from engine.events import (
@@ -34,16 +35,11 @@ from engine.store.models import (
     Consent,
     CustomerContact,
     DeclaredChange,
-    Intent,
     Label,
     OutcomeRow,
-    ReceiptRow,
-    Suppression,
 )
 
 log = structlog.get_logger()
-PROGRESS = ("", "unknown", "queued", "sent", "delivered", "read", "bounced", "failed", "complained")
-"""Delivery states in the order in which one replaces another: callbacks repeat and come in any order."""
 
 
 class Feedback:
@@ -52,6 +48,8 @@ class Feedback:
     def __init__(self, book: IssueBook, entities: Entities) -> None:
         self._book = book
         self._entities = entities
+        self.refused: list[tuple[Control, str]] = []
+        """What could not be done, and why: whoever applies events takes it from here."""
         self._handlers: dict[type, Callable[[Session, Any, float], list[Transition]]] = {
             ContactEvent: self._contact,
             OutcomeEvent: self._outcome,
@@ -133,26 +131,7 @@ class Feedback:
             return []
 
     def _delivery(self, session: Session, event: DeliveryEvent, now: float) -> list[Transition]:
-        intent = _intent(session, event)
-        if intent is None:
-            log.warning("delivery of nothing we sent", provider_id=event.provider_id, intent=event.intent)
-            return []
-        session.merge(
-            ReceiptRow(
-                id=derive("rcp", event.source, event.id),
-                intent=intent.id,
-                at=event.time,
-                kind="delivery",
-                outcome=event.state,
-                code=event.code,
-                detail=event.detail,
-                raw=event.raw,
-            )
-        )
-        if _rank(event.state) > _rank(intent.delivery):
-            intent.delivery = event.state
-        if event.state in {"bounced", "complained"} and intent.address:
-            suppress(session, intent.address, event.channel or "*", f"{event.state} {event.code}".strip(), now)
+        deliveries.take(session, event, now)
         return []
 
     def _change(self, session: Session, event: ChangeEvent, now: float) -> list[Transition]:
@@ -164,11 +143,12 @@ class Feedback:
         return []
 
     def _action(self, session: Session, event: ActionEvent, now: float) -> list[Transition]:
-        """Do what an operator said; what cannot be done is written to the log, as nobody waits here for an answer."""
+        """Do what an operator said; what cannot be is kept for the dead letters: nobody waits here for an answer."""
         try:
             return self._operate(session, event, now)
         except Permanent as error:
             log.warning("action could not be done", what=event.what, who=event.who, error=str(error))
+            self.refused.append((event, f"{event.what}: {error}"))
             return []
 
     def _operate(self, session: Session, event: ActionEvent, now: float) -> list[Transition]:
@@ -233,22 +213,3 @@ def _silence(session: Session, event: ActionEvent) -> None:
         ends_at=event.ends_at,
         recurring=event.recurring,
     )
-
-
-def suppress(session: Session, address: str, channel: str, reason: str, now: float) -> None:
-    """Send nothing to `address` on `channel` (a kind, or `*`) from now on; the first reason stays."""
-    if session.get(Suppression, (address, channel)) is None:
-        session.add(Suppression(address=address, channel=channel, reason=reason, at=now))
-        session.flush()
-
-
-def _rank(state: str) -> int:
-    return PROGRESS.index(state) if state in PROGRESS else 1
-
-
-def _intent(session: Session, event: DeliveryEvent) -> Intent | None:
-    if event.intent:
-        return session.get(Intent, event.intent)
-    if not event.provider_id:
-        return None
-    return session.exec(select(Intent).where(col(Intent.provider_id) == event.provider_id)).first()

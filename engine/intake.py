@@ -4,20 +4,26 @@ A payload is acknowledged only when both are durable. Sending it again after a f
 kept once, and the pipeline drops events whose source and id it has seen.
 """
 
+import re
 import threading
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
+import msgspec
+
 from engine.clock import Clock
 from engine.errors import Overloaded
 from engine.eventlog.base import Append, DeadLetter, DeadLetters, EventLog
-from engine.events import EVERYONE, Decoded, Decoder, Reject, Telemetry
+from engine.events import EVERYONE, LATE, UNAPPLIED, UNKEYED, UNMATCHED, Decoded, Decoder, Reject, Telemetry
 from engine.events.lines import Lines
 from engine.jsonbatch import elements_of, one_line
 
 MAX_PENDING = 64 * 1024 * 1024
+TAKEN = frozenset({UNKEYED, UNMATCHED, UNAPPLIED})
+"""Reasons for which an event is a dead letter though it is in the log."""
+_TRIED = re.compile(r"~dead_\w+$")
 
 
 class Accepted(NamedTuple):
@@ -67,9 +73,13 @@ class Intake:
         return self._accept_elements(elements_of(payload), origin)
 
     def retry(self, ids: Iterable[str]) -> Accepted:
-        """Try dead letters again; those that are accepted now are removed. `Reject.line` is the position in `ids`."""
+        """Try dead letters again; those that are accepted now are removed. `Reject.line` is the position in `ids`.
+
+        What is late stays so: its window is closed. What had got as far as the pipeline goes again under an id of its
+        own, for under the one it had it would be taken for a repetition.
+        """
         letters = [(number, letter) for number, id_ in enumerate(dict.fromkeys(ids)) if (letter := self._dead.get(id_))]
-        parts = [one_line(number, letter.payload) for number, letter in letters]
+        parts = [_again(number, letter) for number, letter in letters]
         done = self._accept_elements(parts, None)
         refused = {reject.line for reject in done.rejects}
         self._dead.remove([letter.id for number, letter in letters if number not in refused])
@@ -129,6 +139,21 @@ class Intake:
             for at in everywhere if subject == EVERYONE else [partition_of(subject, self._log.partitions)]:
                 parts.setdefault(at, []).append(raw[line])
         return [Append(partition, b"\n".join(lines), len(lines)) for partition, lines in sorted(parts.items())]
+
+
+def _again(number: int, letter: DeadLetter) -> Reject | tuple[int, bytes]:
+    """Return what a dead letter is tried again as."""
+    if letter.reason == LATE:
+        why = f"{letter.detail}, and is not opened again; `forewarn backtest` counts the event"
+        return Reject(number, LATE, why, letter.payload)
+    return one_line(number, _renamed(letter) if letter.reason in TAKEN else letter.payload)
+
+
+def _renamed(letter: DeadLetter) -> bytes:
+    event = msgspec.json.decode(letter.payload, type=dict[str, msgspec.Raw])
+    named = msgspec.json.decode(event.get("id", msgspec.Raw(b'""')), type=str)
+    event["id"] = msgspec.Raw(msgspec.json.encode(f"{_TRIED.sub('', named)}~{letter.id}"))
+    return msgspec.json.encode(event)
 
 
 def partition_of(subject: str, partitions: int) -> int:

@@ -22,22 +22,28 @@ from sqlmodel import Session
 
 from engine.attributes import Attributes
 from engine.clock import Clock
+from engine.cold import ColdStores
 from engine.columnar.dedup import Dedup
 from engine.config.model import Config
 from engine.entities import Entities, with_attributes
 from engine.errors import CorruptSnapshot, Permanent
 from engine.eventlog.base import Batch, DeadLetter, DeadLetters
 from engine.events import (
+    UNAPPLIED,
     ChangeEvent,
+    ConsentEvent,
+    ContactEvent,
     Control,
     Decoded,
     Decoder,
     EntityEvent,
     ModelEvent,
+    OutcomeEvent,
     Schema,
     Telemetry,
     TickEvent,
     VerdictEvent,
+    line_of,
 )
 from engine.feedback import Feedback
 from engine.issues.book import IssueBook
@@ -47,6 +53,7 @@ from engine.measures.meter import Late
 from engine.measures.watermark import Watermark
 from engine.planning import Planner
 from engine.scoring import Scorer, Subjects, attributes_wanted, within
+from engine.scoring.quiet import Idle
 from engine.scoring.station import Station
 from engine.snapshots import Snapshots
 from engine.store.database import Database
@@ -78,6 +85,8 @@ class Stores(NamedTuple):
     dead_letters: DeadLetters
     snapshots: Snapshots | None
     versions: Versions | None = None
+    cold: ColdStores | None = None
+    """Where series go that are quiet; only beside snapshots."""
 
 
 class Pipeline:
@@ -92,6 +101,7 @@ class Pipeline:
         self._clock = clock
         self._entities = Entities()
         self._dedup = Dedup()
+        self._cold = stores.cold.of(partition) if stores.cold is not None and stores.snapshots is not None else None
         self._build(config)
         self._watermark = Watermark(float(config.main.events.lateness))
         self._committed = -1
@@ -102,7 +112,10 @@ class Pipeline:
         self._config = config
         self._attributes = Attributes(attributes_wanted(config.detectors))
         subjects = Subjects(self._entities.owner, self._attributes.of)
-        self.scorer = Scorer(config.detectors, config.calendars, lateness=float(rules.lateness), subjects=subjects)
+        idle = Idle(float(rules.idle), self._cold) if self._cold is not None else None
+        self.scorer = Scorer(
+            config.detectors, config.calendars, lateness=float(rules.lateness), subjects=subjects, idle=idle
+        )
         schema = Schema.build(self.scorer.fields, rules.known)
         self._decoder = Decoder(schema, future=float(rules.future))
         self._book = IssueBook(config.policy)
@@ -127,6 +140,8 @@ class Pipeline:
     def _take(self, batch: Batch) -> Effects:
         """Run one batch through the models."""
         decoded = self._decoder.decode(batch.payload, batch.appended_at)
+        if self._cold is not None:
+            self._cold.offset = batch.offset + batch.count
         effects = Effects(
             [], [_dead(batch, each.line, each.reason, each.detail, each.payload) for each in decoded.rejects]
         )
@@ -137,6 +152,7 @@ class Pipeline:
                     lines = lines or batch.payload.split(b"\n")
                     effects.dead.append(_dead(batch, late.line, late.reason, late.detail, lines[late.line]))
             else:
+                effects.steps += self.scorer.advance(self._watermark.value)
                 self._steer(run, effects, batch)
         effects.steps += self.scorer.advance(self._watermark.value)
         return effects
@@ -159,15 +175,20 @@ class Pipeline:
     def _steer(self, run: list[Control], effects: Effects, batch: Batch) -> None:
         """Let reserved events change what the models know, in order; all but ticks are remembered."""
         for event in run:
+            now = self._watermark.value
             match event:
                 case TickEvent():
                     self._watermark.tick(event.time)
                     continue
                 case EntityEvent():
-                    if self._entities.apply(event) | self._attributes.apply(event):
-                        self.scorer.renew(event)
+                    news = self._entities.apply(event) | self._attributes.apply(event)
+                    self.scorer.know(event, now, news=news)
                 case ChangeEvent():
-                    self.scorer.change(event)
+                    self.scorer.change(event, now)
+                case OutcomeEvent() | ContactEvent():
+                    self.scorer.outcome(event, now)
+                case ConsentEvent():
+                    self.scorer.object(event)
                 case ModelEvent():
                     effects.dead += self._keep_or_revert(event, batch)
                 case VerdictEvent():
@@ -183,7 +204,7 @@ class Pipeline:
                 self._version(event, name, station, batch.offset + event.line)
         except (Permanent, CorruptSnapshot) as error:
             line = batch.payload.split(b"\n")[event.line]
-            return [_dead(batch, event.line, "model", error.line(), line)]
+            return [_dead(batch, event.line, UNAPPLIED, error.line(), line)]
         return []
 
     def _version(self, event: ModelEvent, name: str, station: Station, offset: int) -> None:
@@ -191,7 +212,7 @@ class Pipeline:
             return
         key = name, event.version, self.partition
         if event.what == "keep":
-            meta = {"at": event.time, "series": len(station.index)}
+            meta = {"at": event.time, "series": station.index.live}
             self._stores.versions.keep(key, offset, station.model(name), meta)
         else:
             station.take_back(name, self._stores.versions.find(*key).arrays)
@@ -213,6 +234,7 @@ class Pipeline:
         if self._pending.dead:
             self._stores.dead_letters.add(self._pending.dead)
         with self._stores.database.transaction() as session:
+            self._feedback.refused.clear()
             transitions: list[Transition] = []
             for run in self._pending.runs():
                 transitions += self._apply(session, run)
@@ -220,6 +242,8 @@ class Pipeline:
             session.merge(
                 Progress(group=GROUP, partition=self.partition, offset=self.offset, watermark=self._watermark.value)
             )
+            if refused := self._refused():
+                self._stores.dead_letters.add(refused)  # if the commit fails they come again, and are kept once
         self._committed = self.offset
         self._pending = Effects([], [])
 
@@ -228,6 +252,11 @@ class Pipeline:
         if isinstance(run[0], Finding):
             return self._book.apply_all(session, with_attributes(session, run), now)
         return self._feedback.apply(session, run, now)
+
+    def _refused(self) -> list[DeadLetter]:
+        """Return the reserved events that asked for what cannot be done."""
+        now, origin = self._clock.time(), f"log:{self.partition}"
+        return [DeadLetter(UNAPPLIED, why, line_of(event), now, origin) for event, why in self._feedback.refused]
 
     def _done(self) -> int:
         """Return the offset up to which the database has the effects."""
@@ -245,7 +274,11 @@ class Pipeline:
             return
         self._commit()
         meta = {"config": sorted(self._config.detectors)}
+        if self._cold is not None:
+            self._cold.flush()
         self._stores.snapshots.write(self.partition, self.offset, self._state(), meta)
+        if self._cold is not None:
+            self._cold.purge(min(self._stores.snapshots.offsets(self.partition)))
 
     def restore(self) -> list[str]:
         """Come back from the latest good snapshot, or start afresh; returns why newer ones were passed over."""
@@ -255,6 +288,9 @@ class Pipeline:
         if snapshot is not None:
             self.load(snapshot.arrays)
             self.offset = snapshot.offset
+        if self._cold is not None:
+            self._cold.rewind(self.offset)
+            self._cold.keep(self.scorer.watches())
         return list(skipped)
 
     def reconfigure(self, config: Config) -> None:
@@ -265,6 +301,8 @@ class Pipeline:
         state = self._state()
         self._build(config)
         self.load(state)
+        if self._cold is not None:
+            self._cold.keep(self.scorer.watches())
 
     def _state(self) -> Arrays:
         parts = {

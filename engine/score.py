@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.base import Detector, Floats, Observations, Scores
+from detectors.base import Detector, Floats, Observations, Scores, Signal
 from detectors.monitor import Monitor
 from detectors.raising import MOST_DECADES, RaiseRule
 from engine.errors import ForewarnError
@@ -37,10 +37,11 @@ class Scored:
     """A column for each row of the series."""
 
     score: Floats
+    """Evidence in decades, −log₁₀ of the tail probability; of kinds that tell `dense`, that. NaN: no opinion."""
     alarm: Floats
-    """Evidence in decades, −log₁₀(1 − score), where a signal was raised; else 0."""
-    signal: Sequence[str]
-    """raised, ongoing, cleared or empty."""
+    """Evidence, once an episode: what kinds that tell `alarm` tell, else the score where a signal was raised; or 0."""
+    signal: NDArray[np.bool_]
+    """Where a signal was raised."""
     step: float
 
 
@@ -103,13 +104,27 @@ def score(detector: Detector, series: Series, rule: RaiseRule = USUAL_RULE) -> S
     monitor.grow(1)
     signals = monitor.observe(Observations.of(np.zeros(len(times)), times, values))
     assert kept.scores is not None
-    states, alarm = [""] * len(times), np.zeros(len(times))
-    for signal in signals:
-        row = min(int(np.searchsorted(times, signal.time)), len(times) - 1)
-        states[row] = signal.state
-        alarm[row] = decades(signal.score) if signal.state == "raised" else alarm[row]
+    raised = _raised(signals, times, kept.scores.score)
+    dense, alarm = _columns_of(kept.scores, raised)
     back = np.argsort(order, kind="stable")
-    return Scored(kept.scores.score[back], alarm[back], [states[row] for row in back], step)
+    return Scored(dense[back], alarm[back], raised[back], step)
+
+
+def _raised(signals: Sequence[Signal], times: Floats, scores: Floats) -> NDArray[np.bool_]:
+    """Mark the rows that raised a signal; several rows may be of one time."""
+    raised, row = np.zeros(len(times), np.bool_), 0
+    for signal in signals:
+        if signal.state == "raised":
+            row = next((i for i in range(row, len(times)) if (times[i], scores[i]) == (signal.time, signal.score)), row)
+            raised[row] = True
+    return raised
+
+
+def _columns_of(scores: Scores, raised: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    evidence = decades(scores.score)
+    dense = scores.extra.get("dense", evidence)
+    alarm = scores.extra.get("alarm", np.where(raised, evidence, 0.0))
+    return dense, np.nan_to_num(alarm)
 
 
 def step_of(times: NDArray[np.float64]) -> float:
@@ -123,13 +138,14 @@ def step_of(times: NDArray[np.float64]) -> float:
     return float(np.median(steps)) if len(steps) else USUAL_STEP
 
 
-def decades(score: float) -> float:
-    """Return the evidence of a score, −log₁₀(1 − score), at most 12.
+def decades(score: Floats) -> Floats:
+    """Return the evidence of scores, −log₁₀(1 − score), at most 12.
 
-    >>> round(decades(0.999), 6), decades(1.0)
-    (3.0, 12.0)
+    >>> decades(np.array([0.999, 1.0])).round(6).tolist()
+    [3.0, 12.0]
     """
-    return float(min(MOST_DECADES, -np.log10(max(1.0 - score, 10.0**-MOST_DECADES))))
+    tail: Floats = np.maximum(1.0 - score, 10.0**-MOST_DECADES)
+    return -np.log10(tail)
 
 
 class _Kept:

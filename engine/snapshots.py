@@ -107,6 +107,10 @@ class Snapshots:
                 skipped.append(error.line())
         return None, tuple(skipped)
 
+    def offsets(self, partition: int) -> list[int]:
+        """Return the offsets of a partition's snapshots, the newest first."""
+        return [int(path.stem.split("-")[2]) for path in self._of(partition)]
+
     def _of(self, partition: int) -> list[Path]:
         """A partition's snapshots, the newest first: names sort by the time of writing."""
         return sorted(self._folder.glob(f"p{partition:05d}-{'[0-9]' * 10}-*.snapshot"), reverse=True)

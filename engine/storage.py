@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.clock import Clock
+from engine.cold import ColdStores
 from engine.config.model import Config
 from engine.eventlog.base import DeadLetters, EventLog
 from engine.eventlog.deadletters import SqliteDeadLetters
@@ -13,7 +14,8 @@ from engine.snapshots import Snapshots
 from engine.store.database import Database
 from engine.versions import Versions
 
-LOG, DEAD_LETTERS, DATABASE, SNAPSHOTS, MODELS = "log.db", "deadletters.db", "forewarn.db", "snapshots", "models"
+LOG, DEAD_LETTERS, DATABASE = "log.db", "deadletters.db", "forewarn.db"
+SNAPSHOTS, MODELS, COLD = "snapshots", "models", "quiet"
 """What lies in the data folder."""
 
 
@@ -29,6 +31,8 @@ class Storage:
     secret: bytes
     versions: Versions | None = None
     """Where versions of models are kept by name; None: nowhere."""
+    cold: ColdStores | None = None
+    """Where series are kept that have gone quiet; None: they stay in memory."""
     reports: Path | None = None
     """Folder of the daily reports; None: they are not kept."""
 
@@ -44,6 +48,7 @@ class Storage:
             snapshots=Snapshots(folder / SNAPSHOTS, keep=config.main.retention.snapshots),
             secret=secret_at(folder / "links.key"),
             versions=Versions(folder / MODELS),
+            cold=ColdStores(folder / COLD, synchronous=synchronous),
             reports=folder / "reports",
         )
 
@@ -52,3 +57,5 @@ class Storage:
         self.log.close()
         self.dead_letters.close()
         self.database.close()
+        if self.cold is not None:
+            self.cold.close()

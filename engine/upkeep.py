@@ -3,13 +3,14 @@
 from datetime import UTC, datetime
 
 import msgspec
-from sqlalchemy import delete
+from sqlalchemy import bindparam, delete
 from sqlmodel import Session, col, select
 
 from engine.clock import Clock
 from engine.config.model import Config
-from engine.eventlog.base import Append
-from engine.events import EVERYONE, make_event
+from engine.deliveries import sweep
+from engine.eventlog.base import Append, DeadLetter
+from engine.events import EVERYONE, UNMATCHED, make_event
 from engine.issues.book import IssueBook, view
 from engine.issues.view import ACTIVE, ENGINE, Transition
 from engine.planning import Planner
@@ -20,6 +21,7 @@ from engine.store.models import Issue, JobRun
 
 DAY = 86400.0
 RUNS_KEPT = 90 * DAY
+_OLD = select(Issue).where(col(Issue.status).in_(ACTIVE), col(Issue.opened_at) <= bindparam("since"))
 
 
 class Upkeep:
@@ -58,12 +60,19 @@ class Upkeep:
         playbooks = tuple(self._config.playbooks.values())
         transitions: list[Transition] = []
         soonest = min((float(playbook.expire) for playbook in playbooks), default=float("inf"))
-        old = col(Issue.status).in_(ACTIVE) & (col(Issue.opened_at) <= now - soonest)
-        for row in session.exec(select(Issue).where(old)).all():
+        for row in session.scalars(_OLD, {"since": now - soonest}).all():
             end = expires_at(playbooks, view(row))
             if end is not None and end <= now:
                 transitions += self._book.expire(session, row.id, now)
         return transitions
+
+    def deliveries(self, due: float) -> None:
+        """Look again at what providers said of unknown messages; what was kept for too long becomes a dead letter."""
+        now = self._clock.time()
+        with self._storage.database.transaction() as session:
+            overdue = sweep(session, now)
+            letters = [DeadLetter(UNMATCHED, cause, event, now, "deliveries") for cause, event in overdue]
+            self._storage.dead_letters.add(letters)  # before it is forgotten; added twice, it is kept once
 
     def retain(self, due: float) -> None:
         """Forget events, dead letters and runs older than the configuration keeps them."""

@@ -7,12 +7,18 @@ minute after an installation and nothing afterwards. Without it the first comman
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from engine.measures.meter import Meter
+
 Kind = Literal["count", "ratio", "mean", "quantile", "distinct", "gap", "last"]
-KINDS = ("seasonal", "forecast", "absence", "threshold", "shift", "deadline", "change")
+KINDS = (
+    "seasonal", "forecast", "absence", "threshold", "peer", "novelty", "stall", "composite", "shift", "deadline",
+    "change", "ensemble",
+)  # fmt: skip
 MEASURES: tuple[Kind, ...] = ("count", "ratio", "mean", "quantile", "distinct", "gap", "last")
 MINUTE = 60.0
 
@@ -26,6 +32,7 @@ def detectors() -> None:
 
     for kind in KINDS:
         monitor = Monitor(kind, detector_class(kind)(**detector_class(kind).examples[0]), RaiseRule(), grace=1.0)
+        monitor.detector.introduce(("one", "other"))
         monitor.prepare(MINUTE)
         monitor.grow(1)
         batch = Observations.of([0, 0], [0.0, MINUTE], [1.0, 2.0])
@@ -62,6 +69,19 @@ def measures() -> None:
                     meter.add(columns, np.full(columns.n, -np.inf), lambda _: None)
                     meter.advance(MINUTE * 20)
                     meter.points(0)
+    _leave(meters[0])
+
+
+def _leave(meter: "Meter") -> None:
+    """Compile what series need that leave memory and come back."""
+    from engine.columnar.filter import Filter  # noqa: PLC0415 -- as above
+
+    series, known = meter.quiet(np.inf), Filter(1)
+    known.add(meter.index.hashes(series))
+    known.may_hold(meter.index.hashes(series))
+    meter.index.among(meter.index.state())
+    meter.remove(series)
+    meter.load(meter.state())
 
 
 def main() -> None:

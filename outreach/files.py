@@ -4,13 +4,15 @@
 template's folder, where the shared one will not do. E-mails and tickets begin with a line ``Subject: …``.
 """
 
+import errno
 import json
+import os
 import re
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader
+from jinja2 import BaseLoader, Environment, TemplateNotFound, TemplateSyntaxError
 
 SHARED_SAMPLE = "_common/sample.json"
 """The variables a template without a sample of its own is shown with."""
@@ -21,23 +23,54 @@ TAG_AT_END = re.compile(r"^(?!\s*\{%(?:(?!%\}).)*%\}\s*$)(.*[^\s+-]\s*)%\}[ \t]*
 OWN_TEXT = ("sms", "ticket")
 """Channels that need a text of their own; any other without one says what the e-mail says."""
 WITH_SUBJECT = ("email", "ticket")
+ENDING = ".j2"
+_READ = ("*.j2", "*/*.j2", "*/*/*.j2", "*/*/*/*.j2", "*/sample.json", "*/*/sample.json")
 
 
 class Files:
-    """The files of a templates folder. Reads the folder once for each question and remembers the answer."""
+    """The files of a templates folder as they stood when this was made: what is edited later does not show."""
 
     def __init__(self, folder: Path, default_locale: str) -> None:
         self.folder, self.default_locale = folder, default_locale
+        self._contents = {path.relative_to(folder).as_posix(): _content(path) for path in _paths(folder)}
+        self._locales: dict[str, set[str]] = {}
+        for template, locale in map(_written, self._contents):
+            if template:
+                self._locales.setdefault(template, set()).add(locale)
         self._found: dict[tuple[str, str, str], tuple[str, str] | None] = {}
 
     def templates(self) -> list[str]:
         """Return the names of all templates: folders with a locale folder inside."""
-        found = {path.parent.parent for path in self.folder.glob("*/*/*/*.j2")}
-        return sorted(path.relative_to(self.folder).as_posix() for path in found)
+        return sorted(self._locales)
 
     def locales(self, template: str) -> list[str]:
         """Return the locales a template is written in."""
-        return sorted(path.name for path in (self.folder / template).glob("*/") if any(path.glob("*.j2")))
+        return sorted(self._locales.get(template, ()))
+
+    def has(self, name: str) -> bool:
+        """Say whether there is such a file, by its path below the folder."""
+        return name in self._contents
+
+    def source(self, name: str) -> str:
+        """Return what a template's file says. Raises TemplateNotFound, TemplateSyntaxError (unreadable, no UTF-8)."""
+        if not self.has(name) or not name.endswith(ENDING):
+            raise TemplateNotFound(name)
+        path = str(self.folder / name)
+        try:
+            return self._read(name).decode().removeprefix("\ufeff").replace("\r\n", "\n")
+        except OSError as error:
+            raise TemplateSyntaxError(f"cannot be read: {error.strerror}", 1, name, path) from error
+        except UnicodeDecodeError as error:
+            line = error.object.count(b"\n", 0, error.start) + 1
+            cause = f"byte 0x{error.object[error.start]:02x} is not UTF-8: save the file as UTF-8"
+            raise TemplateSyntaxError(cause, line, name, path) from error
+
+    def _read(self, name: str) -> bytes:
+        """Return a file's bytes. Raises OSError as reading it did."""
+        content = self._contents.get(name, errno.ENOENT)
+        if isinstance(content, int):
+            raise OSError(content, os.strerror(content))
+        return content
 
     def text(self, template: str, channel: str, locale: str) -> tuple[str, str] | None:
         """Return (locale, file name below the folder) of the text to use; None if there is none in any locale."""
@@ -57,7 +90,7 @@ class Files:
         """Return the file name for exactly this locale; empty if there is none."""
         stems = [channel] if channel in OWN_TEXT else [channel, "email"]
         names = (f"{template}/{locale}/{stem}.txt.j2" for stem in stems)
-        return next((name for name in names if (self.folder / name).is_file()), "")
+        return next((name for name in names if self.has(name)), "")
 
     def fallbacks(self, template: str, locale: str) -> list[str]:
         """Return the locales to try: the one asked for, its language, the default, any."""
@@ -69,10 +102,11 @@ class Files:
 
     def sample(self, template: str) -> dict[str, Any]:
         """Return the template's sample variables, or the shared ones; ValueError says what is wrong with the file."""
-        own = self.folder / template / "sample.json"
-        path = own if own.exists() else self.folder / SHARED_SAMPLE
+        own = f"{template}/sample.json"
+        name = own if self.has(own) else SHARED_SAMPLE
+        path = self.folder / name
         try:
-            loaded = json.loads(path.read_text(encoding="utf-8"))
+            loaded = json.loads(self._read(name))
         except OSError as error:
             raise ValueError(f"{path}: cannot be read ({error.strerror}); write an example of the variables") from error
         except ValueError as error:
@@ -82,17 +116,43 @@ class Files:
         return loaded
 
 
-class PartsLoader(FileSystemLoader):
+def _paths(folder: Path) -> Iterator[Path]:
+    """Yield what may be a template or a sample; no deeper than templates lie, whatever else is in the folder."""
+    return (path for pattern in _READ for path in sorted(folder.glob(pattern)) if path.is_file())
+
+
+def _content(path: Path) -> bytes | int:
+    """Return what is in a file, or the number of the error that keeps it from being read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        return error.errno or errno.EIO
+
+
+def _written(name: str) -> tuple[str, str]:
+    """Return the template and the locale that a file is for; empty if it is none's.
+
+    >>> _written("api/notice/en/sms.txt.j2"), _written("_layouts/email.html.j2")
+    (('api/notice', 'en'), ('', ''))
+    """
+    *template, locale, file = PurePosixPath(name).parts
+    return ("/".join(template), locale) if len(template) == 2 and file.endswith(ENDING) else ("", "")
+
+
+class PartsLoader(BaseLoader):
     """Loads a file whole, or by suffix its subject line or what follows it, line numbers kept.
 
     A tag alone on its line leaves no line behind; one at the end of a line of text does not swallow the line's end.
     """
 
+    def __init__(self, files: Files) -> None:
+        self._files = files
+
     def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
         """Return the source of a part."""
         name, mark, part = template.partition("?")
-        source, filename, uptodate = super().get_source(environment, name)
-        return _part(TAG_AT_END.sub(r"\1+%}", source), mark + part), filename, uptodate
+        source = TAG_AT_END.sub(r"\1+%}", self._files.source(name))
+        return _part(source, mark + part), str(self._files.folder / name), lambda: True
 
 
 def _part(source: str, part: str) -> str:

@@ -2,11 +2,12 @@
 
 import difflib
 from collections.abc import Callable, Collection, Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, TemplateNotFound, TemplateSyntaxError
 
-from outreach.files import OWN_TEXT, WITH_SUBJECT, Files, has_subject
+from outreach.files import ENDING, OWN_TEXT, WITH_SUBJECT, Files, has_subject
 from outreach.names import Use, uses
 from outreach.segments import segments
 from outreach.text import mark
@@ -61,21 +62,25 @@ class Lint:
 
     def _file(self, template: str, channel: str, locale: str, name: str, allowed: Collection[str]) -> Iterator[Problem]:
         path = self.files.folder / name
-        source = path.read_text(encoding="utf-8")
-        if path.name.split(".")[0] in WITH_SUBJECT and not has_subject(source):
-            yield Problem(str(path), 1, "the first line must be `Subject: …`")
         try:
+            source = self.files.source(name)
+            yield from self._subject(source, path)
             self.environment.compile(source, name, str(path))
             read = uses(self.environment, name)
         except TemplateSyntaxError as error:
             yield Problem(str(error.filename or path), error.lineno, error.message or "cannot be read as a template")
             return
         except TemplateNotFound as error:
-            yield Problem(str(path), 1, f"includes {error.name!r}, which is not there")
+            ending = "" if str(error.name).endswith(ENDING) else f"; a template's file ends in {ENDING}"
+            yield Problem(str(path), 1, f"includes {error.name!r}, which is not there{ending}")
             return
         yield from self._unknown(read, allowed)
         yield from self._promotion(source, str(path))
         yield from self._sample(template, channel, locale, path.name)
+
+    def _subject(self, source: str, path: Path) -> Iterator[Problem]:
+        if path.name.split(".")[0] in WITH_SUBJECT and not has_subject(source):
+            yield Problem(str(path), 1, "the first line must be `Subject: …`")
 
     def _unknown(self, read: Sequence[Use], allowed: Collection[str]) -> Iterator[Problem]:
         for use in read:

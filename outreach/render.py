@@ -42,12 +42,12 @@ class Rendered:
 
 
 class Templates:
-    """A folder of templates. What it has read and compiled it keeps: a changed folder needs a new one."""
+    """A folder of templates as it stood when this was made; what was edited since is seen by a new one only."""
 
     def __init__(self, folder: Path, *, default_locale: str = "en") -> None:
         self.folder = folder.resolve()
         self.files = Files(self.folder, default_locale)
-        self.environment = Sandbox(PartsLoader(self.folder), FILTERS)
+        self.environment = Sandbox(PartsLoader(self.files), FILTERS)
 
     def templates(self) -> list[str]:
         """Return the names of all templates."""
@@ -106,7 +106,7 @@ class Templates:
 
     def _html(self, name: str, values: Mapping[str, Any], subject: str, text: str) -> str:
         own = name.replace("email.txt.j2", "email.html.j2")
-        chosen = own if (self.folder / own).is_file() else LAYOUT
+        chosen = own if self.files.has(own) else LAYOUT
         return self._run(chosen, {**values, "mail": _mail(values, subject, text)})
 
     def _run(self, name: str, variables: Mapping[str, Any]) -> str:

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.arrays import Growing
 from detectors.compiled import compiled, inlined
-from engine.columnar.arrays import Growing
 from engine.columnar.hashing import Blob, blob, murmur, split
 from engine.columnar.memory import whole
 

@@ -24,7 +24,7 @@ from engine.recordings.unpacking import Blocks
 from engine.score import Scored, Series, read_series
 from engine.score import score as scored
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()
@@ -41,7 +41,9 @@ def score(
 ) -> None:
     """Try a detector on a file: adds the columns score, alarm and signal to timestamp and value.
 
-    Every row is scored before it is learned from. alarm is the evidence, −log10(1 − score), where a signal was raised.
+    Every row is scored before it is learned from. score is the evidence of each row in decades, −log10 of its tail
+    probability, or the kind's own dense evidence; alarm is the evidence of an episode in the row that tells it, else
+    0; signal is 1 where a signal was raised, else 0.
     """
     detector = _detector(kind, param or [])
     series = _series(file)
@@ -50,7 +52,7 @@ def score(
     found = scored(detector, series, _rule(least))
     with out.open("w", encoding="utf-8", newline="") if out else nullcontext(sys.stdout) as target:
         _write(target, series, found)
-    raised = sum(state == "raised" for state in found.signal)
+    raised = int(found.signal.sum())
     note(f"{len(series.times):,} rows, {raised:,} signals raised; a step is {found.step:g} s")
 
 
@@ -100,11 +102,14 @@ def _series(file: str) -> Series:
 def _write(target: TextIO, series: Series, found: Scored) -> None:
     writer = csv.writer(target, lineterminator="\n")
     writer.writerow(["timestamp", "value", "score", "alarm", "signal"])
-    rows = zip(series.texts, series.values, found.score.tolist(), found.alarm.tolist(), found.signal, strict=True)
-    writer.writerows(
-        (at, _number(value), _number(score), f"{alarm:.6g}", state) for at, value, score, alarm, state in rows
-    )
+    columns = (found.score.tolist(), found.alarm.tolist(), found.signal.tolist())
+    for at, value, score, alarm, raised in zip(series.texts, series.values, *columns, strict=True):
+        writer.writerow((at, _number(value), _short(score), _short(alarm), int(raised)))
 
 
 def _number(value: float) -> str:
     return "" if np.isnan(value) else repr(value)
+
+
+def _short(evidence: float) -> str:
+    return "" if np.isnan(evidence) else f"{evidence + 0.0:.6g}"

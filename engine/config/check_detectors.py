@@ -1,10 +1,10 @@
 """What detectors say: their measures, expressions and severities."""
 
-import copy
 from collections.abc import Iterator, Mapping, Sequence
 
+from engine.config.inputs import built
 from engine.config.loaded import Loaded
-from engine.config.model import SEVERITIES, DetectorConfig, Place, Watch
+from engine.config.model import SEVERITIES, DetectorConfig, Input, Place, Watch
 from engine.config.problems import nearest
 from engine.config.variables import SEVERITY
 from engine.config.yamlsource import Scalar
@@ -15,6 +15,14 @@ BUILT_IN: Mapping[str, Kind] = {"time": Kind.NUMBER, "subject": Kind.TEXT, "stag
 RESULT: Mapping[str, Kind] = {"ratio": Kind.TRUTH, "distinct": Kind.ANY}
 """What the argument of a measure is; of all others a number."""
 RESERVED = "forewarn."
+CONTACT = "forewarn.contact"
+NEEDED: Mapping[str, tuple[str, ...]] = {
+    "measure": ("event", "measure"),
+    "sequence": ("event",),
+    "signals": ("signals",),
+    "everything": ("inputs",),
+}
+"""What a watch must have for the kinds that take it."""
 
 
 def check_detectors(loaded: Loaded) -> None:
@@ -25,6 +33,7 @@ def check_detectors(loaded: Loaded) -> None:
     for config in loaded.detectors.values():
         _check_watch(loaded, config)
         _check_rule(loaded, config)
+        _check_grace(loaded, config)
         _check_severity(loaded, config)
         _check_fields(loaded, config, kinds)
     _check_signals(loaded)
@@ -51,20 +60,53 @@ def _check_watch(loaded: Loaded, config: DetectorConfig) -> None:
 def _check_inputs(loaded: Loaded, config: DetectorConfig) -> None:
     """Note what a watch lacks, or has too much, for what its kind takes."""
     kind, inputs = config.model.kind, config.model.inputs
-    needed = {"measure": ("event", "measure"), "sequence": ("event",), "signals": ("signals",)}[inputs]
-    for name in ("event", "measure", "signals"):
+    needed = NEEDED[inputs]
+    for name in ("event", "measure", "signals", "inputs"):
         given = loaded.node(config.place, "watch", name) is not None
         if name in needed and not given:
             loaded.problems.error(loaded.where(config.place, "watch"), f'"{name}" is missing', f"for kind {kind}")
         if name not in needed and given and not (name == "measure" and inputs == "sequence"):
             place = loaded.key(config.place, "watch", name)
             loaded.problems.error(place, f"kind {kind} takes no {name}", f"it takes {' and '.join(needed)}")
-    if inputs == "sequence" and len(set(config.watch.events)) < 2:
+    _check_given(loaded, config)
+    if inputs == "sequence" and not _has_names(config):
         place = loaded.where(config.place, "watch", "event")
         loaded.problems.error(place, "a sequence has two steps or more", "write event: [signup.started, signup.done]")
     if config.model.grouping == "prefix" and len(config.watch.by) < 2:
         place = loaded.where(config.place, "watch", "by")
         loaded.problems.error(place, f"kind {kind} needs two keys", "write by: [account, error_code]")
+
+
+def _check_given(loaded: Loaded, config: DetectorConfig) -> None:
+    """Note what is wrong with the inputs of a learned kind."""
+    for name, given in config.watch.inputs.items():
+        if sum(map(bool, (given.event, given.outcome, given.detector))) != 1:
+            place = loaded.where(config.place, "watch", "inputs", name)
+            loaded.problems.error(place, "where does it come from?", "give one of event, outcome and detector")
+        _check_input(loaded, config, name, given)
+    if config.watch.inputs and len(config.watch.by) > 1:
+        at = loaded.where(config.place, "watch", "by")
+        loaded.problems.error(at, f"kind {config.model.kind} takes one key", "write account, or a kind of subject")
+
+
+def _check_input(loaded: Loaded, config: DetectorConfig, name: str, given: Input) -> None:
+    path = "watch", "inputs", name
+    known = loaded.declared["detectors"]
+    if given.detector and given.detector not in known:
+        loaded.problems.unknown(loaded.where(config.place, *path, "detector"), "detector", given.detector, known)
+    own = given.event and not given.event.startswith(RESERVED)
+    if given.event and not own and given.event != CONTACT:
+        at = loaded.where(config.place, *path, "event")
+        loaded.problems.error(at, f'"{given.event}" is reserved for the engine', f"only {CONTACT} may be named here")
+    if (given.where or given.value or given.each) and not own:
+        at = loaded.where(config.place, *path)
+        loaded.problems.error(at, "where, value and each need an event of your own", "leave them out")
+
+
+def _has_names(config: DetectorConfig) -> bool:
+    """Return whether there is all that a sequence of events or a composite is about."""
+    fewest = {"sequence": 2, "signals": 1}.get(config.model.inputs, 0)
+    return len(set(config.watch.names)) >= fewest
 
 
 def _check_signals(loaded: Loaded) -> None:
@@ -98,11 +140,20 @@ def _check_rule(loaded: Loaded, config: DetectorConfig) -> None:
     if config.min_samples < 0:
         place = loaded.where(config.place, "min_samples")
         loaded.problems.error(place, f"min_samples is {config.min_samples}", "it is 0 or more")
-    if config.watch.every > 0:
+    if config.watch.every > 0 and _has_names(config):
         try:
-            copy.deepcopy(config.model).prepare(float(config.watch.every))
+            built(config).prepare(float(config.watch.every))
         except ValueError as error:
             loaded.problems.error(loaded.where(config.place, "model"), str(error))
+
+
+def _check_grace(loaded: Loaded, config: DetectorConfig) -> None:
+    """Note a grace period that would mute for ever: where every series is new, and told of once."""
+    fleeting = config.model.grouping == "prefix" or config.model.inputs == "sequence"
+    for name, given in (("grace", config.grace), ("min_samples", config.min_samples)):
+        if fleeting and given:
+            what = f"{name} is counted for each series, and kind {config.model.kind} lives of new ones"
+            loaded.problems.error(loaded.key(config.place, name), what, "leave it out")
 
 
 def _check_severity(loaded: Loaded, config: DetectorConfig) -> None:

@@ -41,6 +41,8 @@ def _at(loaded: Loaded, *path: str) -> Place:
 def _check_numbers(loaded: Loaded, main: MainConfig) -> None:
     if not 0 <= main.listen.port <= 65535:
         loaded.problems.error(_at(loaded, "listen", "port"), f"{main.listen.port} is no port", "write 1 to 65535")
+    if not main.events.idle > 0:
+        loaded.problems.error(_at(loaded, "events", "idle"), "a series is quiet after some time: write 30d, say")
     if main.events.partitions < 1:
         loaded.problems.error(_at(loaded, "events", "partitions"), "there is at least one partition")
     if main.retention.snapshots < 1:

@@ -19,7 +19,7 @@ COMMON = {"dismissed": "_common/correction", "expired": "_common/expired"}
 
 
 def check_templates(loaded: Loaded) -> None:
-    """Note what is wrong with every template that a playbook uses."""
+    """Note what is wrong with every template that a playbook uses; those looked over are kept, compiled."""
     if loaded.main is None:
         return
     folder = (loaded.folder / loaded.main.templates).resolve()
@@ -27,7 +27,8 @@ def check_templates(loaded: Loaded) -> None:
         place = loaded.where(loaded.roots[MAIN].place, "templates")
         loaded.problems.error(place, f"there is no folder {folder}", "it is relative to the configuration")
         return
-    checker = _Checker(loaded, Templates(folder, default_locale=loaded.main.locale), loaded.main.locale)
+    loaded.templates = Templates(folder, default_locale=loaded.main.locale)
+    checker = _Checker(loaded, loaded.templates, loaded.main.locale)
     for playbook in loaded.playbooks.values():
         for step, channels in templates_of(loaded, playbook):
             checker.check_step(step, channels)

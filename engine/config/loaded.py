@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.config.model import (
     CalendarConfig,
@@ -16,6 +17,9 @@ from engine.config.model import (
 )
 from engine.config.problems import Problems, errors
 from engine.config.yamlsource import Items, Node, Scalar, Table
+
+if TYPE_CHECKING:
+    from outreach.render import Templates
 
 
 @dataclass(slots=True)
@@ -38,13 +42,15 @@ class Loaded:
     files: list[str] = field(default_factory=list)
     tables: dict[Place, Table] = field(default_factory=dict)
     """Every mapping that was read, by its place."""
+    templates: "Templates | None" = None
+    """The templates that were looked over."""
 
     def config(self) -> Config | None:
         """Return the configuration, unless something makes it unusable."""
         if self.main is None or errors(self.problems.found):
             return None
         parts = self.detectors, self.playbooks, self.channels, self.calendars
-        return Config(self.folder, self.main, self.policy, *parts, files=tuple(self.files))
+        return Config(self.folder, self.main, self.policy, *parts, tuple(self.files), self.templates)
 
     def where(self, start: Place, *path: str | int) -> Place:
         """Return the place of what stands under `path` in the mapping at `start`, or of the nearest thing above it."""

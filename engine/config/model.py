@@ -8,11 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, NewType, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NewType, get_args
 
 from detectors.base import Detector
 from detectors.durations import Duration
 from engine.expressions import Expression
+
+if TYPE_CHECKING:
+    from outreach.render import Templates
 
 Clock = NewType("Clock", int)
 """A time of day, in minutes after midnight."""
@@ -58,6 +61,33 @@ class Measure:
     """For quantile: ``{quantile: latency_ms, q: 0.99}``."""
 
 
+@dataclass(frozen=True, slots=True)
+class Input:
+    """Something a learned kind is told of its subjects; exactly one of event, outcome and detector says where from.
+
+    `{event: machine.error, where: "code == 'e1'"}` that it happened · `{event: machine.state, value: heat}` a number ·
+    `{outcome: failure}` what is to be foretold · `{detector: api-errors}` what another detector makes of it.
+    """
+
+    event: str = ""
+    """A type of event; `forewarn.contact`: the customer reached us."""
+    outcome: str = ""
+    """The `what` of `forewarn.outcome`; `contact`: the customer reached us."""
+    detector: str = ""
+    where: Expression | None = None
+    value: Expression | None = None
+    each: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """A field and its values: an input for each, `{event: machine.error, each: {code: [e1, e2]}}`."""
+    place: Place = NOWHERE
+
+    @property
+    def role(self) -> Literal["event", "signal", "outcome", "score"]:
+        """What it is to the kind."""
+        if self.outcome:
+            return "outcome"
+        return "score" if self.detector else "event" if self.value is None else "signal"
+
+
 STAGE_REACHED = Measure("last", Expression.parse("stage"))
 """Of a sequence of events: the number of the step that was reached last."""
 
@@ -81,6 +111,10 @@ class Watch:
     """A window with fewer events yields no observation."""
     missing: Literal["skip", "zero"] | None = None
     """What a window without events is; None: zero for count and rate, else skip."""
+    inputs: Mapping[str, Input] = field(default_factory=dict)
+    """Instead of an event and a measure: all that a learned kind is told, each under a name."""
+    score_on: str = ""
+    """Of a learned kind: subjects are scored when such an event of theirs comes, and not every so often."""
     signals: tuple[str, ...] = ()
     """Instead of events: names of the detectors whose signals are watched; `by` is then account, if left out."""
     place: Place = NOWHERE
@@ -89,6 +123,11 @@ class Watch:
     def events(self) -> tuple[str, ...]:
         """The event types, in the order written."""
         return (self.event,) if isinstance(self.event, str) else self.event
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the numbers in its observations stand for: detectors, or event types."""
+        return self.signals or self.events
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,6 +378,8 @@ class EventRules:
     """How far behind the newest event a window stays open."""
     future: Duration = Duration(300.0)
     """An event later than this ahead of its arrival is refused."""
+    idle: Duration = Duration(30 * 86400.0)
+    """A series of which nothing came for so long leaves memory for the disk, until something does."""
     partitions: int = 1
 
 
@@ -396,6 +437,8 @@ class Config:
     calendars: Mapping[str, CalendarConfig] = field(default_factory=dict)
     files: Sequence[str] = ()
     """Every file read, for reload and for `check`."""
+    templates: "Templates | None" = None
+    """The templates as they were when all was found to be right; None: nobody has looked yet."""
 
     @property
     def data_dir(self) -> Path:

@@ -11,8 +11,18 @@
 """
 
 from engine.events.decoder import Decoder
-from engine.events.encode import make_event
-from engine.events.rejects import FUTURE, MALFORMED, OVERSIZED, UNKNOWN_TYPE, Reject
+from engine.events.encode import line_of, make_event
+from engine.events.rejects import (
+    FUTURE,
+    LATE,
+    MALFORMED,
+    OVERSIZED,
+    UNAPPLIED,
+    UNKEYED,
+    UNKNOWN_TYPE,
+    UNMATCHED,
+    Reject,
+)
 from engine.events.reserved import (
     EVERYONE,
     ActionEvent,
@@ -35,9 +45,13 @@ from engine.expressions import Kind
 __all__ = [
     "EVERYONE",
     "FUTURE",
+    "LATE",
     "MALFORMED",
     "OVERSIZED",
+    "UNAPPLIED",
+    "UNKEYED",
     "UNKNOWN_TYPE",
+    "UNMATCHED",
     "ActionEvent",
     "Address",
     "ChangeEvent",
@@ -57,5 +71,6 @@ __all__ = [
     "Telemetry",
     "TickEvent",
     "VerdictEvent",
+    "line_of",
     "make_event",
 ]

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import msgspec
 
 MALFORMED, OVERSIZED, FUTURE, UNKNOWN_TYPE = "malformed", "oversized", "future", "unknown-type"
+LATE, UNKEYED, UNMATCHED, UNAPPLIED = "late", "unkeyed", "unmatched", "unapplied"
+"""Reasons of what was taken as an event, and came to nothing, wholly or in part, when it was processed."""
 UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding JSON raises for a text that is not what is wanted."""
 _PLACE = re.compile(r"(?P<what>.*?)(?: - at `(?:key in )?\$\.?(?P<path>.*)`)?", re.DOTALL)
@@ -41,7 +43,8 @@ def explain(error: Exception, keys: Iterable[str] = ()) -> str:
     what, path = found["what"].replace(" | null`", "`"), found["path"]
     if path == "data_base64":
         return "data_base64: binary data is not taken; send `data` as a JSON object"
-    cause = f"{what[:1].lower()}{what[1:]:.300}{_nearest(what, keys)}"
+    start = what[:1] if what[:2].isupper() else what[:1].lower()
+    cause = f"{start}{what[1:]:.300}{_nearest(what, keys)}"
     return f"{path:.200}: {cause}" if path else cause
 
 

@@ -139,6 +139,10 @@ class DeliveryEvent(Control, kw_only=True, frozen=True):
     address: str = ""
     raw: dict[str, Any] = {}
 
+    def problem(self) -> str:
+        """Return whether it does not say which message it is about."""
+        return "" if self.intent or self.provider_id else "data: intent or provider_id must name a message"
+
 
 class ActionEvent(Control, kw_only=True, frozen=True):
     """What an operator or agent did."""

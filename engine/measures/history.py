@@ -78,10 +78,20 @@ def divide(points: Ints, rooms: int, child: int, written: int) -> None:
 
 def latest(points: Ints, rooms: int, count: int, series: int, written: int, base: int) -> list[tuple[int, float]]:
     """Return (window, value) of what is kept of a series, oldest first; all its windows lie before `base`."""
-    room = length(rooms, series, count)
-    if room == 0:
-        return []
-    places = [start(rooms, series) + i % room for i in range(max(0, written - room), written)]
-    behind = (base - points[places, 0].astype(np.int64)) & 0xFFFFFFFF
-    values = points[places, 1].view(np.float32).astype(np.float64)
+    behind, values = _latest(points, points.view(np.float32), rooms, count, series, written, base)
     return list(zip((base - behind).tolist(), values.tolist(), strict=True))
+
+
+@compiled
+def _latest(
+    points: Ints, pictured: Singles, rooms: int, count: int, series: int, written: int, base: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return how many windows before `base` each of them was, and its value."""
+    room = length(rooms, series, count)
+    kept = min(room, written)
+    behind, values = np.empty(kept, np.int64), np.empty(kept, np.float64)
+    for i in range(kept):
+        at = start(rooms, series) + (written - kept + i) % room
+        behind[i] = (base - points[at, 0]) & 0xFFFFFFFF
+        values[i] = pictured[at, 1]
+    return behind, values

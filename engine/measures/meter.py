@@ -35,7 +35,7 @@ row nothing is told until there are events again:
 [(0.0, 1.0), (60.0, 0.0), (120.0, 1.0)]
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import compress
 from math import ceil
 from typing import Any, NamedTuple
@@ -43,13 +43,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.arrays import Growing
 from detectors.base import Observations
 from detectors.durations import Duration
-from engine.columnar.arrays import Growing
 from engine.columnar.columns import Columns, Values
 from engine.columnar.index import SeriesIndex
 from engine.columnar.texts import Texts
+from engine.columnar.times import rfc3339
 from engine.config.model import Measure, Watch
+from engine.events.rejects import LATE, UNKEYED
 from engine.expressions import Expression, ExpressionError, Kind
 from engine.measures import history, windows
 from engine.measures.keys import Keys, Owner
@@ -63,6 +65,7 @@ ENVELOPE = {"time": Kind.NUMBER, "subject": Kind.TEXT, "type": Kind.TEXT, "stage
 event's type in the watch's list of several."""
 _WANTED = {"ratio": Kind.TRUTH, "distinct": Kind.ANY}
 _SPARE = 4_096
+_NO_EVENTS = np.zeros(0, np.int32)
 
 
 class Late(NamedTuple):
@@ -73,6 +76,14 @@ class Late(NamedTuple):
     reason: str
     """`late` or `unkeyed`."""
     detail: str
+
+
+class Closed(NamedTuple):
+    """Windows that are over."""
+
+    observations: Observations
+    events: NDArray[np.int32]
+    """How many events each of them counted."""
 
 
 class Added(NamedTuple):
@@ -102,6 +113,8 @@ class Meter:
         self._of = _argument(watch.measure)
         self._plan = _plan(watch, lateness, history_bytes // (history.POINTS * history.POINT_BYTES))
         self._until = -np.inf
+        self.welcome: Callable[[NDArray[np.int32]], None] = lambda _: None
+        """What is called with the numbers of series that are new, before anything is counted of them."""
         self._clear()
 
     @property
@@ -133,19 +146,24 @@ class Meter:
         def step(memory: windows.Memory, done: int) -> int:
             return windows.add(memory, self._plan, series, time, window, value, done)
 
-        return Added(*self._run(step, series.size), left_out)
+        return Added(*_joined(list(self._run(step, series.size))), left_out)
 
     def advance(self, watermark: float) -> Observations:
         """Close every window that ends at or before `watermark`, in epoch seconds."""
+        return _joined([Closed(each, _NO_EVENTS) for each in self.closing(watermark)]).observations
+
+    def closing(self, watermark: float) -> Iterator[Observations]:
+        """Do the same, but yield some thousand windows at a time, of whole series: so much stays in the cache."""
         until = _first_open(watermark, self._plan.every)
         if until <= self._until:
-            return Observations.of([], [], [])
+            return
         self._until = until
 
         def step(memory: windows.Memory, done: int) -> int:
             return windows.advance(memory, self._plan, until, done)
 
-        return self._run(step, len(self.index))[0]
+        for closed in self._run(step, len(self.index)):
+            yield closed.observations
 
     def points(self, series: int) -> list[tuple[float, float]]:
         """Return the last closed windows of a series, at most 48, oldest first, as (start, value)."""
@@ -153,6 +171,31 @@ class Meter:
         base, written = int(memory.floats[series, 0]), windows.written(memory, series)
         kept = history.latest(memory.points, plan.rooms, plan.known, series, written, base)
         return [(window * self._plan.every, value) for window, value in kept]
+
+    def quiet(self, before: float) -> NDArray[np.int32]:
+        """Return the series without open windows, of which nothing will be told until something comes of them again,
+        and whose last window was closed before epoch second `before`.
+        """
+        return windows.quiet(self._memory(np.zeros(1, np.int64)), self._plan, before)
+
+    def rows(self, series: NDArray[np.int32]) -> NDArray[np.float64]:
+        """Return what is remembered of quiet series, but for their pictures."""
+        rows: Floats = self._rows.array[series, : self._plan.head]
+        return rows
+
+    def put(self, series: NDArray[np.int32], rows: NDArray[np.float64]) -> None:
+        """Take over what `rows` returned, for series that are new."""
+        self._rows.array[series, : self._plan.head] = rows
+        windows.unpicture(self._memory(np.zeros(1, np.int64)), series)
+
+    def remove(self, series: NDArray[np.int32]) -> None:
+        """Forget quiet series; their numbers are given to others."""
+        self._rows.array[series] = 0.0
+        self.index.remove(series)
+
+    def number(self, key: str) -> int:
+        """Return the number of a series, which is new if nothing has come of it."""
+        return int(self._numbers([key])[0])
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return all that is remembered, as arrays that stay true until the next call of another method."""
@@ -225,18 +268,23 @@ class Meter:
             self._rows.reserve(self._plan.known)
             self._history.reserve(min(self._plan.known, self._plan.rooms) * history.POINTS)
             windows.make_room(self._memory(np.zeros(1, np.int64)), self._plan, known)
+        fresh = self.index.fresh
+        if len(fresh):
+            self.welcome(fresh)
         return series
 
-    def _run(self, step: Callable[[windows.Memory, int], int], count: int) -> tuple[Observations, NDArray[np.int32]]:
-        """Call a kernel until it has done `count` rows, with more room each time."""
-        size, done = np.zeros(1, np.int64), 0
+    def _run(self, step: Callable[[windows.Memory, int], int], count: int) -> Iterator[Closed]:
+        """Call a kernel until it has done `count` rows, and yield what it closed each time."""
+        self._closed.reserve(self._plan.ring + windows.ZEROS + _SPARE)
+        done = 0
         while done < count:
-            self._closed.reserve(int(size[0]) + self._plan.ring + windows.ZEROS + _SPARE)
             self._pool.reserve(int(self._free[-1]) + _SPARE)
+            size = np.zeros(1, np.int64)
             done = step(self._memory(size), done)
-        closed = self._closed.array[: size[0]]
-        series, events = closed[:, 0].astype(np.int32), closed[:, 3].astype(np.int32)
-        return Observations(series, closed[:, 1].copy(), closed[:, 2].copy()), events
+            if size[0]:
+                closed = self._closed.array[: size[0]]
+                series, events = closed[:, 0].astype(np.int32), closed[:, 3].astype(np.int32)
+                yield Closed(Observations(series, closed[:, 1].copy(), closed[:, 2].copy()), events)
 
     def _memory(self, size: NDArray[np.int64]) -> windows.Memory:
         rows, pool, points = self._rows.array, self._pool.array, self._history.array
@@ -259,6 +307,16 @@ def measured(
     meter.add(columns, np.full(n, -np.inf), str)
     closed = meter.advance(max(times) + every)
     return list(zip(closed.time.tolist(), closed.value.tolist(), strict=True))
+
+
+def _joined(parts: list[Closed]) -> Closed:
+    if len(parts) == 1:
+        return parts[0]
+    if not parts:
+        return Closed(Observations.of([], [], []), _NO_EVENTS)
+    each = [part.observations for part in parts]
+    whole = Observations.of(*(np.concatenate([one[column] for one in each]) for column in range(3)))
+    return Closed(whole, np.concatenate([part.events for part in parts]))
 
 
 def _argument(measure: Measure) -> Expression | None:
@@ -317,8 +375,8 @@ def _left_out(
     columns: Columns, rows: Where, late: NDArray[np.bool_], unkeyed: NDArray[np.bool_], ends: Floats
 ) -> list[Late]:
     return [
-        Late(int(columns.line[rows[i]]), "unkeyed", f"{columns.subject[rows[i]]} belongs to no known account")
+        Late(int(columns.line[rows[i]]), UNKEYED, f"{columns.subject[rows[i]]} belongs to no known account")
         if unkeyed[i]
-        else Late(int(columns.line[rows[i]]), "late", f"its window had closed at {ends[i]:.15g}")
+        else Late(int(columns.line[rows[i]]), LATE, f"its window had closed at {rfc3339(float(ends[i]))}")
         for i in np.flatnonzero(late | unkeyed).tolist()
     ]

@@ -97,6 +97,7 @@ def add(
     """Add events from `done` on, in order; return how far the room in `closed` and the pool reached."""
     floats, ints, points, pictured, pool, closed, size = memory
     plain, free, buffers = plan.kind < QUANTILE, pool.free, pool.values.size
+    warm = _warm(ints, plan, series[done:], window[done:])
     for i in range(done, series.size):
         if not _room(closed, size, plan) or (not plain and not has_room(free, buffers)):
             return i
@@ -115,7 +116,16 @@ def add(
             else:
                 _keep(floats, ints, pool, plan, row, at, time[i], value[i])
             ints[row, _REACH] = max(int(ints[row, _REACH]), ahead + 1)
-    return series.size
+    return series.size if warm else max(series.size, 0)  # what is of no use would not be read
+
+
+@inlined
+def _warm(ints: Ints, plan: Plan, series: Ints, window: Floats) -> int:
+    """Read each row once, many of them under way at the same time, for the loop that follows to find in the cache."""
+    warm = 0
+    for i in range(series.size):
+        warm |= ints[series[i], _REACH] | ints[series[i], 2 * (plan.head + (int(window[i]) % plan.ring) * plan.words)]
+    return warm
 
 
 @compiled
@@ -129,6 +139,18 @@ def advance(memory: Memory, plan: Plan, until: float, done: int) -> int:
                 return row
             _close(floats, ints, points, pictured, pool, closed, size, plan, row, until)
     return plan.known
+
+
+def quiet(memory: Memory, plan: Plan, before: float) -> Ints:
+    """Return the series whose windows have all been told, the last of them before epoch second `before`."""
+    rows, ints = memory.floats[: plan.known], memory.ints[: plan.known]
+    silent = ints[:, _QUIET] > (ZEROS if plan.zero else 0)
+    return np.flatnonzero(silent & (ints[:, _REACH] == 0) & (rows[:, 0] * plan.every < before)).astype(np.int32)
+
+
+def unpicture(memory: Memory, series: Ints) -> None:
+    """Take note that the pictures of some series are lost."""
+    memory.ints[series, _WRITTEN] = 0
 
 
 @compiled
@@ -183,7 +205,7 @@ def _keep(floats: Floats, ints: Ints, pool: Pool, plan: Plan, row: int, at: int,
     floats[row, at + 1], ints[row, 2 * at + 1] = buffer, held
 
 
-@compiled
+@inlined
 def _close(  # noqa: PLR0913, PLR0917 - see above
     floats: Floats,
     ints: Ints,
@@ -223,13 +245,13 @@ def _close(  # noqa: PLR0913, PLR0917 - see above
     floats[row, 0], ints[row, _REACH], ints[row, _QUIET] = base, reach, quiet
 
 
-@compiled
+@inlined
 def _clear(floats: Floats, row: int, at: int, words: int) -> None:
     for word in range(at, at + words):
         floats[row, word] = 0.0
 
 
-@compiled
+@inlined
 def _tell(closed: Floats, size: NDArray[np.int64], row: int, time: float, value: float, count: int) -> None:
     at = size[0]
     closed[at, 0], closed[at, 1], closed[at, 3] = row, time, count
@@ -237,7 +259,7 @@ def _tell(closed: Floats, size: NDArray[np.int64], row: int, time: float, value:
     size[0] = at + 1
 
 
-@compiled
+@inlined
 def _value(floats: Floats, ints: Ints, plan: Plan, row: int, at: int) -> float:
     """Return what a window comes to."""
     kind, count = plan.kind, int(ints[row, 2 * at])

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.arrays import Growing
 from detectors.base import Ints
-from engine.columnar.arrays import Growing
 from engine.columnar.index import SeriesIndex
 from engine.measures.keys import Owner, escape, split_key
 from engine.scoring.members import Members
@@ -30,7 +30,8 @@ class Groups(ABC):
         if len(series) > self._known:
             self._group.reserve(len(series))
             for number in range(self._known, len(series)):
-                self._assign(number, series.key(number))
+                if series.has(number):
+                    self._assign(number, series.key(number))
             self._known = len(series)
 
     def of(self, series: Ints) -> Ints:
@@ -40,6 +41,14 @@ class Groups(ABC):
 
     def renew(self, subject: str, series: SeriesIndex) -> None:
         """Find the groups of the series of `subject` anew: more is known of it."""
+
+    def forget(self, numbers: Ints) -> None:
+        """Take note that some numbers will be those of other series."""
+
+    def again(self, numbers: Ints, series: SeriesIndex) -> None:
+        """Find the group of series whose numbers were those of others."""
+        for number in numbers[numbers < self._known].tolist():
+            self._assign(number, series.key(number))
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return all that is remembered."""
@@ -101,6 +110,10 @@ class Cohorts(Groups):
         for number in self._members.of(subject, series):
             self._assign(number, series.key(number))
         self._members.renew(subject, series)
+
+    def forget(self, numbers: Ints) -> None:
+        """Take note that some numbers will be those of other series."""
+        self._members.forget(numbers)
 
     def _key(self, series: str) -> str:
         known: dict[str, object] = {}

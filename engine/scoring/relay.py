@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.arrays import Growing
 from detectors.base import Observations
-from engine.columnar.arrays import Growing
 from engine.columnar.index import SeriesIndex
 from engine.config.model import DetectorConfig, Watch
 from engine.issues.findings import Finding
 from engine.measures.keys import escape, split_key
 from engine.scoring.station import Raised, Station, Surroundings, within
 
-_WAITING = np.dtype([("until", "<f8"), ("series", "<i4"), ("channel", "<i2"), ("raised", "<i2")])
+_WAITING = np.dtype([("until", "<f8"), ("series", "<i4"), ("channel", "<i2"), ("raised", "<i2"), ("member", "<i4")])
 
 
 class Relay(Station):
@@ -30,8 +30,10 @@ class Relay(Station):
         self._by = watch.by or ("account",)
         self._index = SeriesIndex()
         self._waiting: NDArray[Any] = np.zeros(0, _WAITING)
-        self._heard: list[tuple[float, int, int, int]] = []
+        self._heard: list[tuple[float, int, int, int, int]] = []
         self._latest = Growing(np.float64)
+        self._named = SeriesIndex()
+        self._open: dict[tuple[int, int], set[int]] = {}
 
     @property
     def index(self) -> SeriesIndex:
@@ -45,7 +47,8 @@ class Relay(Station):
             if signal.detector in self.members and (key := self._key(finding)):
                 number = int(self._index.lookup([key])[0])
                 state = 0 if signal.state == "cleared" else 1
-                self._heard.append((finding.until, number, self.members.index(signal.detector), state))
+                member = int(self._named.lookup([finding.series])[0])
+                self._heard.append((finding.until, number, self.members.index(signal.detector), state, member))
 
     def advance(self, watermark: float) -> Raised:
         """Let the composites see all that happened up to `watermark`, and that time has passed."""
@@ -54,7 +57,7 @@ class Relay(Station):
             self._heard = []
         due = self._waiting["until"] <= watermark
         if due.any():
-            rows = np.sort(self._waiting[due], order=("until", "series", "channel", "raised"))
+            rows = np.sort(self._waiting[due], order=("until", "series", "channel", "raised", "member"))
             self._waiting = self._waiting[~due]
             yield from self._feed(self._observations(rows), self.monitors)
         yield from self.tick(watermark)
@@ -62,10 +65,19 @@ class Relay(Station):
     def _observations(self, rows: NDArray[Any]) -> Observations:
         """Return rows whose times never decrease within a series, though a replayed member may tell of the past."""
         self._latest.reserve(len(self._index))
-        time = rows["until"] - self.watch.every
-        for place, series in enumerate(rows["series"].tolist()):
+        time, raised = rows["until"] - self.watch.every, rows["raised"].copy()
+        for place, (_, series, channel, state, member) in enumerate(rows.tolist()):
             time[place] = self._latest.array[series] = max(time[place], self._latest.array[series])
-        return Observations.of(rows["series"], time, rows["raised"], channel=rows["channel"])
+            raised[place] = self._any_open((series, channel), member, raised=state == 1)
+        return Observations.of(rows["series"], time, raised, channel=rows["channel"])
+
+    def _any_open(self, at: tuple[int, int], member: int, *, raised: bool) -> bool:
+        """Take note that a series of a member is raised or over; return whether any of that member's is raised."""
+        known = self._open.setdefault(at, set())
+        (known.add if raised else known.discard)(member)
+        if not known:
+            del self._open[at]
+        return bool(known)
 
     def _key(self, finding: Finding) -> str:
         parts = [_component(name, finding) for name in self._by]
@@ -73,12 +85,21 @@ class Relay(Station):
 
     def _parts(self) -> Mapping[str, Mapping[str, NDArray[Any]]]:
         waiting = np.concatenate([self._waiting, np.array(self._heard, _WAITING)])
-        own = {"waiting": waiting, "latest": self._latest.array[: len(self._index)]}
-        return {"index": self._index.state(), "relay": own}
+        raised = [(*at, member) for at, members in sorted(self._open.items()) for member in sorted(members)]
+        own = {
+            "waiting": waiting,
+            "latest": self._latest.array[: len(self._index)],
+            "open": np.array(raised, np.int32).reshape(-1, 3),
+        }
+        return {"index": self._index.state(), "parts": self._named.state(), "relay": own}
 
     def _load_parts(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         own = within(arrays, "relay")
         self._index.load(within(arrays, "index"))
+        self._named.load(within(arrays, "parts"))
+        self._open = {}
+        for series, channel, member in own["open"].tolist():
+            self._open.setdefault((series, channel), set()).add(member)
         self._latest.fill(own["latest"])
         self._waiting, self._heard = own["waiting"].copy(), []
 

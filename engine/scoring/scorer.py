@@ -13,15 +13,18 @@ from numpy.typing import NDArray
 
 from detectors.base import Signal
 from engine.config.model import SEVERITIES, CalendarConfig, DetectorConfig
-from engine.events import ChangeEvent, EntityEvent, Telemetry
+from engine.events import ChangeEvent, ConsentEvent, ContactEvent, EntityEvent, OutcomeEvent, Telemetry
 from engine.expressions import Kind
 from engine.issues.findings import Finding
 from engine.measures.keys import subject_of
 from engine.measures.meter import Late
 from engine.scoring.changes import Changes, named
+from engine.scoring.dossier import Dossier
 from engine.scoring.merge import merged
+from engine.scoring.metered import MeterStation
+from engine.scoring.quiet import Idle
 from engine.scoring.relay import Relay
-from engine.scoring.station import Arrays, MeterStation, Station, Subjects, Surroundings, identity, within
+from engine.scoring.station import Arrays, Station, Subjects, Surroundings, identity, within
 
 CHANGES = "+changes"
 """Beside the names of stations, which never begin with a plus."""
@@ -37,14 +40,23 @@ class Scorer:
         *,
         lateness: float,
         subjects: Subjects,
+        idle: Idle | None = None,
     ) -> None:
         self._subjects = subjects
         self._changes = Changes(calendars.values())
-        around = Surroundings(subjects, self._changes, calendars)
+        around = Surroundings(subjects, self._changes, calendars, idle)
         groups = _by_watch(detectors)
-        meters = {name: group for name, group in groups.items() if not group[0].watch.signals}
-        self.stations = [MeterStation(name, group[0].watch, group, around, lateness) for name, group in meters.items()]
-        relays = [Relay(name, group[0].watch, group, around) for name, group in groups.items() if name not in meters]
+        self.stations: list[MeterStation] = []
+        self.dossiers: list[Dossier] = []
+        relays: list[Relay] = []
+        for name, group in groups.items():
+            match group[0].model.inputs:
+                case "signals":
+                    relays.append(Relay(name, group[0].watch, group, around))
+                case "everything":
+                    self.dossiers.append(Dossier(name, group[0].watch, group, around))
+                case _:
+                    self.stations.append(MeterStation(name, group[0].watch, group, around, lateness))
         self.relays = _in_order(relays)
         self._by_detector: dict[str, Station] = {name: each for each in self._all() for name in each.detectors}
 
@@ -55,6 +67,9 @@ class Scorer:
         for station in self.stations:
             for event in station.watch.events:
                 needed.setdefault(event, {}).update(station.fields)
+        for dossier in self.dossiers:
+            for event, fields in dossier.fields.items():
+                needed.setdefault(event, {}).update(fields)
         return needed
 
     def add(self, run: Telemetry, floor: NDArray[np.float64]) -> tuple[list[Finding], list[Late]]:
@@ -67,6 +82,8 @@ class Scorer:
                 raised, late = station.add(columns, floor[rows])
                 findings += self._findings(station, raised)
                 left_out += late
+        for dossier in self.dossiers:
+            left_out += dossier.add(run, floor)
         self._relay(findings)
         return findings, left_out
 
@@ -75,11 +92,14 @@ class Scorer:
         findings: list[Finding] = []
         for station in self.stations:
             findings += self._findings(station, station.advance(watermark))
+            station.rest(watermark)
         self._relay(findings)
         for relay in self.relays:
             found = list(self._findings(relay, relay.advance(watermark)))
             self._relay(found)
             findings += found
+        for dossier in self.dossiers:
+            findings += self._findings(dossier, dossier.advance(watermark))
         return findings
 
     def adjust(self, detector: str, series: str, verdict: str) -> bool:
@@ -87,24 +107,43 @@ class Scorer:
         station = self._by_detector.get(detector)
         return station is not None and station.judge(detector, series, verdict)
 
-    def renew(self, event: EntityEvent) -> None:
-        """Take note that more is known of the subject of `event`."""
-        for station in self._all():
-            station.renew(event.subject)
+    def know(self, event: EntityEvent, watermark: float, *, news: bool) -> None:
+        """Take note of who someone is; `news` says whether anything that models may ask for is another now."""
+        for station in (*self.stations, *self.relays):
+            if news:
+                station.renew(event.subject)
+        for dossier in self.dossiers:
+            dossier.know(event, watermark)
 
-    def change(self, event: ChangeEvent) -> None:
+    def change(self, event: ChangeEvent, watermark: float) -> None:
         """Take note of a declared change."""
         self._changes.apply(event)
         for station in self._all():
             station.relearn(event)
+        for dossier in self.dossiers:
+            dossier.declare(event, watermark)
+
+    def outcome(self, event: OutcomeEvent | ContactEvent, watermark: float) -> None:
+        """Take note of what came in the end."""
+        for dossier in self.dossiers:
+            dossier.outcome(event, watermark)
+
+    def object(self, event: ConsentEvent) -> None:
+        """Take note that a subject objects to being judged."""
+        for dossier in self.dossiers:
+            dossier.object(event)
 
     def models(self, globs: Collection[str]) -> list[tuple[str, Station]]:
         """Return the detectors that any of `globs` names, each with where it works."""
         return [(name, self._by_detector[name]) for name in sorted(self._by_detector) if named(name, globs)]
 
+    def watches(self) -> list[str]:
+        """Return what the stations are known by to whoever keeps series that are away."""
+        return [identity(station.watch) for station in self.stations]
+
     def series(self) -> int:
-        """Return how many series are known."""
-        return sum(len(station.index) for station in self._all())
+        """Return how many series are in memory."""
+        return sum(station.index.live for station in self._all())
 
     def state(self) -> Arrays:
         """Return all that is remembered."""
@@ -121,11 +160,14 @@ class Scorer:
     def _all(self) -> Iterator[Station]:
         yield from self.stations
         yield from self.relays
+        yield from self.dossiers
 
     def _relay(self, findings: Iterable[Finding]) -> None:
         """Let those who watch other detectors hear what was found."""
         for relay in self.relays:
             relay.hear(findings)
+        for dossier in self.dossiers:
+            dossier.hear(findings)
 
     def _findings(self, station: Station, signals: Iterable[tuple[DetectorConfig, Signal]]) -> Iterator[Finding]:
         for config, signal in signals:

@@ -1,6 +1,5 @@
 """What some detectors watch together: where their observations come from, and the monitors that take them."""
 
-import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -13,17 +12,16 @@ from detectors.base import Detector, Ints, Observations, Signal
 from detectors.easing import Ease
 from detectors.monitor import Monitor
 from detectors.raising import RaiseRule
-from engine.columnar.columns import Columns
 from engine.columnar.index import SeriesIndex
-from engine.config.model import CalendarConfig, DetectorConfig, Watch
+from engine.config.inputs import built
+from engine.config.model import CalendarConfig, DetectorConfig, Input, Watch
 from engine.errors import Permanent
 from engine.events import EVERYONE, ChangeEvent
-from engine.expressions import Kind
 from engine.measures.keys import Owner
-from engine.measures.meter import Late, Meter
 from engine.scoring.changes import Changes, Easing, named
-from engine.scoring.groups import Cohorts, Describe, Groups, Prefixes
+from engine.scoring.groups import Describe
 from engine.scoring.members import Members
+from engine.scoring.quiet import Idle, Quiet
 
 Arrays = dict[str, NDArray[Any]]
 Raised = Iterator[tuple[DetectorConfig, Signal]]
@@ -43,6 +41,8 @@ class Surroundings(NamedTuple):
     subjects: Subjects
     changes: Changes
     calendars: Mapping[str, CalendarConfig]
+    idle: Idle | None = None
+    """When and where series go that are quiet; None: they stay."""
 
 
 class Station(ABC):
@@ -57,6 +57,7 @@ class Station(ABC):
         self._models = {config.name: _text(_signature(config.model)) for config in self.detectors.values()}
         self._ticked = -1.0
         self._members = Members(around.subjects.owner)
+        self._quiet: Quiet | None = None
         self._easings = {
             config.name: Easing(config, around.calendars, around.changes)
             for config in self.detectors.values()
@@ -85,7 +86,7 @@ class Station(ABC):
 
     def judge(self, detector: str, series: str, verdict: str) -> bool:
         """Let a verdict move the threshold of one series; False if there is no such series."""
-        number = self.index.find(series)
+        number = self._number(series)
         if number < 0:
             return False
         self.monitors[detector].grow(len(self.index))
@@ -102,6 +103,8 @@ class Station(ABC):
             asked = change.reset or change.what in self.detectors[name].reset_on
             if asked and named(name, change.detectors):
                 monitor.relearn(self._series_of(change.subject))
+                if self._quiet is not None:
+                    self._quiet.relearn(name, change.subject)
 
     def model(self, detector: str) -> Arrays:
         """Return what `detector` has learned, with the keys of the series it is of."""
@@ -114,23 +117,26 @@ class Station(ABC):
     def take_back(self, detector: str, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Let `detector` know what it knew when `model` returned `arrays`; what is raised, and verdicts, stay.
 
-        Series that are new since then are as never seen. Raises Permanent if the detector is another one by now.
+        Series that are new since then, or were away, are as never seen; those that are away now have not changed.
+        Raises Permanent if the detector is another one by now.
         """
         same = np.array_equal(arrays["watch"], self._watch) and np.array_equal(arrays["model"], self._models[detector])
-        keys = within(arrays, "index")["keys"]
-        if not same or not np.array_equal(keys, self.index.state()["keys"][: len(keys)]):
+        if not same:
             raise Permanent(
                 f"{detector} watches or judges otherwise than then",
                 remedy="put back the detector's file as it was, or choose a later version",
             )
         self.monitors[detector].grow(len(self.index))
-        self.monitors[detector].take_back(within(arrays, "detector"))
+        now = self.index.among(within(arrays, "index"))
+        self.monitors[detector].take_back(within(arrays, "detector"), now)
 
     def state(self) -> Arrays:
         """Return all that is remembered, under prefixed names."""
         parts = dict(self._parts())
         for name, monitor in self.monitors.items():
             parts[f"monitor:{name}"] = {**monitor.state(), "model": self._models[name]}
+        if self._quiet is not None:
+            parts["quiet"] = self._quiet.state()
         arrays = {f"{part}/{key}": array for part, state in parts.items() for key, array in state.items()}
         return arrays | {"ticked": np.array([self._ticked]), "watch": self._watch}
 
@@ -143,7 +149,13 @@ class Station(ABC):
             state = within(arrays, f"monitor:{name}")
             if np.array_equal(state.pop("model", ()), self._models[name]):
                 monitor.load(state)
+        if self._quiet is not None:
+            self._quiet.load(within(arrays, "quiet"))
         self._ticked = float(arrays["ticked"][0])
+
+    def _number(self, series: str) -> int:
+        """Return the number of a series by its key, −1 if there is none."""
+        return self.index.find(series)
 
     @abstractmethod
     def _parts(self) -> Mapping[str, Mapping[str, NDArray[Any]]]:
@@ -168,72 +180,8 @@ class Station(ABC):
     def _series_of(self, subject: str) -> Ints:
         """Return the series of a subject, or all."""
         if subject == EVERYONE:
-            return np.arange(len(self.index), dtype=np.int32)
+            return self.index.numbers()
         return np.array(self._members.of(subject, self.index), np.int32)
-
-
-class MeterStation(Station):
-    """A watch over events: closed windows of a measure."""
-
-    def __init__(
-        self, name: str, watch: Watch, detectors: Iterable[DetectorConfig], around: Surroundings, lateness: float
-    ) -> None:
-        super().__init__(name, watch, detectors, around)
-        self.meter = Meter(watch, lateness=lateness)
-        self._owner = around.subjects.owner
-        grouped = {name: _groups(config.model, around.subjects) for name, config in self.detectors.items()}
-        self._groups = {name: groups for name, groups in grouped.items() if groups is not None}
-
-    @property
-    def index(self) -> SeriesIndex:
-        """The meter's."""
-        return self.meter.index
-
-    @property
-    def fields(self) -> Mapping[str, Kind]:
-        """The fields of `data` that are needed."""
-        return self.meter.fields
-
-    def add(self, columns: Columns, floor: NDArray[np.float64]) -> tuple[Raised, list[Late]]:
-        """Take events; `floor` is the watermark before each of them."""
-        added = self.meter.add(columns, floor, self._owner)
-        return self.observe(added.observations), added.left_out
-
-    def advance(self, watermark: float) -> Raised:
-        """Close the windows that end at or before `watermark`, and ask for what did not come."""
-        yield from self.observe(self.meter.advance(watermark))
-        yield from self.tick(watermark)
-
-    def observe(self, observations: Observations) -> Raised:
-        """Feed closed windows to every detector."""
-        if not len(observations.series):
-            return
-        for name in self.monitors:
-            groups = self._groups.get(name)
-            if groups is not None:
-                groups.extend(self.index)
-                observations = observations._replace(group=groups.of(observations.series))
-            yield from self._feed(observations, [name])
-
-    def points(self, series: int) -> Sequence[tuple[float, float]]:
-        """Return the last closed windows."""
-        return self.meter.points(series)
-
-    def renew(self, subject: str) -> None:
-        """Find anew the cohorts of what `subject` is or has."""
-        super().renew(subject)
-        for groups in self._groups.values():
-            groups.renew(subject, self.index)
-
-    def _parts(self) -> Mapping[str, Mapping[str, NDArray[Any]]]:
-        groups = {f"groups:{name}": groups.state() for name, groups in self._groups.items()}
-        return {"meter": self.meter.state(), **groups}
-
-    def _load_parts(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        self.meter.load(within(arrays, "meter"))
-        for name, groups in self._groups.items():
-            if state := within(arrays, f"groups:{name}"):
-                groups.load(state, self.index)
 
 
 def within(arrays: Mapping[str, NDArray[Any]], prefix: str) -> Arrays:
@@ -248,17 +196,14 @@ def identity(watch: Watch) -> str:
         watch.events, watch.by, watch.measure.kind, watch.measure.of and watch.measure.of.text, watch.measure.q,
         float(watch.every), watch.where and watch.where.text,
         [(name, each.text) for name, each in watch.compute.items()], watch.min_events, watch.missing, watch.signals,
+        watch.score_on, [(name, _input_text(each)) for name, each in watch.inputs.items()],
     )  # fmt: skip
     return repr(parts)
 
 
-def _groups(detector: Detector, subjects: Subjects) -> Groups | None:
-    match detector.grouping:
-        case "cohort":
-            return Cohorts(list(detector.attributes), subjects.describe, subjects.owner)
-        case "prefix":
-            return Prefixes()
-    return None
+def _input_text(given: Input) -> str:
+    texts = [each.text if each else "" for each in (given.where, given.value)]
+    return repr((given.event, given.outcome, given.detector, *texts, sorted(given.each.items())))
 
 
 def _monitor(config: DetectorConfig) -> Monitor:
@@ -268,7 +213,7 @@ def _monitor(config: DetectorConfig) -> Monitor:
         of=config.raise_.for_.of,
         clear=float(config.raise_.clear),
     )
-    detector = copy.deepcopy(config.model)
+    detector = built(config)
     monitor = Monitor(config.name, detector, rule, grace=float(config.grace), min_samples=config.min_samples)
     monitor.prepare(float(config.watch.every))
     return monitor

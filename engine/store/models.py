@@ -250,6 +250,18 @@ class ReceiptRow(SQLModel, table=True):
     raw: dict[str, Any] = _json()
 
 
+class EarlyDelivery(SQLModel, table=True):
+    """What a provider said of a message before we knew which one it means (`engine.deliveries`)."""
+
+    __tablename__ = "early_delivery"
+    id: str = Field(primary_key=True)
+    """That of the receipt it becomes."""
+    provider_id: str = Field(index=True)
+    intent: str
+    kept_at: float
+    event: dict[str, Any] = _json()
+
+
 class Ticket(SQLModel, table=True):
     """A ticket of the built-in desk."""
 

@@ -231,7 +231,7 @@ def test_a_state_of_another_configuration_is_refused() -> None:
     daily.grow(2)
     with pytest.raises(ValueError, match="128 a series"):
         plain.load({"rows": np.zeros((3, 8), np.uint8)})
-    with pytest.raises(ValueError, match="24 numbers a series"):
+    with pytest.raises(ValueError, match="not rows, profiles"):
         plain.load(daily.state())
 
 

@@ -126,7 +126,7 @@ def test_growing_keeps_what_is_known_and_is_amortised() -> None:
     sizes = set()
     for size in range(2, 1000):
         monitor.grow(size)
-        sizes.add(monitor.detector.size)
+        sizes.add(len(monitor.raiser._rows))
     assert len(sizes) < 40
     assert _seen(monitor.observe(_values(1.0, start=120))) == [(120.0, "raised")]
 

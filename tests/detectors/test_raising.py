@@ -176,3 +176,16 @@ def test_batches_do_not_matter_and_states_alternate(
     assert parts == whole
     opening = [state for _, state in whole if state != "ongoing"]
     assert opening == ["raised", "cleared"] * (len(opening) // 2) + ["raised"] * (len(opening) % 2)
+
+
+def test_what_time_has_ended_is_over_at_once_and_makes_no_entry() -> None:
+    raiser = Raiser(RaiseRule(hits=2, of=3, clear=600.0), score=0.999)
+    raiser.grow(1)
+    lapse = np.zeros(1, np.int32), np.array([60.0]), np.zeros(1), np.ones(1, np.bool_)
+    assert len(raiser.observe(*lapse)[0]) == 0
+    raiser.observe(np.zeros(2, np.int32), np.array([0.0, 30.0]), np.ones(2))
+    assert raiser.is_raised(0)
+    assert [STATES[int(code)] for code in raiser.observe(*lapse)[1]] == ["cleared"]
+    once = raiser.state()["rows"].copy()
+    assert len(raiser.observe(*lapse)[0]) == 0
+    assert raiser.state()["rows"].tobytes() == once.tobytes()

@@ -158,7 +158,7 @@ def test_what_cannot_be_taken_back_is_a_dead_letter_that_says_why(tmp_path: Path
         model(house, "keep", "good")
         model(house, "revert", "bad", detectors=["errors"])
         [letter] = house.dead()
-        assert (letter.reason, letter.detail) == ("model", "errors has no version 'bad'; it has good")
+        assert (letter.reason, letter.detail) == ("unapplied", "errors has no version 'bad'; it has good")
         write(tmp_path, {DETECTOR: FILES[DETECTOR]})
         house.engine.reload()
         house.hand_in()

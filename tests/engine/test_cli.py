@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -185,6 +186,7 @@ def test_a_template_is_shown(forewarn: Forewarn, shop: Path) -> None:
         (["errors/notice", "--sample", "empty.json"], "en/email.txt.j2:3"),
         (["errors/notice", "--sample", "nowhere.json"], "nowhere.json: No such file"),
         (["errors/notice", "--channel", "sms"], "no text for 'sms'"),
+        (["errors/notice", "--channel", "emial"], "--channel: there is no channel 'emial'; did you mean \"email\"?"),
         (["errors/agent", "--html", "x.html"], "has no HTML"),
     ],
 )
@@ -196,6 +198,16 @@ def test_a_template_that_cannot_be_shown_is_told(
     ran = forewarn("preview", *arguments)
     assert ran.code in (1, 2)
     assert told in ran.err
+
+
+def test_a_template_shown_in_another_language_than_was_asked_for_is_told(forewarn: Forewarn) -> None:
+    assert "there is no text in 'fr'; readers get 'en'" in forewarn("preview", "errors/notice", "--locale", "fr").err
+    assert forewarn("preview", "errors/notice", "--locale", "en-GB").err == ""
+
+
+def test_only_the_whole_command_installs_completion(forewarn: Forewarn) -> None:
+    assert "--install-completion" in forewarn("--help").out
+    assert "--install-completion" not in forewarn("issues", "--help").out + forewarn("preview", "--help").out
 
 
 # -- score
@@ -212,13 +224,13 @@ def test_scores_are_written_beside_the_rows(forewarn: Forewarn, shop: Path) -> N
     ran = forewarn("score", series(shop, rows), "--kind", "threshold", "--param", "above=50")
     lines = [line.split(",") for line in ran.out.splitlines()]
     assert lines[0] == ["timestamp", "value", "score", "alarm", "signal"]
-    assert [line[4] for line in lines[1:]] == ["", "", "raised", "cleared"]
+    assert [line[4] for line in lines[1:]] == ["0", "0", "1", "0"]
     assert [float(line[3]) > 0 for line in lines[1:]] == [False, False, True, False]
     assert lines[2][:3] == ["2025-01-01 00:01", "", ""]
     assert "a step is 60 s" in ran.err
 
 
-@pytest.mark.parametrize("kind", ["seasonal", "absence", "threshold"])
+@pytest.mark.parametrize("kind", ["seasonal", "absence", "threshold", "ensemble"])
 def test_a_score_depends_on_what_came_before_only(forewarn: Forewarn, shop: Path, kind: str) -> None:
     rows = [f"{3600 * number},{100 if number in (150, 190) else number % 24}" for number in range(200)]
     arguments = ["--kind", kind, *(["--param", "above=50"] if kind == "threshold" else [])]
@@ -232,7 +244,25 @@ def test_rows_out_of_order_keep_their_place(forewarn: Forewarn, shop: Path) -> N
     ran = forewarn("score", series(shop, ["120,1", "0,99", "60,1"]), "--kind", "threshold", "--param", "above=50")
     assert [line.split(",")[0] for line in ran.out.splitlines()[1:]] == ["120", "0", "60"]
     assert "not in order of time" in ran.err
-    assert ran.out.splitlines()[2].endswith("raised")
+    assert ran.out.splitlines()[2].endswith(",1")
+
+
+def test_of_two_rows_of_one_time_the_one_that_raised_is_marked(forewarn: Forewarn, shop: Path) -> None:
+    ran = forewarn("score", series(shop, ["0,1", "60,1", "60,99"]), "--kind", "threshold", "--param", "above=50")
+    assert [line[-2:] for line in ran.out.splitlines()[1:]] == [",0", ",0", ",1"]
+
+
+def test_an_ensemble_tells_dense_evidence_everywhere_and_an_episode_once(forewarn: Forewarn, shop: Path) -> None:
+    rows = [f"{300 * i},{i * 7919 % 13 + (90 if 700 <= i < 705 else 0)}" for i in range(900)]
+    ran = forewarn("score", series(shop, rows), "--kind", "ensemble")
+    found = [line.split(",") for line in ran.out.splitlines()[1:]]
+    assert all(float(line[2]) >= 0 for line in found)
+    assert [i for i, line in enumerate(found) if line[4] == "1"] == [
+        i for i, line in enumerate(found) if float(line[3]) > 3
+    ]
+    assert sum(line[4] == "1" for line in found[:700]) == 0
+    assert sum(line[4] == "1" for line in found[700:710]) == 1
+    assert max(float(line[2]) for line in found[700:710]) > 3
 
 
 @pytest.mark.parametrize(
@@ -296,7 +326,9 @@ def test_the_doctor_finds_all_well(forewarn: Forewarn) -> None:
     forewarn("db", "upgrade")
     after = forewarn("doctor", "--json", "--send", "http://x.example", "--channel", "mail")
     assert before.code == after.code == 0, after
-    assert {each["state"] for each in after.json} == {"ok"}
+    states = {each["what"]: each["state"] for each in after.json}
+    assert states.pop("public url") == "warning", "links to this machine are of no use in a customer's mail"
+    assert set(states.values()) == {"ok"}
     assert after.json[-1]["what"] == "test on mail"
 
 
@@ -311,6 +343,19 @@ def test_the_doctor_finds_what_is_broken(forewarn: Forewarn, shop: Path) -> None
     assert states["forewarn.db"] == "failed"
     assert states["schema"] == "failed"
     assert states["log.db" if "log.db" in states else "clock"] == "ok"
+
+
+def test_the_doctor_says_which_mail_server_does_not_answer(forewarn: Forewarn, shop: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    (shop / "config/channels.yaml").write_text(
+        f"mail: {{type: email, host: 127.0.0.1, port: {port}, from: a@b.example}}\n"
+    )
+    ran = forewarn("doctor", "--json")
+    [found] = [each for each in ran.json if each["what"] == "channel mail"]
+    assert (ran.code, found["state"]) == (1, "failed")
+    assert found["detail"].startswith(f"127.0.0.1:{port}: ")
+    assert found["detail"].endswith("; see channels.yaml:1:7")
 
 
 def test_the_doctor_says_that_the_configuration_is_broken(forewarn: Forewarn, shop: Path) -> None:

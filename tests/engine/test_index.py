@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.columnar import index as index_module
-from engine.columnar.arrays import Growing
+from detectors.arrays import Growing
+from engine.columnar import table as kernels
 from engine.columnar.hashing import blob, murmur
 from engine.columnar.index import SeriesIndex
 
@@ -39,22 +39,75 @@ def test_many_keys_survive_growth_and_a_round_trip() -> None:
     assert all((other.state()[name] == array).all() for name, array in index.state().items())
 
 
-def test_keys_of_one_hash_are_told_apart() -> None:
-    """Three thousand keys handed in with one hash: no segment can hold them, so they are chained."""
+def one_hash() -> tuple[SeriesIndex, list[str], np.uint64]:
+    """Return an index of three thousand keys that were handed in with one hash, which is the last."""
     index = SeriesIndex()
     tag = np.uint64(0xDEADBEEF)
     keys = [f"device/{i:05d}" for i in range(3_000)]
     index._keys.reserve(100_000)
-    index._ends.reserve(3_001)
+    index._places.reserve(3_000)
+    index._fresh.reserve(3_000)
     index._slots.reserve(64)
     index._about.reserve(64)
     for key in keys:
         data = blob(key)
-        assert index_module._find(index._table(), data, 0, data.size, tag) == -1
-        index_module._append(index._table(), data, 0, data.size, tag)
-    found = [index_module._find(index._table(), blob(key), 0, len(key), tag) for key in keys]
+        assert kernels.find(index._table(), data, 0, data.size, tag) == -1
+        kernels.append(index._table(), data, 0, data.size, tag)
+    return index, keys, tag
+
+
+def test_keys_of_one_hash_are_told_apart() -> None:
+    """No segment can hold all of them, so they are chained."""
+    index, keys, tag = one_hash()
+    found = [kernels.find(index._table(), blob(key), 0, len(key), tag) for key in keys]
     assert found == list(range(3_000))
     assert index._table().chained.max() > 0
+
+
+def test_a_chain_is_searched_to_its_end_after_keys_left_it() -> None:
+    index, keys, tag = one_hash()
+    slots = index._table().slots
+    for number in (0, 1_023, 1_500, 2_999, 5):
+        segment = next(each for each in range(len(slots)) if (slots[each] & np.uint64(0xFFFFFFFF) == number + 1).any())
+        assert kernels._take(index._table(), segment, (tag << np.uint64(32)) | np.uint64(number + 1))
+        kernels._refill(index._table(), segment)
+        keys[number] = ""
+    found = [kernels.find(index._table(), blob(key), 0, len(key), tag) for key in keys if key]
+    assert found == [number for number, key in enumerate(keys) if key]
+
+
+@given(st.lists(st.tuples(st.lists(KEYS, max_size=12), st.sets(st.integers(0, 30), max_size=5)), max_size=12))
+@settings(deadline=None)
+def test_keys_leave_and_come_back(steps: list[tuple[list[str], set[int]]]) -> None:
+    """As a dict and a stack of free numbers do, before and after a round trip."""
+    index, known, free, count = SeriesIndex(), dict[str, int](), list[int](), 0
+    for keys, leaving in steps:
+        for key in keys:
+            if key not in known:
+                known[key] = free.pop() if free else count
+                count = max(count, known[key] + 1)
+        assert index.lookup(keys).tolist() == [known[key] for key in keys]
+        gone = [number for number in leaving if number in known.values()]
+        index.remove(np.array(gone, np.int32))
+        known = {key: number for key, number in known.items() if number not in gone}
+        free += gone
+        assert (len(index), index.live) == (count, len(known))
+        assert index.numbers().tolist() == sorted(known.values())
+        other = SeriesIndex()
+        other.load({name: array.copy() for name, array in index.state().items()})
+        assert {key: other.find(key) for key in known} == known
+        assert [other.key(number) for number in known.values()] == list(known)
+        index = other
+
+
+def test_room_of_keys_that_left_is_given_back() -> None:
+    index = SeriesIndex()
+    for start in range(0, 400_000, 20_000):
+        index.remove(index.lookup([f"account/{i:020d}" for i in range(start, start + 20_000)]))
+    assert index.live == 0
+    assert index.nbytes < 6 << 20
+    with pytest.raises(IndexError, match="there is no series 7: there are 0"):
+        index.key(7)
 
 
 def test_a_line_break_in_a_key_is_refused() -> None:

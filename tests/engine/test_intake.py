@@ -220,7 +220,7 @@ def test_a_full_log_loses_nothing_and_doubles_nothing() -> None:
 def test_a_full_log_keeps_dead_letters() -> None:
     log = FullLog(clock=FakeClock(NOW))
     desk = Desk(log=log)
-    desk.dead.add([DeadLetter("late", "", event(1), NOW, "log:0:1")])
+    desk.dead.add([DeadLetter("malformed", "", event(1), NOW, "http:1")])
     ids = [letter.id for letter in desk.letters()]
     with pytest.raises(Retryable):
         desk.intake.retry(ids)

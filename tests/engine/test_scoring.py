@@ -146,16 +146,16 @@ def test_a_cohort_is_that_of_the_account_a_device_belongs_to_now() -> None:
 
     assert minute(0) == [0, 1]
     plans["account/b"] = {"plan": "pro"}
-    world.scorer.renew(entity("account/b"))
+    world.scorer.know(entity("account/b"), 0.0, news=True)
     assert minute(2) == [0, 3], "another region than device/1, whose region nobody knows"
     plans["device/2"] = {}
-    world.scorer.renew(entity("device/2"))
+    world.scorer.know(entity("device/2"), 0.0, news=True)
     assert minute(4) == [0, 0]
     owners["device/2"] = "account/c"
-    world.scorer.renew(entity("device/2"))
+    world.scorer.know(entity("device/2"), 0.0, news=True)
     assert minute(6) == [0, 2], "nothing is known of its account, as of device/3's"
     plans["account/c"] = {"plan": "free", "region": "eu"}
-    world.scorer.renew(entity("account/c"))
+    world.scorer.know(entity("account/c"), 0.0, news=True)
     assert minute(8) == [0, 1]
 
 
@@ -170,7 +170,7 @@ def test_groups_survive_a_restart_and_are_still_renewed() -> None:
     before.take(line("call", 1.0, "account/a"), line("call", 2.0, "account/b"), line("call", 70.0, "account/a"))
     after.scorer.load(before.scorer.state())
     plans["account/b"] = {"plan": "pro"}
-    after.scorer.renew(entity("account/b"))
+    after.scorer.know(entity("account/b"), 0.0, news=True)
     after.mark = before.mark
     after.take(line("call", 80.0, "account/b"), line("call", 130.0, "account/a"))
     assert groups(model) == [0, 0]
@@ -228,3 +228,15 @@ class TestSignals:
         other.scorer.load(world.scorer.state())
         other.scorer.advance(world.mark.value)
         assert sum(len(batch.value) for batch in model.seen) > 0
+
+    def test_a_member_is_over_when_none_of_its_series_is_raised(self) -> None:
+        model = Echo(inputs="signals")
+        measure = Measure("sum", Expression.parse("x"))
+        world = World(
+            detector("calls", Echo(), event="calls", by=("account", "code"), measure=measure),
+            detector("any", model, signals=("calls",), by=("account",)),
+        )
+        for at, code, x in ((0.0, "1", 1), (60.0, "2", 1), (120.0, "1", 0), (180.0, "2", 0), (300.0, "2", 0)):
+            world.take(line("calls", at, code=code, x=x))
+        values = [value for batch in model.seen for value in batch.value.tolist()]
+        assert values == [1.0, 1.0, 1.0, 0.0]

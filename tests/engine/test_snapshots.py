@@ -106,6 +106,15 @@ def test_what_could_not_come_back_is_refused(snapshots: Snapshots, array: NDArra
     assert snapshots.latest(0) is None
 
 
+def test_the_offsets_of_those_that_are_kept_are_known(tmp_path: Path) -> None:
+    snapshots = Snapshots(tmp_path, keep=2)
+    assert snapshots.offsets(0) == []
+    for offset in (5, 30, 20):
+        snapshots.write(0, offset, state(1), {})
+    assert snapshots.offsets(0) == [20, 30]
+    assert snapshots.offsets(1) == []
+
+
 def test_the_newest_few_are_kept_of_each_partition(tmp_path: Path) -> None:
     snapshots = Snapshots(tmp_path, keep=2)
     written = [snapshots.write(0, offset, state(offset), {}) for offset in (9, 10, 100)]

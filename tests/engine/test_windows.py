@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from engine.columnar.arrays import Growing
+from detectors.arrays import Growing
 from engine.columnar.columns import Columns
 from engine.columnar.texts import Texts
 from engine.config.model import Measure, Watch

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from engine.store.models import DecisionRow, Intent, Issue
-from tests.faults.house import START, House, call, event, opened, people, prepared
+from tests.faults.house import START, House, call, event, opened, people, prepared, tick
 
 HUGE = "9" * 400
 HEAD = '{"id":"x","source":"test","subject":"account/acme","type":"app.call"'
@@ -134,3 +135,63 @@ model: {kind: threshold, above: 5}
         (letter,) = house.dead()
         assert (letter.reason, letter.detail) == ("unkeyed", "device/d-1 belongs to no known account")
         assert b'"device/d-1"' in letter.payload
+
+
+def test_once_its_account_is_known_the_event_of_an_asset_counts(tmp_path: Path) -> None:
+    """Tried again it must not be taken for a repetition of itself, nor be counted twice."""
+    by_device = """
+name: device
+about: Beats
+watch: {event: app.beat, by: account, measure: count}
+model: {kind: threshold, above: 0}
+"""
+    with opened(prepared(tmp_path, **{"config/detectors/device.yaml": by_device})) as house:
+        house.hand_in(event("app.beat", "device/d-1", {}, START, "1"))
+        for _ in range(2):
+            (letter,) = house.dead()
+            assert house.engine.intake.retry([letter.id]).accepted == 1
+            house.hand_in()
+        (letter,) = house.dead()
+        assert letter.payload.count(b"~") == 1, "an id that was given for another attempt is replaced by the next"
+        house.hand_in(event("forewarn.entity", "device/d-1", {"parent": "account/acme"}, START, "is-d-1"))
+        assert house.engine.intake.retry([letter.id]).accepted == 1
+        house.hand_in()
+        assert house.dead() == []
+        house.engine.storage.dead_letters.add([letter])  # as if it had stopped before it could forget it
+        assert house.engine.intake.retry([letter.id]).accepted == 1
+        house.clock.advance(180.0)
+        house.hand_in(tick(house.clock.time()))
+        (issue,) = house.rows(Issue)
+        assert (issue.subject, issue.evidence["value"]) == ("account/acme", 1.0)
+        assert house.dead() == []
+
+
+def test_what_came_too_late_is_not_swallowed_by_another_try(house: House) -> None:
+    house.hand_in(call("account/acme", START, "1"))
+    house.clock.advance(600.0)
+    house.hand_in(call("account/acme", START + 600.0, "2"), call("account/acme", START + 1.0, "3"))
+    (letter,) = house.dead()
+    assert letter.reason == "late"
+    done = house.engine.intake.retry([letter.id])
+    assert (done.accepted, [reject.reason for reject in done.rejects]) == (0, ["late"])
+    assert "is not opened again" in done.rejects[0].detail
+    assert house.dead() == [letter]
+
+
+@pytest.mark.parametrize(
+    ("data", "cause"),
+    [
+        ({"what": "resolve", "issue": "iss_none"}, "resolve: there is no issue 'iss_none'"),
+        ({"what": "unsilence", "silence": "sil_none"}, "unsilence: there is no silence 'sil_none'"),
+    ],
+)
+def test_an_action_that_cannot_be_done_is_a_dead_letter(house: House, data: dict[str, str], cause: str) -> None:
+    house.hand_in(event("forewarn.action", "account/acme", {"who": "eve", **data}, START, "act"))
+    (letter,) = house.dead()
+    assert letter.reason == "unapplied"
+    assert letter.detail.startswith(cause)
+    assert msgspec.json.decode(letter.payload)["data"] == {"who": "eve", **data}
+    assert house.engine.intake.retry([letter.id]).accepted == 1
+    house.hand_in()
+    (again,) = house.dead()
+    assert again.id != letter.id

@@ -50,6 +50,23 @@ def test_a_template_that_cannot_be_filled_is_found_before_it_is_used(tmp_path: P
         assert f"{place}: nothing fills the variable 'nobody.fills.this'" in problems
 
 
+def test_templates_are_those_of_the_configuration_that_was_accepted(tmp_path: Path) -> None:
+    """What is edited shows when a reload takes it over; what is broken is refused with its place, and never used."""
+    notice = "templates/all/notice/en/email.txt.j2"
+    with opened(prepared(tmp_path)) as house:
+        for name, account in (("ann", "account/acme"), ("bob", "account/zen"), ("cid", "account/nil")):
+            house.hand_in(*people(account=account, name=name))
+        write(tmp_path, {notice: "Subject: broken\n\n{{ issue.subject\n"})
+        house.trouble("account/acme")
+        assert any(f"../{notice}:3:1: " in str(problem) for problem in house.engine.reload())
+        write(tmp_path, {notice: "Subject: edited\n\n{{ issue.subject }}\n"})
+        house.trouble("account/zen")
+        assert [problem for problem in house.engine.reload() if problem.severity == "error"] == []
+        house.trouble("account/nil")
+        said = [message.subject for message in house.email.sent if message.subject != "over"]
+        assert said == ["trouble", "trouble", "edited"]
+
+
 def test_what_is_watched_as_before_keeps_what_it_learned(tmp_path: Path) -> None:
     with opened(prepared(tmp_path)) as house:
         house.hand_in(*people())

@@ -122,7 +122,25 @@ def test_preview_and_variables(folder: Path) -> None:
     assert "evidence.value" in subject.variables("book/notice", "email", "de")
     (folder / "book/notice/sample.json").write_text("{")
     with pytest.raises(TemplateError, match="is no JSON"):
-        subject.preview("book/notice", "sms", "en")
+        Templates(folder).preview("book/notice", "sms", "en")
+
+
+def test_what_is_edited_later_does_not_show(folder: Path) -> None:
+    before = Templates(folder)
+    write(folder, "book/notice/en/sms.txt.j2", "{{ broken")
+    write(folder, "book/notice/de/sms.txt.j2", "new")
+    (folder / "_layouts/email.html.j2").unlink()
+    assert before.render("book/notice", "sms", "de", variables()).text == "Acme: calls fail\n"
+    assert "<html" in before.render("book/notice", "email", "en", variables()).html
+    assert before.files.locales("book/notice") == ["de", "en"]
+
+
+def test_a_file_that_is_no_utf8_is_a_problem_with_its_line(folder: Path) -> None:
+    (folder / "book/notice/en/sms.txt.j2").write_bytes(b"calls\nfail\xff")
+    cause = "byte 0xff is not UTF-8: save the file as UTF-8"
+    assert messages(folder, ["sms"])[-1] == f"sms.txt.j2:2: {cause}"
+    with pytest.raises(TemplateError, match=rf"sms\.txt\.j2:2: {cause}"):
+        Templates(folder).render("book/notice", "sms", "en", variables())
 
 
 ALLOWED = {"customer.*", "issue.*", "evidence.*", "links.page", "sender.*", "person.name"}

@@ -49,6 +49,12 @@ class Growing:
         self.reserve(len(rows))
         self.array[: len(rows)] = rows
 
+    def __deepcopy__(self, memo: object) -> "Growing":
+        other = Growing(self.dtype, *self.row)
+        other.reserve(len(self.array))
+        other.array[: len(self.array)] = self.array
+        return other
+
     def _view(self) -> None:
         count = len(self._memory) // self.row_bytes
         flat = np.frombuffer(self._memory, self.dtype, count * int(np.prod(self.row, dtype=np.int64)))

@@ -1,0 +1,119 @@
+"""What providers say of our messages, written where it belongs, or kept until it is known which message is meant.
+
+A provider may call back before its answer to our request has been written down, or when that answer was lost and the
+message is still to be asked about (C18). What it says is kept for a day under the id it gave, and applied in the same
+transaction that writes this id down. What nobody has claimed by then becomes a dead letter.
+"""
+
+from typing import Any
+
+import msgspec
+from sqlmodel import Session, col, select
+
+from engine.events import DeliveryEvent, line_of
+from engine.ids import derive
+from engine.store.database import insert_ignore
+from engine.store.models import EarlyDelivery, Intent, ReceiptRow, Suppression
+
+KEPT = 86_400.0
+"""Seconds for which what is said of an unknown message is kept. Twilio gives up sending after 10 hours at the latest
+(https://www.twilio.com/docs/messaging/api/message-resource, ValidityPeriod)."""
+PROGRESS = ("", "unknown", "queued", "sent", "delivered", "read", "bounced", "failed", "complained")
+"""Delivery states in the order in which one replaces another: callbacks repeat and come in any order."""
+
+
+def take(session: Session, event: DeliveryEvent, now: float) -> None:
+    """Write down what `event` says of the message it means; if there is none yet, keep it."""
+    intent = _meant(session, event.intent, event.provider_id)
+    if intent is None:
+        kept = EarlyDelivery(
+            id=_id(event), provider_id=event.provider_id, intent=event.intent, kept_at=now, event=_plain(event)
+        )
+        insert_ignore(session, EarlyDelivery, [kept])
+    else:
+        _apply(session, intent, event, now)
+
+
+def known(session: Session, intent: Intent, now: float) -> None:
+    """Apply what was said of `intent` before it was known under its provider's id."""
+    if intent.provider_id:
+        kept = select(EarlyDelivery).where(col(EarlyDelivery.provider_id) == intent.provider_id)
+        for early in session.exec(kept.order_by(col(EarlyDelivery.kept_at), col(EarlyDelivery.id))).all():
+            _claim(session, early, intent, now)
+
+
+def sweep(session: Session, now: float) -> list[tuple[str, bytes]]:
+    """Apply what is kept of messages known by now, and forget what has been kept for too long; return that.
+
+    Each with the reason and the event. Two transactions that do not see each other, one that keeps and one that writes
+    the id down, would leave the word lying: here it is found.
+    """
+    overdue: list[tuple[str, bytes]] = []
+    for early in session.exec(select(EarlyDelivery).order_by(col(EarlyDelivery.kept_at), col(EarlyDelivery.id))).all():
+        intent = _meant(session, early.intent, early.provider_id)
+        if intent is not None:
+            _claim(session, early, intent, now)
+        elif early.kept_at <= now - KEPT:
+            overdue.append((_cause(early), line_of(_event(early))))
+            session.delete(early)
+    return overdue
+
+
+def suppress(session: Session, address: str, channel: str, reason: str, now: float) -> None:
+    """Send nothing to `address` on `channel` (a kind, or `*`) from now on; the first reason stays."""
+    if session.get(Suppression, (address, channel)) is None:
+        session.add(Suppression(address=address, channel=channel, reason=reason, at=now))
+        session.flush()
+
+
+def _meant(session: Session, intent: str, provider_id: str) -> Intent | None:
+    if intent:
+        return session.get(Intent, intent)
+    return session.exec(select(Intent).where(col(Intent.provider_id) == provider_id)).first() if provider_id else None
+
+
+def _claim(session: Session, early: EarlyDelivery, intent: Intent, now: float) -> None:
+    _apply(session, intent, _event(early), now)
+    session.delete(early)
+
+
+def _apply(session: Session, intent: Intent, event: DeliveryEvent, now: float) -> None:
+    session.merge(
+        ReceiptRow(
+            id=_id(event),
+            intent=intent.id,
+            at=event.time,
+            kind="delivery",
+            outcome=event.state,
+            code=event.code,
+            detail=event.detail,
+            raw=event.raw,
+        )
+    )
+    if _rank(event.state) > _rank(intent.delivery):
+        intent.delivery = event.state
+    if event.state in {"bounced", "complained"} and intent.address:
+        suppress(session, intent.address, event.channel or "*", f"{event.state} {event.code}".strip(), now)
+
+
+def _id(event: DeliveryEvent) -> str:
+    return derive("rcp", event.source, event.id)
+
+
+def _rank(state: str) -> int:
+    return PROGRESS.index(state) if state in PROGRESS else 1
+
+
+def _plain(event: DeliveryEvent) -> dict[str, Any]:
+    return {name: value for name, value in msgspec.structs.asdict(event).items() if name != "line"}
+
+
+def _event(early: EarlyDelivery) -> DeliveryEvent:
+    return msgspec.convert({**early.event, "line": 0}, DeliveryEvent)
+
+
+def _cause(early: EarlyDelivery) -> str:
+    hours = f"within {KEPT / 3600:.0f} h"
+    if early.intent:
+        return f"data.intent: there was no message {early.intent!r:.80} {hours}"
+    return f"data.provider_id: no message of ours came to have the id {early.provider_id!r:.80} {hours}"
