@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.columnar.filter import Filter
+from engine.columnar.hashing import murmur
 from engine.embedded import connect, failures, transaction
 from engine.errors import ForewarnError, Retryable
 
@@ -24,19 +25,20 @@ Words = NDArray[np.uint64]
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS text (number INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS series (
-    watch INTEGER NOT NULL REFERENCES text, key BLOB NOT NULL, gone INTEGER NOT NULL, back INTEGER,
-    mark INTEGER NOT NULL, hash INTEGER NOT NULL, layout INTEGER NOT NULL REFERENCES text, state BLOB NOT NULL,
-    PRIMARY KEY (watch, key, gone)) WITHOUT ROWID;
+    number INTEGER PRIMARY KEY, watch INTEGER NOT NULL, key BLOB NOT NULL, hash INTEGER NOT NULL, gone INTEGER NOT NULL,
+    back INTEGER, mark INTEGER NOT NULL, layout INTEGER NOT NULL, state BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS series_hash ON series (hash, watch) WHERE back IS NULL;
 CREATE INDEX IF NOT EXISTS series_gone ON series (gone);
 CREATE INDEX IF NOT EXISTS series_mark ON series (watch, mark) WHERE back IS NULL;
 CREATE INDEX IF NOT EXISTS series_back ON series (back) WHERE back IS NOT NULL;
 """
-_PUT = "INSERT OR REPLACE INTO series (watch, key, gone, mark, hash, layout, state) VALUES (?, ?, ?, ?, ?, ?, ?)"
-_TAKE = """
+_PUT = "INSERT INTO series (watch, key, hash, gone, mark, layout, state) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_OF = "series.hash = ? AND series.watch = ? AND series.key = ? AND series.back IS NULL"
+_TAKE = f"""
 SELECT layout.text, series.mark, series.state FROM series JOIN text AS layout ON layout.number = series.layout
-WHERE series.watch = ? AND series.key = ? AND series.back IS NULL ORDER BY series.gone DESC LIMIT 1
-"""
-_BACK = "UPDATE series SET back = ? WHERE watch = ? AND key = ? AND back IS NULL"
+WHERE {_OF}
+"""  # noqa: S608 -- constant
+_BACK = f"UPDATE series SET back = ? WHERE {_OF}"  # noqa: S608 -- constant
 _ROOM = 10_000
 _SIGN = 1 << 63
 
@@ -92,7 +94,7 @@ class ColdStore:
             self._connection.executemany(
                 _PUT,
                 (
-                    (ours, _bytes(key), self.offset, leaving.mark, hash_ - _SIGN, layout, state.data)
+                    (ours, _bytes(key), hash_ - _SIGN, self.offset, leaving.mark, layout, state.data)
                     for key, hash_, state in rows
                 ),
             )
@@ -165,7 +167,7 @@ class ColdStore:
     def _find(self, watch: int | None, key: str) -> Away | None:
         if watch is None or (watch, _bytes(key)) in self._back:
             return None
-        row = self._read(_TAKE, (watch, _bytes(key)))
+        row = self._read(_TAKE, (_hash(_bytes(key)), watch, _bytes(key)))
         return None if row is None else Away(*row)
 
     def _read(self, query: str, values: tuple[object, ...]) -> Any:
@@ -177,7 +179,7 @@ class ColdStore:
             raise ForewarnError(error.cause, place=error.place, remedy="start again: the log is replayed") from error
 
     def _write_back(self) -> None:
-        rows = [(offset, *place) for place, offset in self._back.items()]
+        rows = [(offset, _hash(key), watch, key) for (watch, key), offset in self._back.items()]
         self._connection.executemany(_BACK, rows)
 
     def _number(self, text: str) -> int | None:
@@ -203,6 +205,11 @@ class ColdStore:
 
 def _bytes(key: str) -> bytes:
     return key.encode("utf-8", "surrogatepass")
+
+
+def _hash(key: bytes) -> int:
+    data = np.frombuffer(key, np.uint8)
+    return int(murmur(data.ctypes.data, data.size)[0]) - _SIGN
 
 
 def _salt(watch: int) -> np.uint64:

@@ -19,8 +19,8 @@ from engine.errors import Retryable
 log = structlog.get_logger()
 Rows = Mapping[str, NDArray[Any]]
 MOMENTS = 64.0
-MOST = 10_000
-"""Series that leave at once, at most: some more do after the next batch, so that none of them is a pause."""
+MOST = 2_000
+"""Series that leave at once, at most: the others do after the next batches, so that none of them is a pause."""
 
 
 class Idle(NamedTuple):
