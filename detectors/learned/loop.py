@@ -53,9 +53,9 @@ def run(mind: Mind, settings: Settings, rows: Rows, found: Found, start: int, an
     """
     i = start
     while True:
-        code = _due(mind)
-        if code == FINISHED:
-            code = labels.expire(mind, settings, mind.registers[NOW])
+        code = labels.expire(mind, settings, mind.registers[NOW])
+        if code == FINISHED:  # nothing is due before all labels are in: so it does not matter where a batch ends
+            code = _due(mind)
         if code != FINISHED or i >= rows.series.size:
             return code, i
         if mind.pending.ends[1] - mind.pending.ends[0] >= mind.pending.time.size:
