@@ -42,7 +42,8 @@ class Risk(LearnedDetector):
     `probability` and `threshold` are told as they are, both NaN for rows that are no ticks. There is no opinion before
     both labels were seen, and no alert before three outcomes. Rows with a time that is not finite are left out, and so
     are NaN and infinite values; an event that goes back in time counts as if it came with the last of its type; an
-    outcome that is not later than the subject's last is the same one.
+    outcome that is not later than the subject's last is the same one; a tick more than a horizon before the latest row
+    has no opinion.
 
     Chosen on: the Azure predictive-maintenance sample (all 50 machines; refits, rates, stack, drift), its copies with
     shifted times and permuted types (seeds 1 to 4), IBM's telephone accounts, and a made fleet of sensors.

@@ -16,6 +16,8 @@ from detectors.learned.features import Vectors
 
 BINS = 64
 """Histogram bins of a column."""
+LEAST_COLUMNS = 8
+"""A tree sees so many columns at least: what two say together no tree finds that sees one."""
 
 
 class Trees(NamedTuple):
@@ -158,7 +160,7 @@ def _boost(
     np.random.seed(seed)
     columns, n = codes.shape
     leaves = growth.leaves
-    some = max(int(columns * growth.column_share + 0.5), 1)
+    some = min(max(int(columns * growth.column_share + 0.5), LEAST_COLUMNS), columns)
     scores = np.full(n, trees.base[0])
     slopes = np.zeros((n, 2))
     work = _Work(

@@ -53,16 +53,16 @@ def run(mind: Mind, settings: Settings, rows: Rows, found: Found, start: int, an
     """
     i = start
     while True:
-        code = _due(mind)
-        if code == FINISHED:
-            code = labels.expire(mind, settings, mind.registers[NOW])
+        code = labels.expire(mind, settings, mind.registers[NOW])
+        if code == FINISHED:  # nothing is due before all labels are in: so it does not matter where a batch ends
+            code = _due(mind)
         if code != FINISHED or i >= rows.series.size:
             return code, i
         if mind.pending.ends[1] - mind.pending.ends[0] >= mind.pending.time.size:
             return GROW, i
         if mind.rates.ends[1] - mind.rates.ends[0] >= mind.rates.time.size:
             return WAIT, i
-        if np.isnan(answer) and _must_ask(mind, rows, i):
+        if np.isnan(answer) and _must_ask(mind, settings, rows, i):
             write_columns(mind, settings, rows.series[i], rows.time[i])
             return ASK, i
         if np.isfinite(rows.time[i]):
@@ -73,10 +73,16 @@ def run(mind: Mind, settings: Settings, rows: Rows, found: Found, start: int, an
 
 
 @compiled
-def _must_ask(mind: Mind, rows: Rows, i: int) -> bool:
+def _must_ask(mind: Mind, settings: Settings, rows: Rows, i: int) -> bool:
     """Whether the early learner is to say something of this row."""
-    is_tick = rows.role[i] == TICK and np.isfinite(rows.time[i])
+    is_tick = rows.role[i] == TICK and np.isfinite(rows.time[i]) and not _is_stale(mind, settings, rows.time[i])
     return bool(is_tick and not mind.objected[rows.series[i]] and not is_fitted(mind.models))
+
+
+@compiled
+def _is_stale(mind: Mind, settings: Settings, time: float) -> bool:
+    """Whether a moment is so long past that its label is known already: to score it now would be hindsight."""
+    return bool(time < mind.registers[NOW] - settings.horizon)
 
 
 @compiled
@@ -106,6 +112,8 @@ def _take(mind: Mind, settings: Settings, rows: Rows, found: Found, i: int, answ
     if mind.objected[s]:
         return
     if role == TICK:
+        if _is_stale(mind, settings, time):
+            return
         _tick(mind, settings, found, i, s, time, answer)
     elif not np.isfinite(value):
         return

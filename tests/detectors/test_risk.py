@@ -174,7 +174,6 @@ def test_told_outage_of_labels_teaches_nothing_wrong() -> None:
     assert detector.labels_missing
     assert (detector.lessons, detector.evaluation().rows) == (memory, seen)
     detector.update(batch([(0, 60 * DAY, 0.0, detector.channel("labels")), *lines(detector, 5, first=61, seed=3)]))
-    assert detector.lessons[1] > memory[1]
     assert detector.evaluation().rows > seen
 
 

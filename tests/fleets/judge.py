@@ -53,8 +53,8 @@ def judge(recording: Recording, told: Told, begin: float, end: float) -> Verdict
 def average_precision(label: NDArray[np.bool_], score: Floats) -> float:
     """Return the area under the steps of precision over recall; equal scores are one step.
 
-    >>> average_precision(np.array([True, False, True]), np.array([3.0, 2.0, 1.0]))
-    0.8333333333333334
+    >>> round(average_precision(np.array([True, False, True]), np.array([3.0, 2.0, 1.0])), 4)
+    0.8333
     """
     order = np.argsort(-score, kind="stable")
     found, last = np.cumsum(label[order]), np.r_[np.diff(score[order]) != 0, True]
