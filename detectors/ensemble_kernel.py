@@ -18,11 +18,11 @@ from detectors.ensemble_views import LEVEL, SLOT, VIEWS, has_slot, look, usual
 NUMBER = len(VIEWS)
 DENSE = np.array([1.5, 1.0, 2.0, 1.0, 0.5, 0.5, 1.0, 0.5, 0.5, 0.5, 0.5, 1.0])
 """Weights of the views in the dense score: what is sharp in time counts more. In the sum that wakes all are 1."""
-CUT, DENSE_CUT = 1.0, 0.5
+CUT, DENSE_CUT = 1.25, 0.5
 """Decades of a view that count for nothing."""
-DECADES = 0.21
+DECADES = 0.23
 """Decades of evidence that one in the sum is worth, as the views tell much of the same: the default raise score is then
-a sum of 14.3, a little over what the standard profile of NAB likes best."""
+a sum of 13, a little over what the standard profile of NAB likes best."""
 HOLDING = 0.4
 """Share of the evidence of the raise score from which what follows an episode still belongs to it."""
 

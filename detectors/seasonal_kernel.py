@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from detectors.base import Bytes, Floats, Ints
-from detectors.compiled import compiled
+from detectors.compiled import compiled, inlined
 from detectors.tails_kernel import CUT_PAIR, PAIR_RATE, begin_tails, learn_pair, learn_tails, reach, tail_score
 
 ROW = np.dtype(
@@ -173,7 +173,7 @@ def _hour(config: Config, t: float) -> Hour:
     return Hour(start, number, slot, (slot + 23) % 24, (slot + 1) % 24, _weekday(number), within)
 
 
-@compiled
+@inlined
 def _judge(row: Any, config: Config, expected: float, unit: float, z: float) -> tuple[float, float, float]:
     score = tail_score(row, z) * (config.up if z > 0 else config.down)
     if abs(z * unit) < config.least:
@@ -189,7 +189,7 @@ def _begin(row: Any, config: Config, t: float, y: float) -> None:
     begin_tails(row)
 
 
-@compiled
+@inlined
 def _drift(row: Any, config: Config, ahead: float) -> float:
     """Return what the slope adds in `ahead` seconds; damped over a gap, to a quarter memory at most."""
     if config.daily and row.hours <= config.slots:
@@ -199,7 +199,7 @@ def _drift(row: Any, config: Config, ahead: float) -> float:
     return float(row.slope * ahead)
 
 
-@compiled
+@inlined
 def _effect(row: Any, config: Config, hour: Hour) -> float:
     effect = 0.0
     if config.daily and row.hours > config.slots:
@@ -218,7 +218,7 @@ def _weekday(hour: int) -> int:
     return 24 + (hour // 24 + 3) % 7  # 1970-01-01 was a Thursday
 
 
-@compiled
+@inlined
 def _unit(row: Any, config: Config, ahead: float) -> float:
     unit = max(float(row.scale), RELATIVE_FLOOR * abs(row.level), ABSOLUTE_FLOOR)
     if ahead > config.step:
@@ -226,7 +226,7 @@ def _unit(row: Any, config: Config, ahead: float) -> float:
     return float(unit)
 
 
-@compiled
+@inlined
 def _learn(row: Any, config: Config, y: float, error: float, unit: float, z: float, ahead: float) -> None:
     count = float(row.count)
     first = 1.0 / (count + 1.0) if count < LONGEST else 0.0  # weight in a plain mean, while that is the larger
@@ -254,7 +254,7 @@ def _learn(row: Any, config: Config, y: float, error: float, unit: float, z: flo
     row.count = min(count + 1.0, 1e7)
 
 
-@compiled
+@inlined
 def _learn_scale(row: Any, size: float, gain: float) -> None:
     if row.variance < NIL_VARIANCE and row.count >= UNCUT:
         gain *= NIL_FADE
@@ -263,13 +263,13 @@ def _learn_scale(row: Any, size: float, gain: float) -> None:
     row.scale += gain * (min(step, 0.0) + widen * max(step, 0.0))
 
 
-@compiled
+@inlined
 def _visit_hour(row: Any, residual: float) -> None:
     row.hour_sum += residual
     row.hour_count = min(row.hour_count + 1, 30000)
 
 
-@compiled
+@inlined
 def _learn_level(row: Any, config: Config, error: float, first: float, ahead: float) -> None:
     """Move level and slope by the cut error: a critically damped g-h filter (h = g²/4), the slope fading in time."""
     gain = max(config.gain, first)
@@ -281,7 +281,7 @@ def _learn_level(row: Any, config: Config, error: float, first: float, ahead: fl
         row.slope = row.slope * config.slope_keep + config.slope_gain * error
 
 
-@compiled
+@inlined
 def _learn_shift(row: Any, config: Config, error: float) -> None:
     """Adopt a new level once the residual stayed outside, on one side, for the configured time."""
     side = 0.0

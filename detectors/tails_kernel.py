@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from detectors.compiled import compiled
+from detectors.compiled import compiled, inlined
 
 FIRST_TAIL = np.array([2.2, 0.9, 1.2], np.float32)
 """The tail before anything is known: between those of a normal (2.06, 0.57, 0.77), a Laplace (2.3, 1, 1) and a
@@ -39,13 +39,13 @@ def begin_tails(row: Any) -> None:
             row.tails[side, j] = FIRST_TAIL[j]
 
 
-@compiled
+@inlined
 def reach(row: Any, side: int) -> float:
     """Return the units at which the score is 0.999: above for side 0, below for side 1."""
     return float(row.tails[side, 0]) * (1.0 + float(row.tails[side, 1]) * (1.0 + float(row.tails[side, 2])))
 
 
-@compiled
+@inlined
 def tail_score(row: Any, z: float) -> float:
     """Return 1 − the tail probability of a residual of z units."""
     side = int(z < 0)
@@ -53,7 +53,7 @@ def tail_score(row: Any, z: float) -> float:
     return 0.9 * z if z < 1.0 else _beyond((z - 1.0) / float(row.tails[side, 1]), float(row.tails[side, 2]))
 
 
-@compiled
+@inlined
 def _beyond(z: float, width: float) -> float:
     """Return 1 − tail probability: 0.9, 0.99, 0.999 at the tracked quantiles, exponential between, Pareto beyond."""
     decades = z
@@ -64,7 +64,7 @@ def _beyond(z: float, width: float) -> float:
     return 1.0 - 0.1 * math.exp(-DECADE * decades)
 
 
-@compiled
+@inlined
 def learn_pair(row: Any, z: float, rate: float, near: bool) -> None:
     """Take a cut residual into variance and, if the last was the neighbour before, covariance."""
     row.variance += rate * (z * z - row.variance)
@@ -73,15 +73,16 @@ def learn_pair(row: Any, z: float, rate: float, near: bool) -> None:
     row.last = z
 
 
-@compiled
+@inlined
 def learn_tails(row: Any, share: float, z: float, early: float) -> None:
     """Move the quantiles of both sides down, as if not exceeded; then up those that were: so each is, in its share.
 
     Steps shrink by the root of how many independent observations one is worth, (1 − φ) / (1 + φ) of a first-order
     autoregression: then the spread of a quantile and the time to learn it grow alike.
     """
-    covariance = max(float(row.covariance), 0.0)
-    weight = early * math.sqrt(max((row.variance - covariance) / (row.variance + covariance + 1e-9), 0.0))
+    covariance = max(row.covariance, np.float32(0.0))
+    independence = (row.variance - covariance) / (row.variance + covariance + np.float32(1e-9))
+    weight = early * math.sqrt(max(independence, np.float32(0.0)))
     weight *= max(0.0, 1.0 - row.run * weight / TEACHABLE)
     side, z = 0 if z > 0 else 1, abs(z)
     first, second, third = row.tails[side, 0], row.tails[side, 1], row.tails[side, 2]
@@ -101,6 +102,6 @@ def learn_tails(row: Any, share: float, z: float, early: float) -> None:
         _widen(row, side, 2, weight)
 
 
-@compiled
+@inlined
 def _widen(row: Any, side: int, j: int, weight: float) -> None:
     row.tails[side, j] = min(row.tails[side, j] * (1.0 + TAIL_RATE[j] * weight), MOST_TAIL)

@@ -94,7 +94,7 @@ class Threshold(Detector):
         """Say the value and the limit it is to be held against."""
         side = self._side(signal.value)
         verb = "is back at" if signal.state == "cleared" else "was"
-        over = f", and it is over {side.calm} {side.recover:.6g}" if side.recover != side.limit else ""
+        over = f", and it is over once {side.calm} {side.recover:.6g}" if side.recover != side.limit else ""
         return f"The value {verb} {signal.value:.6g}; the {side.name} limit is {side.limit:.6g}{over}."
 
     def _side(self, value: float) -> "_Limit":

@@ -1,11 +1,11 @@
 """What the conformance checks try detectors on, and how they compare what comes out."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.base import Detector, Floats, Observations, Scores, Signal, State
+from detectors.base import Detector, Floats, LearnedDetector, Observations, Scores, Signal, State
 
 Maker = Callable[[], Detector]
 
@@ -18,12 +18,22 @@ GROUPS = 2
 """Groups that the series are in, by turns, for kinds that have such."""
 NAMES = ("first", "second", "third")
 """Steps of the sequences below, and members whose signals come."""
+INPUTS: Mapping[str, Sequence[str]] = {
+    "outcome": ["failure"],
+    "event": ["error"],
+    "signal": ["heat"],
+    "score": ["other"],
+}
+"""Inputs of the kinds that learn from everything."""
 
 
 def ready(make: Maker) -> Detector:
     """Return a detector with room for the series of the streams."""
     detector = make()
-    detector.introduce(NAMES)
+    if isinstance(detector, LearnedDetector):
+        detector.connect(INPUTS)
+    else:
+        detector.introduce(NAMES)
     detector.prepare(STEP)
     detector.grow(SIZE)
     return detector
@@ -34,7 +44,7 @@ def streams(detector: Detector) -> list[Observations]:
 
     The last is one that leaves every series in suspense: a tick has something to say of each.
     """
-    found = {"sequence": stepped, "signals": signalled}.get(detector.inputs, measured)()
+    found = {"sequence": stepped, "signals": signalled, "everything": told}.get(detector.inputs, measured)()
     if detector.grouping == "none":
         return found
     return [stream._replace(group=stream.series % np.int32(GROUPS)) for stream in found]
@@ -84,6 +94,18 @@ def signalled() -> list[Observations]:
         Observations.of(number % SIZE, time, rng.permutation(raised), channel=rng.permutation(channel)),
         Observations.of(number % SIZE, time, raised, channel=channel),
     ]
+
+
+def told() -> list[Observations]:
+    """Return what a kind that learns is told: of each subject something every hour, errors before most failures.
+
+    Channels are as such a kind must number them: the tick, the labels' own, then `INPUTS` in their order.
+    """
+    rng = np.random.default_rng(7)
+    number = np.arange(LENGTH)
+    channel = rng.permutation(np.resize([0, 0, 0, 0, 3, 2, 4, 5], LENGTH))
+    time = 1.7e9 // STEP * STEP + number // SIZE * 6 * 3600.0
+    return [Observations.of(number % SIZE, time, rng.random(LENGTH), channel=channel)]
 
 
 def part(stream: Observations, start: int, end: int) -> Observations:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Literal
+from urllib.parse import urlsplit
 
 from engine.clock import Clock
 from engine.config.model import Config
@@ -48,6 +49,7 @@ def examine(config: Config, clock: Clock) -> Iterator[Found]:
         ("clock", lambda config: _clock(config, clock)),
         ("snapshots", _snapshots),
         ("port", _port),
+        ("public url", _public_url),
         ("channels", _channels),
     )
     for what, look in looks:
@@ -155,6 +157,15 @@ def _port(config: Config) -> Iterator[Found]:
         yield Found("port", "ok", f"{host}:{port} is free")
 
 
+def _public_url(config: Config) -> Iterator[Found]:
+    """Look whether those who are written to can open the links in their messages."""
+    url = config.main.listen.public_url
+    host = urlsplit(url).hostname or ""
+    local = host == "localhost" or host.endswith(".localhost") or host.startswith("127.") or host == "::1"
+    why = f"{url} leads nobody from elsewhere here, and messages link to it: set listen.public_url"
+    yield Found("public url", "warning" if local else "ok", why if local else url)
+
+
 def _is_locked(folder: Path) -> bool:
     try:
         with locked(folder):
@@ -171,4 +182,4 @@ def _channels(config: Config) -> Iterator[Found]:
     for name, each in usable.items():
         with closing(channel_class(each.type)(**each.params)) as channel:
             problem = channel.check()
-        yield Found(f"channel {name}", "failed" if problem else "ok", problem)
+        yield Found(f"channel {name}", "failed" if problem else "ok", problem and f"{problem}; see {each.place}")

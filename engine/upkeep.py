@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import msgspec
-from sqlalchemy import delete
+from sqlalchemy import bindparam, delete
 from sqlmodel import Session, col, select
 
 from engine.clock import Clock
@@ -21,6 +21,7 @@ from engine.store.models import Issue, JobRun
 
 DAY = 86400.0
 RUNS_KEPT = 90 * DAY
+_OLD = select(Issue).where(col(Issue.status).in_(ACTIVE), col(Issue.opened_at) <= bindparam("since"))
 
 
 class Upkeep:
@@ -59,8 +60,7 @@ class Upkeep:
         playbooks = tuple(self._config.playbooks.values())
         transitions: list[Transition] = []
         soonest = min((float(playbook.expire) for playbook in playbooks), default=float("inf"))
-        old = col(Issue.status).in_(ACTIVE) & (col(Issue.opened_at) <= now - soonest)
-        for row in session.exec(select(Issue).where(old)).all():
+        for row in session.scalars(_OLD, {"since": now - soonest}).all():
             end = expires_at(playbooks, view(row))
             if end is not None and end <= now:
                 transitions += self._book.expire(session, row.id, now)

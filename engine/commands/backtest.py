@@ -14,7 +14,7 @@ from engine.commands.shared import ConfigFolder, Unusable, configured
 from engine.logs import quiet
 from engine.recordings.chunks import chunks
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 COLUMNS = ("opened", "severity", "status", "detector", "account", "summary")
 SHOWN = 20
 

@@ -13,7 +13,9 @@ from engine.commands.stores import database, storage
 from engine.events import EVERYONE
 from engine.store.models import DeclaredChange
 
-app = typer.Typer(no_args_is_help=True, help="Declared changes: calendars and detectors may name them.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Declared changes: calendars and detectors may name them."
+)
 COLUMNS = ("at", "what", "subject", "lasts", "detectors", "reset", "who", "note")
 
 

@@ -11,7 +11,7 @@ from engine.config.check import check as problems_of
 from engine.config.load import find_folder
 from engine.config.problems import Problem, errors
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

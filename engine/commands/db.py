@@ -9,7 +9,7 @@ from engine.storage import DATABASE
 from engine.store import schema
 from engine.store.database import Database
 
-app = typer.Typer(no_args_is_help=True, help="The database's schema.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="The database's schema.")
 
 
 @app.command()

@@ -12,7 +12,11 @@ from engine.commands.stores import storage
 from engine.errors import ForewarnError
 from engine.eventlog.base import DeadLetter, DeadLetters
 
-app = typer.Typer(no_args_is_help=True, help="What could not be taken as an event, with its reason and its bytes.")
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="What could not be taken as an event, with its reason and its bytes.",
+)
 COLUMNS = ("id", "at", "reason", "origin", "detail")
 MANY = 1_000_000
 

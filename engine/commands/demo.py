@@ -12,7 +12,7 @@ from engine.simulate import read_scenario
 from engine.simulate.process import simulating
 from engine.starter import default_scenario
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

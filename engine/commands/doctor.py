@@ -18,7 +18,7 @@ from engine.logs import quiet
 from outreach.base import Message, Outcome
 from outreach.registry import channel_class
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 COLOURS = {"ok": "green", "warning": "yellow", "failed": "red"}
 
 

@@ -1,12 +1,12 @@
 """`forewarn explain`"""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 from sqlmodel import Session, col, select
 
-from engine.commands.output import emit, facts, heading, moment, safe
+from engine.commands.output import emit, facts, heading, moment, safe, table
 from engine.commands.rows import found
 from engine.commands.shared import AsJson, ConfigFolder, configured
 from engine.commands.stores import database
@@ -14,21 +14,35 @@ from engine.errors import ForewarnError
 from engine.store.models import DecisionRow, Intent, Issue
 from engine.web import queries
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
+COLUMNS = ("at", "id", "issue", "playbook", "step", "recipient", "channel", "verdict", "why")
 
 
 @app.command()
 def explain(
-    decision: Annotated[str, typer.Argument(metavar="ID", help="Of a decision, an intent or an issue.")],
+    decision: Annotated[
+        str, typer.Argument(metavar="ID", help="Of a decision, an intent or an issue; none: list the latest decisions.")
+    ] = "",
     config: ConfigFolder = None,
+    limit: Annotated[int, typer.Option(min=1, help="Of the list.")] = 100,
     json: AsJson = False,
 ) -> None:
     """Say why a message was sent, held or skipped: the sentence, every rule that was asked, and the facts."""
     with database(configured(config)) as opened, opened.reading() as session:
-        rows = _decisions(session, decision)
+        rows = _decisions(session, decision) if decision else queries.decisions(session, "", limit)
     if json:
         emit([row.model_dump() | {"sentence": queries.because(row)} for row in rows])
-        return
+    elif decision:
+        _tell(rows)
+    else:
+        table([_listed(row) for row in rows], COLUMNS, empty="nothing was decided yet")
+
+
+def _listed(row: DecisionRow) -> dict[str, Any]:
+    return row.model_dump() | {"at": moment(row.at), "why": queries.because(row)}
+
+
+def _tell(rows: Sequence[DecisionRow]) -> None:
     for row in rows:
         _show(row, whole=len(rows) == 1)
     if len(rows) > 1:
@@ -59,17 +73,5 @@ def _show(row: DecisionRow, *, whole: bool) -> None:
         typer.echo(f"  {mark}  {check.rule}: {safe(check.detail or check.about)}")
     if whole:
         typer.echo("facts:")
-        for name, value in _flat(queries.facts(row), ""):
+        for name, value in queries.told(queries.facts(row)):
             typer.echo(f"  {name}: {safe(value)}")
-
-
-def _flat(value: Any, name: str) -> Iterator[tuple[str, Any]]:
-    """Yield what is known, by dotted name; what is empty is left out."""
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _flat(inner, f"{name}.{key}" if name else str(key))
-    elif isinstance(value, list):
-        for place, inner in enumerate(value):
-            yield from _flat(inner, f"{name}[{place}]")
-    elif value not in (None, ""):
-        yield name, value

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from engine.app import intake as intake_of
-from engine.commands.output import emit, progress
+from engine.commands.output import counted, emit, progress
 from engine.commands.shared import CLOCK, AsJson, ConfigFolder, Unusable, configured
 from engine.commands.stores import storage
 from engine.config.problems import Problems, errors
@@ -21,7 +21,7 @@ from engine.recordings.recording import STDIN, Format, Part, Recording
 from engine.recordings.tabular import Template
 from engine.storage import Storage
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 ATTEMPTS = 10
 WAIT = 1.0
 """Seconds between attempts while the log cannot be written."""
@@ -52,8 +52,9 @@ def ingest(
     wanted = _mapping(mapping or [], kind, subject)
     _refuse_missing(files)
     totals = _Totals()
-    with storage(configured(config)) as opened:
-        intake = intake_of(configured(config), opened, CLOCK)
+    loaded = configured(config)
+    with storage(loaded) as opened:
+        intake = intake_of(loaded, opened, CLOCK)
         for file in files:
             _take(Recording(file, form, wanted), intake, opened, totals)
     _tell(totals, as_json=json)
@@ -105,9 +106,9 @@ def _tell(totals: _Totals, *, as_json: bool) -> None:
     if as_json:
         emit({"accepted": totals.accepted, "rejected": dict(totals.rejected)})
         return
-    typer.echo(f"{totals.accepted:,} events accepted")
+    typer.echo(f"{counted(totals.accepted, 'event')} accepted")
     for reason, count in totals.rejected.most_common():
-        typer.echo(f"{count:,} lines rejected: {reason}")
+        typer.echo(f"{counted(count, 'line')} rejected: {reason}")
     if totals.rejected:
         typer.echo("see them with: forewarn deadletters list")
 

@@ -7,7 +7,7 @@ import typer
 
 from engine.starter import write
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

@@ -15,7 +15,7 @@ from engine.issues.book import history
 from engine.issues.view import ACTIVE
 from engine.store.models import DecisionRow, Issue
 
-app = typer.Typer(no_args_is_help=True, help="Issues: what is wrong, and for whom.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Issues: what is wrong, and for whom.")
 IssueId = Annotated[str, typer.Argument(metavar="ISSUE", help="Its id, or how the id begins.")]
 Why = Annotated[str, typer.Option("--why", help="One sentence for the history.")]
 STATUSES = ("open", "acknowledged", "resolved", "dismissed")
@@ -86,9 +86,8 @@ def _decisions(session: Session, issue: str) -> list[DecisionRow]:
 def _show(row: Issue) -> None:
     evidence = {key: row.evidence.get(key) for key in ("value", "expected", "low", "high", "score")}
     times = {"opened": moment(row.opened_at), "resolved": moment(row.resolved_at)}
-    told = row.model_dump(
-        include={"id", "severity", "status", "detector", "series", "subject", "account", "reopened", "shadow"}
-    )
+    named = ("id", "severity", "status", "detector", "series", "subject", "account", "reopened", "shadow")
+    told = {name: getattr(row, name) for name in named}
     facts({**told, **times, **evidence, "summary": row.summary})
 
 

@@ -12,7 +12,7 @@ from engine.commands.output import emit, table
 from engine.commands.shared import AsJson, Unusable
 from engine.config.reader import Key, parameters_of
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 INPUTS = {
     "measure": "watch: {event: TYPE, by: KEYS, measure: MEASURE, every: 1m}",
     "sequence": "watch: {event: [FIRST, …, LAST], by: KEYS, every: 1m}",

@@ -14,7 +14,11 @@ from engine.events import EVERYONE
 from engine.storage import MODELS, Storage
 from engine.versions import Version, Versions
 
-app = typer.Typer(no_args_is_help=True, help="What detectors have learned: versions are kept daily, and on demand.")
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="What detectors have learned: versions are kept daily, and on demand.",
+)
 COLUMNS = ("detector", "kind", "version", "at", "series", "kB")
 Note = Annotated[str, typer.Option(help="One sentence: why.")]
 

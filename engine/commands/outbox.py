@@ -15,7 +15,7 @@ from engine.store import outbox
 from engine.store.models import Intent
 from engine.store.outbox import Status
 
-app = typer.Typer(no_args_is_help=True, help="What is to be sent, and what became of it.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="What is to be sent, and what became of it.")
 COLUMNS = ("id", "status", "kind", "occasion", "issue", "recipient", "channel", "due", "attempts", "detail")
 RISKY = (Status.SENT, Status.UNKNOWN)
 

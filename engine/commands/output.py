@@ -26,6 +26,15 @@ def safe(value: object) -> str:
     return _CONTROL.sub("\ufffd", text)
 
 
+def counted(count: int, what: str) -> str:
+    """Return how many there are of something.
+
+    >>> counted(1, "event"), counted(1200, "event")
+    ('1 event', '1,200 events')
+    """
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
 def moment(at: float | None) -> str:
     """Return an epoch second for people, in UTC.
 

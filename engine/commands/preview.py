@@ -6,15 +6,17 @@ from typing import Annotated, Any
 
 import typer
 
-from engine.commands.output import emit, safe
+from engine.commands.output import emit, note, safe
 from engine.commands.shared import AsJson, ConfigFolder, Unusable, configured
 from engine.config.problems import nearest
 from engine.errors import ForewarnError
 from outreach.files import as_variables
+from outreach.registry import channel_types
 from outreach.render import Rendered, TemplateError, Templates
 
-app = typer.Typer()
-FORMS = ("email", "sms", "ticket")
+app = typer.Typer(add_completion=False)
+TICKET = "ticket"
+FORMS = ("email", "sms", TICKET)
 
 
 @app.command()
@@ -34,13 +36,23 @@ def preview(
     templates = Templates(main.templates_dir, default_locale=main.main.locale)
     if template not in templates.templates():
         raise Unusable(f"there is no template {template!r}", remedy=nearest(template, templates.templates()))
-    rendered = _rendered(templates, template, channel or _form(templates, template), locale or main.main.locale, sample)
+    form, wanted = channel or _form(templates, template), locale or main.main.locale
+    _refuse_unknown(form)
+    rendered = _rendered(templates, template, form, wanted, sample)
+    if rendered.locale.partition("-")[0] != wanted.replace("_", "-").partition("-")[0]:
+        note(f"there is no text in {wanted!r}; readers get {rendered.locale!r}")
     if html is not None:
         _write(html, rendered)
     if json:
         emit({"subject": rendered.subject, "text": rendered.text, "html": rendered.html, "locale": rendered.locale})
     else:
         _show(rendered)
+
+
+def _refuse_unknown(form: str) -> None:
+    known = [*channel_types(), TICKET]
+    if form not in known:
+        raise Unusable(f"there is no channel {form!r}", place="--channel", remedy=nearest(form, known))
 
 
 def _form(templates: Templates, template: str) -> str:

@@ -13,7 +13,7 @@ from engine.commands.stores import database
 from engine.recordings.tabular import moment as read_moment
 from engine.report import measure
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 WEEK = "7d"
 
 

@@ -8,7 +8,7 @@ from sqlmodel import Session, SQLModel, col, select
 from engine.errors import ForewarnError
 
 Row = TypeVar("Row", bound=SQLModel)
-_LISTS = {"decision": "issues", "issue": "issues", "silence": "silences", "intent": "outbox"}
+_LISTS = {"decision": "explain", "issue": "issues list", "silence": "silences list", "intent": "outbox list"}
 RECENT = 10_000
 """So many ids are looked through for one that is close."""
 
@@ -30,5 +30,5 @@ def found(session: Session, table: type[Row], key: str, what: str) -> Row:
 
 def _missing(key: str, what: str, known: list[str]) -> ForewarnError:
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.7)
-    remedy = f"did you mean {near[0]!r}?" if near else f"list them with `forewarn {_LISTS[what]} list`"
+    remedy = f"did you mean {near[0]!r}?" if near else f"list them with `forewarn {_LISTS[what]}`"
     return ForewarnError(f"there is no {what} {key!r}", remedy=remedy)

@@ -15,7 +15,7 @@ import uvicorn
 
 from engine import logs
 from engine.app import Engine, services
-from engine.commands.output import note
+from engine.commands.output import counted, note
 from engine.commands.shared import CLOCK, ConfigFolder, folder_of
 from engine.config.check import checked
 from engine.config.model import Config, Listen
@@ -28,7 +28,7 @@ from engine.storage import Storage
 from engine.web.auth import refuse_to_listen
 from engine.web.server import create_app
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 log = structlog.get_logger()
 GRACE = 10
 """Seconds that requests under way are given to finish at a stop."""
@@ -59,7 +59,7 @@ def _load(folder: Path) -> Config:
     for problem in problems:
         note(str(problem))
     if loaded is None:
-        note(f"forewarn: {len(errors(problems))} errors in the configuration: nothing was started")
+        note(f"forewarn: {counted(len(errors(problems)), 'error')} in the configuration: nothing was started")
         raise typer.Exit(2)
     return loaded
 

@@ -24,7 +24,7 @@ from engine.recordings.unpacking import Blocks
 from engine.score import Scored, Series, read_series
 from engine.score import score as scored
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

@@ -15,7 +15,9 @@ from engine.errors import Permanent
 from engine.issues import silences as rules
 from engine.store.models import Silence
 
-app = typer.Typer(no_args_is_help=True, help="Silences: what matches one is recorded, and nobody is contacted.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Silences: what matches one is recorded, and nobody is contacted."
+)
 COLUMNS = ("id", "matches", "from", "until", "weekly", "who", "why", "state")
 
 

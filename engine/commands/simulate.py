@@ -8,7 +8,7 @@ import typer
 from engine.commands.shared import Unusable
 from engine.simulate import read_scenario, write
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

@@ -21,7 +21,7 @@ from engine.errors import ConfigError
 from engine.logs import quiet
 from engine.playbook_tests import run
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 ALONE = 4
 """So few tests are run in this process: another one takes as long to start as they take."""
 

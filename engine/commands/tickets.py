@@ -11,7 +11,7 @@ from engine.commands.shared import CLOCK, AsJson, ConfigFolder, Who, configured,
 from engine.commands.stores import database, storage
 from engine.tickets import Tickets, Verdict
 
-app = typer.Typer(no_args_is_help=True, help="Tickets of the built-in desk.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Tickets of the built-in desk.")
 Number = Annotated[int, typer.Argument(metavar="NUMBER", min=1)]
 COLUMNS = ("number", "severity", "status", "queue", "assignee", "account", "opened", "subject")
 
@@ -47,9 +47,11 @@ def show(
     if json:
         emit(ticket.model_dump() | {"notes": [each.model_dump() for each in notes]})
         return
-    told = {"number", "severity", "status", "queue", "assignee", "account", "issue", "verdict", "requester"}
-    facts(ticket.model_dump(include=told) | {"opened": moment(ticket.opened_at), "subject": ticket.subject})
-    typer.echo(f"\n{safe(ticket.body)}\nNext: {safe(ticket.next_step)}")
+    named = ("number", "severity", "status", "queue", "assignee", "account", "issue", "verdict", "requester", "subject")
+    facts({**{name: getattr(ticket, name) for name in named}, "opened": moment(ticket.opened_at)})
+    typer.echo(f"\n{safe(ticket.body)}")
+    if ticket.next_step not in ticket.body:
+        typer.echo(f"Next: {safe(ticket.next_step)}")
     heading("notes")
     table([each.model_dump() | {"at": moment(each.at)} for each in notes], ("at", "who", "text"), empty="none")
 

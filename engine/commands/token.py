@@ -9,7 +9,7 @@ from engine.commands.output import emit, moment, note, table
 from engine.commands.shared import CLOCK, AsJson, ConfigFolder, configured
 from engine.commands.stores import database
 
-app = typer.Typer(no_args_is_help=True, help="API tokens.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="API tokens.")
 COLUMNS = ("name", "scope", "created", "revoked")
 
 

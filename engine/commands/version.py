@@ -5,7 +5,7 @@ from importlib.metadata import version as version_of
 
 import typer
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

@@ -147,10 +147,10 @@ def _read_section(loaded: Loaded, section: str, cls: type[Named]) -> dict[str, N
     names = loaded.declared.setdefault(section, {})
     reader = _reader(loaded)
     for node in _section_documents(loaded, section):
-        if _declare(loaded, names, node):
-            value = reader.record(cls, node)
-            if isinstance(value, cls):
-                found[value.name] = value
+        is_first = _declare(loaded, names, node)
+        value = reader.record(cls, node)  # of a name that is taken too: everything wrong is told at once
+        if is_first and isinstance(value, cls):
+            found[value.name] = value
     return found
 
 

@@ -117,8 +117,7 @@ class Reader:
     def _one(self, line: Line) -> Any:
         """Return the event of a line, or the reject."""
         if len(line.text) > self._max_bytes:
-            detail = f"{len(line.text):,} bytes; at most {self._max_bytes:,} are taken"
-            return Reject(line.number, OVERSIZED, detail, line.text)
+            return Reject(line.number, OVERSIZED, self._oversized(len(line.text)), line.text)
         try:
             line.text.decode()
             name = self._name(line.text)
@@ -128,6 +127,12 @@ class Reader:
         except UNDECODABLE as error:
             keys = self.types[name].keys() if (name := self._name(line.text)) in self.types else []
             return Reject(line.number, MALFORMED, explain(error, keys), line.text)
+
+    def _oversized(self, size: int) -> str:
+        """Say how long a line is; of a very long one its reader may have kept no more than the beginning."""
+        more = size >= 2 * self._max_bytes
+        told = f"{2 * self._max_bytes:,} bytes or more" if more else f"{size:,} bytes"
+        return f"{told}; at most {self._max_bytes:,} are taken"
 
     def _name(self, text: bytes) -> str | None:
         """Return the type that an event says it is of; None if it does not."""

@@ -43,7 +43,8 @@ def explain(error: Exception, keys: Iterable[str] = ()) -> str:
     what, path = found["what"].replace(" | null`", "`"), found["path"]
     if path == "data_base64":
         return "data_base64: binary data is not taken; send `data` as a JSON object"
-    cause = f"{what[:1].lower()}{what[1:]:.300}{_nearest(what, keys)}"
+    start = what[:1] if what[:2].isupper() else what[:1].lower()
+    cause = f"{start}{what[1:]:.300}{_nearest(what, keys)}"
     return f"{path:.200}: {cause}" if path else cause
 
 

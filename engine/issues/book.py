@@ -23,6 +23,12 @@ __all__ = ["Finding", "IssueBook", "IssueView", "Transition", "active_issues", "
 
 _CHUNK = 5_000
 """Values of one IN clause: SQLite takes 32,766."""
+_FLAPPING = (
+    select(Issue)
+    .where(col(Issue.flapping).is_(True), col(Issue.status).in_(ACTIVE))
+    .order_by(col(Issue.id))
+    .with_for_update()
+)
 T = TypeVar("T")
 
 
@@ -86,9 +92,8 @@ class IssueBook:
 
     def settle(self, session: Session, now: float) -> list[Transition]:
         """Resolve every flapping issue that was calm for `reopen_within`."""
-        held = select(Issue).where(col(Issue.flapping).is_(True), col(Issue.status).in_(ACTIVE))
         transitions: list[Transition] = []
-        for row in session.exec(held.order_by(col(Issue.id)).with_for_update()).all():
+        for row in session.exec(_FLAPPING).all():
             transitions += self._move(session, row, lifecycle.settle(view(row), self.rules, now))
         return transitions
 

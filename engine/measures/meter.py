@@ -49,6 +49,7 @@ from detectors.durations import Duration
 from engine.columnar.columns import Columns, Values
 from engine.columnar.index import SeriesIndex
 from engine.columnar.texts import Texts
+from engine.columnar.times import rfc3339
 from engine.config.model import Measure, Watch
 from engine.events.rejects import LATE, UNKEYED
 from engine.expressions import Expression, ExpressionError, Kind
@@ -376,6 +377,6 @@ def _left_out(
     return [
         Late(int(columns.line[rows[i]]), UNKEYED, f"{columns.subject[rows[i]]} belongs to no known account")
         if unkeyed[i]
-        else Late(int(columns.line[rows[i]]), LATE, f"its window had closed at {ends[i]:.15g}")
+        else Late(int(columns.line[rows[i]]), LATE, f"its window had closed at {rfc3339(float(ends[i]))}")
         for i in np.flatnonzero(late | unkeyed).tolist()
     ]

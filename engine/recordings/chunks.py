@@ -15,6 +15,8 @@ from engine.recordings.recording import Part, Recording
 
 WINDOW = 100_000
 """So many lines of a file are looked over at once: what is further out of order stays so, and is late."""
+FINENESS = 500
+"""A piece of silence is at most this part of the silence before it, where that is longer than the pieces asked for."""
 Stamped = tuple[float, bytes]
 
 
@@ -108,12 +110,21 @@ def _cut(lines: Iterator[Stamped], length: float) -> Iterator[Chunk]:
     until: float | None = None
     last = 0.0
     for time, line in lines:
-        last = max(time, last)
-        if until is None:
-            until = (time // length + 1) * length
+        end = (time // length + 1) * length
+        until = until or end
         while time >= until:
             yield Chunk(until, b"\n".join(held))
-            held, until = [], until + length
+            held, until = [], min(until + _stride(until - last, length), end)
+        last = max(time, last)
         held.append(line)
     if until is not None:
         yield Chunk(last, b"\n".join(held))
+
+
+def _stride(silence: float, length: float) -> float:
+    """Return how far to go on after so much silence: one wrong date must not cost the work of decades.
+
+    >>> _stride(86400.0, 900.0), _stride(30 * 86400.0, 900.0)
+    (900.0, 4500.0)
+    """
+    return max(1.0, silence // (FINENESS * length)) * length

@@ -43,6 +43,8 @@ class Members:
 
     def renew(self, subject: str, series: SeriesIndex) -> None:
         """Take note that `subject` may belong to another account now. What it was of, it stays in the list of."""
+        if not self._known:
+            return  # nobody has asked yet: there is no list, and a fleet makes itself known by the thousand
         for number in self._listed(subject):
             self._add(number, series.key(number))
 

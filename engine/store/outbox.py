@@ -8,9 +8,8 @@ from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, func, update
+from sqlalchemy import ColumnElement, Integer, bindparam, func, update
 from sqlmodel import Session, col, select
-from sqlmodel.sql.expression import SelectOfScalar
 
 from engine.errors import Permanent
 from engine.store.database import insert_ignore
@@ -43,6 +42,15 @@ TRANSITIONS: Mapping[Status, frozenset[Status]] = {
     Status.SKIPPED: frozenset(),
 }
 """From → to. `sending` goes back to `pending` only when it surely was not taken."""
+
+DUE = (
+    select(Intent)
+    .where(col(Intent.status) == bindparam("status"), col(Intent.due_at) <= bindparam("now"))
+    .order_by(col(Intent.due_at), col(Intent.id))
+    .limit(bindparam("limit", type_=Integer))
+)
+"""What to look at: it walks the index and stops after `limit`, however large the table is. Made once, as to make it
+takes longer than to find that there is nothing."""
 
 
 class IllegalTransition(Permanent):
@@ -167,16 +175,9 @@ def counts(session: Session) -> dict[str, int]:
     return dict(session.exec(query).all())
 
 
-def due_query(status: Status, now: float, limit: int, kinds: Collection[str] | None) -> SelectOfScalar[Intent]:
-    """Return the query behind `due`: it walks the index and stops after `limit`, however large the table is."""
-    query = select(Intent).where(col(Intent.status) == status, col(Intent.due_at) <= now)
-    if kinds is not None:
-        query = query.where(col(Intent.kind).in_(kinds))
-    return query.order_by(col(Intent.due_at), col(Intent.id)).limit(limit)
-
-
 def _due(session: Session, status: Status, now: float, limit: int, kinds: Collection[str] | None) -> list[Intent]:
-    return list(session.scalars(due_query(status, now, limit, kinds)))
+    query = DUE if kinds is None else DUE.where(col(Intent.kind).in_(kinds))
+    return list(session.scalars(query, {"status": status, "now": now, "limit": limit}))
 
 
 def _move(session: Session, id_: str, to: Status, changes: Mapping[str, object], *where: ColumnElement[bool]) -> Intent:

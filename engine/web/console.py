@@ -122,7 +122,7 @@ def one_decision(services: Injected, caller: Asking, decision: str) -> Response:
         decision=row,
         because=queries.because(row),
         trail=queries.trail(row),
-        facts=_flat(queries.facts(row)),
+        facts=queries.told(queries.facts(row)),
         issue=issue,
     )
 
@@ -234,17 +234,6 @@ def _figures(evidence: Mapping[str, Any]) -> list[tuple[str, Any]]:
     names = ("value", "expected", "low", "high", "score")
     named = [(name, evidence.get(name)) for name in names if evidence.get(name) is not None]
     return [*named, *sorted(evidence.get("extra", {}).items()), *sorted(evidence.get("attributes", {}).items())]
-
-
-def _flat(facts: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
-    """Return what a decision was taken from as lines: ``person.zone``, ``Europe/Vienna``."""
-    lines: list[tuple[str, str]] = []
-    for name, value in facts.items():
-        if isinstance(value, Mapping) and value:
-            lines += _flat(value, f"{before}{name}.")
-        elif value not in (None, "", [], {}):
-            lines.append((f"{before}{name}", str(value)))
-    return lines
 
 
 def _dead_letters(services: Services, who: str, reason: str, after: str, wrong: Sequence[str]) -> Response:

@@ -26,6 +26,7 @@ from engine.web.services import Services
 from engine.web.state import Form, Injected
 from engine.web.views import page
 from engine.web.words import words
+from outreach.formats import zone_name
 
 router = APIRouter(include_in_schema=False)
 SOURCE = "forewarn/links"
@@ -56,7 +57,7 @@ class Reader:
         zone, locale = _zone(self.zone), _locale(self.locale)
         time = datetime.fromtimestamp(at, zone)
         clock = format_time(time, "short", tzinfo=zone, locale=locale)
-        return f"{format_date(time, 'long', locale=locale)}, {clock} ({time.tzname()})"
+        return f"{format_date(time, 'long', locale=locale)}, {clock} ({zone_name(time, locale)})"
 
 
 @router.get("/m/{token}")

@@ -1,7 +1,8 @@
 """What the API and the console read. Each list is in one order, and goes on from the last one seen."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, and_, func, or_
@@ -107,7 +108,7 @@ def because(row: DecisionRow) -> str:
     """Return why a decision is what it is, as a sentence or two."""
     sentence = _SENTENCES.get(row.reason, row.reason)
     detail = str(_decision(row).get("detail", ""))
-    return sentence if detail in ("", sentence) else f"{sentence} {detail}"
+    return detail if detail.startswith(sentence) else f"{sentence} {detail}".strip()
 
 
 def trail(row: DecisionRow) -> list[Check]:
@@ -123,6 +124,32 @@ def facts(row: DecisionRow) -> dict[str, Any]:
     """Return all that a decision was taken from."""
     found: dict[str, Any] = row.facts.get("facts", {})
     return found
+
+
+def told(facts: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
+    """Return what a decision was taken from as lines of name and value; times are shown as such, blanks left out.
+
+    >>> told({"now": 0.0, "person": {"zone": "Europe/Vienna", "roles": ["admin"], "name": ""}, "cap": (2, 86400.0)})
+    [('now', '1970-01-01 00:00:00Z'), ('person.zone', 'Europe/Vienna'), ('person.roles', 'admin'), ('cap', '2, 86400')]
+    """
+    lines: list[tuple[str, str]] = []
+    for name, value in facts.items():
+        if isinstance(value, Mapping):
+            lines += told(value, f"{before}{name}.")
+        elif isinstance(value, list | tuple) and any(isinstance(each, Mapping) for each in value):
+            lines += told({f"{name}[{place}]": each for place, each in enumerate(value)}, before)
+        elif value not in (None, "", [], ()):
+            lines.append((f"{before}{name}", _value(name, value)))
+    return lines
+
+
+def _value(name: str, value: object) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(_value("", each) for each in value)
+    if isinstance(value, float):
+        is_time = name in ("now", "at", "until") or name.endswith("_at")
+        return f"{datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M:%S}Z" if is_time else f"{value:.15g}"
+    return str(value)
 
 
 def _decision(row: DecisionRow) -> dict[str, Any]:

@@ -70,7 +70,7 @@ class Email(Channel):
         try:
             self._idle.put(self._session())
         except (Refused, OSError) as error:
-            return before_the_mail(error).detail
+            return f"{self._server.host}:{self._server.port}: {before_the_mail(error).detail}"
         return ""
 
     def close(self) -> None:

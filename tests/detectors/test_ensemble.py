@@ -15,7 +15,7 @@ from detectors.raising import RaiseRule
 
 LENGTH, STEP = 6000, 300.0
 NUMBER = np.arange(LENGTH)
-TIMES: Floats = np.asarray(1.7e9 + NUMBER * STEP, np.float64)
+TIMES = np.linspace(1.7e9, 1.7e9 + LENGTH * STEP, LENGTH, endpoint=False)
 
 
 def noise(seed: int = 0) -> Floats:
@@ -107,7 +107,7 @@ ORDINARY = {
     "denormals": 5e-324 * (NUMBER % 3),
     "the largest, alternating": np.where(NUMBER % 2 == 0, 1e300, -1e300),
     "a ramp": 0.01 * NUMBER + noise(),
-    "two values": (noise() > 0) * 1.0,
+    "two values": np.where(noise() > 0, 1.0, 0.0),
 }
 
 
@@ -164,13 +164,17 @@ def test_memory_is_bounded() -> None:
     assert ROW.itemsize <= 256_000
 
 
-def test_an_issue_stays_open_while_the_sum_is_high_and_is_over_after() -> None:
+def observed(values: Floats) -> list[Signal]:
     monitor = Monitor("x", Ensemble(), RaiseRule())
     monitor.prepare(STEP)
     monitor.grow(1)
+    return monitor.observe(Observations.of(0 * NUMBER, TIMES, values))
+
+
+def test_an_issue_stays_open_while_the_sum_is_high_and_is_over_after() -> None:
     values = daily()
     values[4000:4030] += 40
-    signals = monitor.observe(Observations.of(0 * NUMBER, TIMES, values))
+    signals = observed(values)
     assert [signal.state for signal in signals if signal.state != "ongoing"] == ["raised", "cleared"]
     assert signals[-1].time - signals[0].time >= 5 * STEP
 
@@ -178,25 +182,7 @@ def test_an_issue_stays_open_while_the_sum_is_high_and_is_over_after() -> None:
 def test_it_says_which_view_saw_it() -> None:
     values = daily()
     drop(values)
-    detector = Ensemble()
-    scores = scored(values)
-    row = raised(scores)[0]
-    extra = {name: float(column[row]) for name, column in scores.extra.items()}
-    signal = Signal(
-        detector="x",
-        kind="ensemble",
-        series=0,
-        state="raised",
-        time=0.0,
-        step=STEP,
-        score=float(scores.score[row]),
-        value=float(values[row]),
-        expected=float(scores.expected[row]),
-        low=float(scores.low[row]),
-        high=float(scores.high[row]),
-        extra=extra,
-    )
-    text = detector.explain(signal)
+    text = observed(values)[0].explanation
     assert "unusually" in text
     assert "the value was 0; about" in text
 

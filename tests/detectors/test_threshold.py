@@ -98,8 +98,8 @@ def test_it_says_the_value_and_the_limit() -> None:
     monitor.grow(1)
     signals = monitor.observe(Observations.of([0, 0], [0, 60], [93, 75]))
     assert [signal.explanation for signal in signals] == [
-        "The value was 93; the upper limit is 90, and it is over below 80.",
-        "The value is back at 75; the upper limit is 90, and it is over below 80.",
+        "The value was 93; the upper limit is 90, and it is over once below 80.",
+        "The value is back at 75; the upper limit is 90, and it is over once below 80.",
     ]
 
 

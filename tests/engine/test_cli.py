@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -185,6 +186,7 @@ def test_a_template_is_shown(forewarn: Forewarn, shop: Path) -> None:
         (["errors/notice", "--sample", "empty.json"], "en/email.txt.j2:3"),
         (["errors/notice", "--sample", "nowhere.json"], "nowhere.json: No such file"),
         (["errors/notice", "--channel", "sms"], "no text for 'sms'"),
+        (["errors/notice", "--channel", "emial"], "--channel: there is no channel 'emial'; did you mean \"email\"?"),
         (["errors/agent", "--html", "x.html"], "has no HTML"),
     ],
 )
@@ -196,6 +198,16 @@ def test_a_template_that_cannot_be_shown_is_told(
     ran = forewarn("preview", *arguments)
     assert ran.code in (1, 2)
     assert told in ran.err
+
+
+def test_a_template_shown_in_another_language_than_was_asked_for_is_told(forewarn: Forewarn) -> None:
+    assert "there is no text in 'fr'; readers get 'en'" in forewarn("preview", "errors/notice", "--locale", "fr").err
+    assert forewarn("preview", "errors/notice", "--locale", "en-GB").err == ""
+
+
+def test_only_the_whole_command_installs_completion(forewarn: Forewarn) -> None:
+    assert "--install-completion" in forewarn("--help").out
+    assert "--install-completion" not in forewarn("issues", "--help").out + forewarn("preview", "--help").out
 
 
 # -- score
@@ -314,7 +326,9 @@ def test_the_doctor_finds_all_well(forewarn: Forewarn) -> None:
     forewarn("db", "upgrade")
     after = forewarn("doctor", "--json", "--send", "http://x.example", "--channel", "mail")
     assert before.code == after.code == 0, after
-    assert {each["state"] for each in after.json} == {"ok"}
+    states = {each["what"]: each["state"] for each in after.json}
+    assert states.pop("public url") == "warning", "links to this machine are of no use in a customer's mail"
+    assert set(states.values()) == {"ok"}
     assert after.json[-1]["what"] == "test on mail"
 
 
@@ -329,6 +343,19 @@ def test_the_doctor_finds_what_is_broken(forewarn: Forewarn, shop: Path) -> None
     assert states["forewarn.db"] == "failed"
     assert states["schema"] == "failed"
     assert states["log.db" if "log.db" in states else "clock"] == "ok"
+
+
+def test_the_doctor_says_which_mail_server_does_not_answer(forewarn: Forewarn, shop: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    (shop / "config/channels.yaml").write_text(
+        f"mail: {{type: email, host: 127.0.0.1, port: {port}, from: a@b.example}}\n"
+    )
+    ran = forewarn("doctor", "--json")
+    [found] = [each for each in ran.json if each["what"] == "channel mail"]
+    assert (ran.code, found["state"]) == (1, "failed")
+    assert found["detail"].startswith(f"127.0.0.1:{port}: ")
+    assert found["detail"].endswith("; see channels.yaml:1:7")
 
 
 def test_the_doctor_says_that_the_configuration_is_broken(forewarn: Forewarn, shop: Path) -> None:

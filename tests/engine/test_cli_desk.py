@@ -86,6 +86,8 @@ def test_an_issue_is_shown_and_acknowledged(forewarn: Forewarn, lived: list[str]
     issue = issue_of(forewarn)
     shown = forewarn("issues", "show", issue[:10])
     assert "history" in shown.out
+    names = [line.split()[0] for line in shown.out.splitlines()[:6]]
+    assert names == ["id", "severity", "status", "detector", "series", "subject"]
     assert "allowed" in shown.out
     assert forewarn("issues", "show", issue, "--json").json["account"] == "account/acme"
     ran = forewarn("issues", "ack", issue, "--who", "eve", "--why", "mine")
@@ -243,6 +245,21 @@ def test_decisions_are_explained(forewarn: Forewarn, lived: list[str]) -> None:
     assert "facts:" in one.out
     assert "issue.status: open" in one.out
     assert forewarn("explain", told[0]["intent"], "--json").json[0]["id"] == told[0]["id"]
+    assert "issue.opened_at: 2025-03-03 08:00:00Z" in one.out, "times are shown as such"
+
+
+def test_decisions_are_listed(forewarn: Forewarn, lived: list[str]) -> None:
+    listed = forewarn("explain")
+    assert listed.out.splitlines()[0].split()[:3] == ["at", "id", "issue"]
+    assert listed.out.count("No rule stands against it.") == 2
+    assert len(forewarn("explain", "--json", "--limit", "1").json) == 1
+    assert "list them with `forewarn explain`" in forewarn("explain", "dec_none").err
+
+
+def test_nothing_decided_yet_is_told(forewarn: Forewarn) -> None:
+    forewarn("db", "upgrade")
+    assert forewarn("explain").out == "nothing was decided yet\n"
+    assert forewarn("explain", "--json").json == []
 
 
 def test_a_failed_message_goes_once_its_template_is_corrected(forewarn: Forewarn, shop: Path, step: Step) -> None:

@@ -214,6 +214,18 @@ def test_other_reserved_events(type_: str, data: Mapping[str, Any]) -> None:
     assert {name: getattr(event, name) for name in data} == data
 
 
+def test_reasons_read_well() -> None:
+    assert refusal(b"nonsense")[1].startswith("JSON is malformed")
+    assert refusal(b"{}")[1].startswith("object missing")
+
+
+def test_of_a_very_long_line_only_the_least_length_is_claimed() -> None:
+    """Readers of files keep no more than the beginning of it."""
+    decoder = Decoder(SCHEMA, future=300.0, max_bytes=1000)
+    assert decoder.decode(b"x" * 1999, NOW).rejects[0].detail == "1,999 bytes; at most 1,000 are taken"
+    assert decoder.decode(b"x" * 9999, NOW).rejects[0].detail == "2,000 bytes or more; at most 1,000 are taken"
+
+
 def test_a_reserved_event_is_a_line_again() -> None:
     for type_, data in (
         ("forewarn.consent", {"state": "granted", "source": "web form"}),
@@ -374,9 +386,9 @@ def test_oversized(size: int) -> None:
 
 
 def test_a_tighter_limit() -> None:
-    decoded = Decoder(SCHEMA, future=0.0, max_bytes=10).decode(json.dumps(GOOD).encode(), NOW)
+    decoded = Decoder(SCHEMA, future=0.0, max_bytes=60).decode(json.dumps(GOOD).encode(), NOW)
     [reject] = decoded.rejects
-    assert reject.detail == f"{len(json.dumps(GOOD))} bytes; at most 10 are taken"
+    assert reject.detail == f"{len(json.dumps(GOOD))} bytes; at most 60 are taken"
 
 
 @pytest.mark.parametrize(

@@ -254,7 +254,7 @@ def test_late_and_unkeyed_events_are_handed_back() -> None:
     added = meter.add(part, np.array([-np.inf, 240.0, 240.0]), lambda _: None)
     assert isinstance(added, Added)
     assert added.left_out == [
-        Late(1, "late", "its window had closed at 60"),
+        Late(1, "late", "its window had closed at 1970-01-01T00:01:00Z"),
         Late(2, "unkeyed", "device/x belongs to no known account"),
     ]
     assert len(meter.index) == 1

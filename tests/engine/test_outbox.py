@@ -60,7 +60,7 @@ def test_due_gives_the_longest_overdue_first(session: Session) -> None:
 
 
 def test_due_walks_the_index_and_sorts_nothing(session: Session) -> None:
-    query = outbox.due_query(Status.PENDING, NOW, 10, None)
+    query = outbox.DUE.params(status="pending", now=NOW, limit=10)
     sql = str(query.compile(session.connection(), compile_kwargs={"literal_binds": True}))
     plan = "\n".join(str(row) for row in session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}"))
     assert "USING INDEX ix_intent_due (status=? AND due_at<?)" in plan

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import ConfigError, ForewarnError
+from engine.recordings.chunks import chunks
 from engine.recordings.recording import LINES, LONGEST, Part, Recording, lines_of
 from engine.recordings.tabular import Template, moment
 
@@ -213,3 +214,16 @@ def test_what_is_no_time_is_none(text: str) -> None:
 @given(st.text(max_size=30))
 def test_any_text_is_a_time_or_is_none(text: str) -> None:
     assert isinstance(moment(text), float)
+
+
+def test_a_date_that_is_far_off_does_not_cost_the_work_of_decades(tmp_path: Path) -> None:
+    """Ordinary silence is gone through in full; of one of years, a piece is a small part of what came before it."""
+    path = tmp_path / "e.ndjson"
+    times = ["1970-01-01T00:00:00Z", "2025-03-03T08:00:00Z", "2025-03-03T18:00:00Z", "2125-01-01T00:00:00Z"]
+    path.write_text("\n".join(json.dumps({"id": time, "time": time}) for time in times))
+    pieces = list(chunks([path], 900.0))
+    assert [json.loads(line)["id"] for piece in pieces for line in piece.payload.splitlines()] == times
+    assert len(pieces) < 12_000
+    day = [piece.until for piece in pieces if 1_740_988_800.0 < piece.until <= 1_741_024_800.0]
+    assert len(day) == 40, "ten hours are forty quarters of an hour"
+    assert all(piece.until % 900.0 == 0.0 for piece in pieces[:-1])

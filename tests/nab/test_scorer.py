@@ -11,6 +11,9 @@ from tests.nab.corpus import Costs, Series, read_corpus, read_profiles, read_pub
 from tests.nab.scorer import at_thresholds, curve, normalised, optimised, outcomes, transferred, weigh, windows
 
 NAB = Path(os.environ.get("FOREWARN_DATA", Path(__file__).parents[3] / "shared" / "data")) / "nab"
+needs_data = pytest.mark.skipif(
+    not NAB.is_dir(), reason=f"NAB: there is no folder {NAB}; set FOREWARN_DATA to the folder that holds nab"
+)
 STANDARD = Costs(1.0, 0.11, 1.0)
 
 
@@ -88,9 +91,7 @@ def test_no_windows_have_no_score() -> None:
     assert math.isnan(normalised(0.0, 0, STANDARD))
 
 
-@pytest.mark.skipif(
-    not NAB.is_dir(), reason=f"NAB: there is no folder {NAB}; set FOREWARN_DATA to the folder that holds nab"
-)
+@needs_data
 @pytest.mark.parametrize("detector", ["contextOSE", "randomCutForest", "windowedGaussian"])
 def test_published_scores_are_reproduced_to_two_decimals(detector: str) -> None:
     corpus, results, published = read_corpus(NAB), read_results(NAB, detector), read_published(NAB, detector)

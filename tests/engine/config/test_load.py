@@ -80,6 +80,7 @@ def test_tests_beside_playbooks_are_not_playbooks(write: Write) -> None:
             {"detectors/a.yaml": "name: errors\n"},
             'detectors/errors.yaml:1:7: the name "errors" is taken; by detectors/a.ya',
         ),
+        ({"detectors/z.yaml": "name: errors\nabuot: x\n"}, 'detectors/z.yaml:2:1: unknown key "abuot"'),
         ({"detectors/a.yaml": b"\xff"}, "detectors/a.yaml:1:1: byte 0xff is not UTF-8"),
     ],
 )
