@@ -40,10 +40,12 @@ NEW, WARM = 3, 36
 """Rounds until all windows of new customers have closed once, and rounds before anything is timed: past every kind's
 warm-up and the grace period."""
 SHIFTED = 10_000
+HORIZON = 8_640
+"""Windows that the forecast looks ahead: a day of ten seconds each."""
 MODELS = {
-    "seasonal": "{kind: seasonal}",
-    "shift": "{kind: shift}",
-    "forecast": "{kind: forecast, limit: 5000, within: 1d}",
+    "seasonal": "{{kind: seasonal}}",
+    "shift": "{{kind: shift}}",
+    "forecast": "{{kind: forecast, limit: 5000, within: {horizon}}}",
 }
 DETECTOR = """
 name: {kind}
@@ -135,11 +137,12 @@ class Clocks:
 def configured(folder: Path, every: float) -> Config:
     """Return a configuration as an operations team writes it."""
     (folder / "detectors").mkdir(parents=True)
-    words = {"every": Duration(every), "grace": Duration(30 * every)}
+    words = {"every": Duration(every), "grace": Duration(30 * every), "horizon": Duration(HORIZON * every)}
     (folder / "forewarn.yaml").write_text(MAIN.format(**words))
     for kind, model in MODELS.items():
         if kind in kinds():
-            (folder / "detectors" / f"{kind}.yaml").write_text(DETECTOR.format(kind=kind, model=model, **words))
+            text = DETECTOR.format(kind=kind, model=model.format(**words), **words)
+            (folder / "detectors" / f"{kind}.yaml").write_text(text)
     return load_or_raise(folder, {})
 
 
