@@ -97,7 +97,11 @@ class SqliteLog(EventLog):
         self._poll = poll
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._writer = connect(self._path, busy_timeout=busy_timeout)
-        self._reader = connect(self._path, busy_timeout=busy_timeout)
+        try:
+            self._reader = connect(self._path, busy_timeout=busy_timeout)
+        except ForewarnError:
+            self._writer.close()
+            raise
         self._writing, self._reading = threading.Lock(), threading.Lock()
         self._waiting: deque[_Request] = deque()
         self._grown = threading.Condition()

@@ -1,5 +1,6 @@
 """Jobs run once for each time they were due, over stops and crashes, with a clock that is handed in."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,10 @@ NOON = 20_000 * DAY + DAY / 2
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Database:
-    return Database.open(tmp_path / "jobs.db", synchronous="OFF")
+def database(tmp_path: Path) -> Iterator[Database]:
+    jobs = Database.open(tmp_path / "jobs.db", synchronous="OFF")
+    yield jobs
+    jobs.close()
 
 
 def report(ran: list[float]) -> Job:
