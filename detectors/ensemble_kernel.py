@@ -13,10 +13,10 @@ from detectors.ensemble_episodes import episode
 from detectors.ensemble_past import CEILING, LATEST, PAST, begin
 from detectors.ensemble_past import FIELDS as PAST_FIELDS
 from detectors.ensemble_tails import TAIL, learn, limit, rarity
-from detectors.ensemble_views import LEVEL, SLOT, VIEWS, has_slot, look, usual
+from detectors.ensemble_views import LEVEL, SLOT, STILL, VIEWS, has_slot, look, usual
 
 NUMBER = len(VIEWS)
-DENSE = np.array([1.5, 1.0, 2.0, 1.0, 0.5, 0.5, 1.0, 0.5, 0.5, 0.5, 0.5, 1.0])
+DENSE = np.array([1.5, 1.0, 2.0, 1.0, 0.5, 0.5, 1.0, 0.5, 0.5, 0.5, 0.5, 1.0, 0.5])
 """Weights of the views in the dense score: what is sharp in time counts more. In the sum that wakes all are 1."""
 CUT, DENSE_CUT = 1.25, 0.5
 """Decades of a view that count for nothing."""
@@ -71,6 +71,7 @@ def _take(
 ) -> None:
     if main.count == 0:
         begin(main, value)
+        tails[STILL].least = 1.0
     _expect(main, tails, time, out, i)
     look(main, time, value, scratch.views, scratch.distances)
     total, dense, view = _judge(main, tails, scratch.views)
@@ -88,13 +89,18 @@ def _judge(main: Any, tails: Any, views: Floats) -> tuple[float, float, float]:
         rare, side = 0.0, 0
         if not math.isnan(views[j]):
             rare, side = rarity(tails[j], views[j])
-            learn(tails[j], views[j])
+            if j != STILL:
+                learn(tails[j], views[j])
+            elif side == 1:
+                rare = 0.0
         part = max(max(rare, main.rare[j]) - CUT, 0.0)  # views peak one after the other: this or the last
         main.rare[j] = rare
         total += part
         dense += DENSE[j] * max(rare - DENSE_CUT, 0.0)
         if part > most:
             most, most_view = part, 2.0 * j + side
+    if views[STILL] == 0:  # a run is learned when it is over
+        learn(tails[STILL], main.run_before)
     return total, dense, most_view
 
 

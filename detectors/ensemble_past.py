@@ -33,6 +33,8 @@ FIELDS: list[Any] = [
     ("width", "f8"),  # mean distance from it, outliers included
     ("sums", "f8", 2),  # of the last eighth and quarter of a day
     ("last", "f8"),
+    ("run", "i4"),  # values just before the last that are the same
+    ("run_before", "i4"),  # of the run before
     ("steps", "f4", STEPS),
     ("slot_residuals", "f8", SHAPE_WINDOW),
     ("slots", "f4", (2 * SLOTS, 5)),  # visits, mean, steps seen, mean step, its mean square

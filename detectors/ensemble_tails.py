@@ -47,6 +47,7 @@ FIELDS: list[Any] = [
     ("place", "i2"),  # of the next in the ring, once it is full
     ("stride", "i2"),  # one value in so many joins the sample
     ("count", "u4"),
+    ("least", "f4"),  # scale, where exceedances may all be equal and yet more of it means more
 ]
 TAIL = np.dtype(FIELDS)
 
@@ -108,7 +109,7 @@ def _share(tail: Any, side: int, value: float, known: int) -> float:
 def _tail_share(tail: Any, side: int, value: float, taken: int, known: int) -> float:
     if tail.fitted[side] != taken:
         _fit(tail, side, taken)
-    scale, shape = float(tail.fit[side, 1]), float(tail.fit[side, 2])
+    scale, shape = max(float(tail.fit[side, 1]), float(tail.least)), float(tail.fit[side, 2])
     if scale <= 0.0:
         return 0.3 / (known + 1.0)  # all exceedances are equal, and this is above them: it was never seen
     excess = (value - tail.fit[side, 0]) / scale

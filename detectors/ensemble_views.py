@@ -26,6 +26,7 @@ VIEWS: dict[str, str] = {
     "jump": "the change of the mean from 12 values to the next 12",
     "slot_step": "the step from the value before, for this time of day",
     "shape": "the shape of the last 12 values",
+    "still": "the number of values in a row that are the same",
 }
 """The names of the views and what each is in words, in the order of their numbers."""
 (
@@ -41,11 +42,13 @@ VIEWS: dict[str, str] = {
     JUMP,
     SLOT_STEP,
     SHAPE,
+    STILL,
 ) = range(len(VIEWS))
 
 SLOT_S = 1800.0
 CUT = 50.0
 """Mean distances from the level at which a deviation is cut before a slot learns it."""
+LONGEST_RUN = 1_000_000_000
 VISITS = 8.0
 """A slot's mean is over so many visits."""
 
@@ -60,6 +63,7 @@ def look(row: Any, time: float, value: float, views: Floats, scratch: Any) -> No
     _look_at_slot(row, time, value, views)
     _look_at_windows(row, views)
     _look_at_shape(row, views, scratch)
+    _look_at_run(row, value, views)
     row.last = value
     row.count = min(row.count + 1, 4_000_000_000)
 
@@ -143,6 +147,16 @@ def _look_at_slot_step(row: Any, slot: Any, step: float, each: float, views: Flo
     off = _cut(row, off)
     slot[3] += gain * off
     slot[4] += gain * (off * off - slot[4])
+
+
+@compiled
+def _look_at_run(row: Any, value: float, views: Floats) -> None:
+    """Count the values just before that are the same: how rare a run is comes of the runs that are over."""
+    if value == row.last and row.count > 0:
+        row.run = min(row.run + 1, LONGEST_RUN)
+    else:
+        row.run_before, row.run = row.run, 0
+    views[STILL] = row.run
 
 
 @compiled

@@ -10,6 +10,7 @@ from detectors.base import Floats, Observations, Scores, Signal
 from detectors.ensemble import Ensemble
 from detectors.ensemble_kernel import ROW
 from detectors.ensemble_tails import HEAD, MEMORY, TAIL, rarities
+from detectors.ensemble_views import STILL
 from detectors.monitor import Monitor
 from detectors.raising import RaiseRule
 
@@ -177,6 +178,20 @@ def test_an_issue_stays_open_while_the_sum_is_high_and_is_over_after() -> None:
     signals = observed(values)
     assert [signal.state for signal in signals if signal.state != "ongoing"] == ["raised", "cleared"]
     assert signals[-1].time - signals[0].time >= 5 * STEP
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_sensor_stuck_at_a_usual_value_is_told_within_thirty_observations(seed: int) -> None:
+    values = 100 + noise(seed)
+    values[4000:4040] = 100.1
+    assert [row for row in raised(scored(values)) if 4000 <= row < 4030]
+
+
+@pytest.mark.parametrize("each", [2, 5, 30])
+def test_values_that_always_repeat_are_not_stuck(each: int) -> None:
+    scores = scored(np.repeat(noise(3), each)[:LENGTH])
+    seen = scores.extra["view"][raised(scores)] // 2
+    assert not (seen == STILL).any()
 
 
 def test_it_says_which_view_saw_it() -> None:
