@@ -5,6 +5,8 @@ from typing import Any, TypeVar, cast
 
 import numba
 
+from detectors.kernel_cache import own_stamp
+
 Function = TypeVar("Function", bound=Callable[..., object])
 types: Any = numba.types
 intrinsic: Any = numba.extending.intrinsic
@@ -13,9 +15,11 @@ intrinsic: Any = numba.extending.intrinsic
 
 def compiled(function: Function) -> Function:
     """Compile `function` to machine code at its first call, cached on disk; IEEE semantics are kept."""
-    return cast(Function, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+    with own_stamp():
+        return cast(Function, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
 def inlined(function: Function) -> Function:
     """Compile `function` into each of its compiled callers: for small ones in the innermost loops."""
-    return cast(Function, numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)(function))
+    with own_stamp():
+        return cast(Function, numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)(function))
