@@ -8,7 +8,7 @@ from typing import Any
 
 import numba
 
-from detectors.kernel_cache import own_stamp, stamp
+from detectors.kernel_cache import ROOMS, ROOT, own_stamp, stamp
 
 INNER = "from detectors.compiled import compiled\n@compiled\ndef inner(x: float) -> float:\n    return x + {}\n"
 OUTER = (
@@ -63,6 +63,12 @@ def test_the_stamp_knows_names_times_and_sizes(tmp_path: Path) -> None:
     (tmp_path / "b.py").write_text("xx", "utf-8")
     os.utime(tmp_path / "b.py", (2.0, 2.0))
     assert len({first, second, third, stamp([tmp_path])}) == 4
+
+
+def test_the_rooms_named_are_all_that_have_kernels() -> None:
+    files = (file for package in ("detectors", "engine", "outreach") for file in (ROOT / package).rglob("*.py"))
+    having = {file.parent.relative_to(ROOT).as_posix() for file in files if "detectors.compiled" in file.read_text()}
+    assert {room for room in having if not room.startswith("detectors")} == set(ROOMS) - {"detectors"}
 
 
 def test_other_packages_functions_are_cached_as_ever() -> None:
