@@ -45,6 +45,7 @@ ROW = np.dtype(
 )
 """168 bytes."""
 
+UNIT = 0.8  # of a normal standard deviation, which a unit is
 BURST = 5  # outliers in a row that may be chance or a fault; only what goes on is a rhythm, and taught to it uncut
 UNCUT = 8.0
 """Observations before there is a unit to cut at."""
@@ -153,7 +154,8 @@ def run(state: Bytes, settings: Floats, series: Ints, time: Floats, value: Float
             z = (y - expected) * (1.0 / unit)
             if row.count >= config.warmup:
                 out.expected[i] = expected
-                out.score[i], out.low[i], out.high[i] = _judge(row, config, expected, unit, z)
+                doubt = _doubt(row, config, unit)
+                out.score[i], out.low[i], out.high[i] = _judge(row, config, expected, unit * doubt, z / doubt)
             if learn:
                 row.level += drift
                 row.moved += drift
@@ -171,6 +173,17 @@ def _hour(config: Config, t: float) -> Hour:
     start, slot = number * 3600.0, number % 24
     within = (t - start + 0.5 * config.step) / 3600.0 - 0.5 if config.step < 3600.0 else 0.0
     return Hour(start, number, slot, (slot + 23) % 24, (slot + 1) % 24, _weekday(number), within)
+
+
+@inlined
+def _doubt(row: Any, config: Config, unit: float) -> float:
+    """Return how many times wider the band is until a week was seen: a weekend may be without the rhythm of the day."""
+    if not (config.weekly and config.daily) or row.days > WEEK or row.hours <= config.slots:
+        return 1.0
+    squares = 0.0
+    for j in range(24):
+        squares += float(row.profile[j]) ** 2
+    return math.sqrt(1.0 + squares / 24.0 * (UNIT * float(row.quantum) / unit) ** 2)
 
 
 @inlined

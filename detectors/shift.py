@@ -14,6 +14,7 @@ from detectors.hours import NO_PROFILES, PROFILE, profiles_of
 from detectors.rows import RowDetector
 from detectors.shift_kernel import run
 from detectors.shift_row import GUARD, MOST, ROW, SURE, UNCUT, Columns, Config
+from detectors.shift_spread import NO_SPREADS, SPREAD, spreads_of
 
 Method = Literal["cusum", "page-hinkley", "adwin"]
 Direction = Literal["up", "down", "both"]
@@ -44,7 +45,7 @@ class Shift(RowDetector):
 
     >>> values = np.random.default_rng(1).normal(120, 5, 400)
     >>> values[300:] += 10
-    >>> detector = Shift()
+    >>> detector = Shift(daily=False)
     >>> detector.prepare(60)
     >>> detector.grow(1)
     >>> scores = detector.update(Observations.of([0] * 400, 60 * np.arange(400), values))
@@ -59,11 +60,11 @@ class Shift(RowDetector):
     calm_below: ClassVar[float | None] = 0.999
     extras: ClassVar[tuple[str, ...]] = ("began", "before", "after", "size")
     examples: ClassVar[tuple[Mapping[str, Any], ...]] = (
-        {},
-        {"direction": "up", "size": 2.0, "adopt": "10m", "memory": "2h"},
-        {"method": "page-hinkley", "direction": "down", "least": 5.0},
-        {"method": "adwin", "warmup": 20},
-        {"daily": True, "adopt": "1h"},
+        {"daily": False},
+        {"daily": False, "direction": "up", "size": 2.0, "adopt": "10m", "memory": "2h"},
+        {"daily": False, "method": "page-hinkley", "direction": "down", "least": 5.0},
+        {"daily": False, "method": "adwin", "warmup": 20},
+        {"adopt": "1h"},
     )
 
     def __init__(
@@ -76,22 +77,22 @@ class Shift(RowDetector):
         memory: Duration = Duration("3d"),  # noqa: B008 - immutable
         adopt: Duration = Duration("1d"),  # noqa: B008 - immutable
         warmup: int = 30,
-        daily: bool = False,
+        daily: bool = True,
     ) -> None:
         """Seek shifts of `size` deviations and more, and of `least` in the measure's unit, in `direction`.
 
         `memory` is how far back the level looks (at least 100 windows): a drift is found if it leads farther than half
         the size in that time; after a silence of three memories a series is new. `adopt` is how long a shift is news.
-        `warmup` is how many windows a series is only watched, and `daily` says that its level has a rhythm of the day,
-        which is learned first, for three days, and takes 96 bytes more. Without it a strong rhythm is a shift every
-        day. A rhythm of the week is always one: use `seasonal` for such.
+        `warmup` is how many windows a series is only watched. `daily` learns the rhythm of the day first, for three
+        days, and takes 104 bytes more: say false only where there is none, as every noon is a new level otherwise. A
+        rhythm of the week is always a shift: use `seasonal` for such.
         """
         _check(method, direction, size, least, warmup)
         self._method, self._direction = method, direction
         self._size, self._least, self._warmup, self._daily = float(size), float(least), int(warmup), daily
         self._memory = _positive("memory", Duration(memory))
         self._adopt = _positive("adopt", Duration(adopt))
-        more = {"profiles": PROFILE} if daily else {}
+        more = {"profiles": PROFILE, "spreads": SPREAD} if daily else {}
         super().__init__(**more, **({"windows": WINDOW} if method == "adwin" else {}))
         self.prepare(60.0)
 
@@ -132,8 +133,9 @@ class Shift(RowDetector):
         columns = Columns(*(np.empty(len(batch.value)) for _ in Columns._fields))
         taken = (batch.series, batch.time, batch.value)
         profiles = profiles_of(self._table("profiles")) if self._daily else NO_PROFILES
+        spreads = spreads_of(self._table("spreads")) if self._daily else NO_SPREADS
         windows = self._table("windows") if self._method == "adwin" else _NO_WINDOWS
-        run(self._rows, profiles, windows, np.array(self._config), taken, tuple(columns), learn)
+        run(self._rows, profiles, spreads, windows, np.array(self._config), taken, tuple(columns), learn)
         extra = dict(zip(self.extras, columns[4:], strict=True))
         return Scores(columns.score, columns.expected, columns.low, columns.high, extra)
 

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from detectors.adwin_kernel import WINDOW, Split, clear, insert, split_of
 from detectors.base import Bytes, Floats, Ints
 from detectors.compiled import compiled, inlined
-from detectors.hours import hour_effect
+from detectors.hours import hour_doubt, hour_effect
 from detectors.shift_learning import begin, learn, learn_hour, unit_of
 from detectors.shift_row import CONFIG, CUT, MOST, ROW, SURE, Columns, Config
+from detectors.shift_spread import learn_spread, ratio_of
 from detectors.shift_sums import Verdict, judge, noise_of, sum_up
 
 DOUBT = math.log(100.0)
@@ -37,6 +38,8 @@ class Moment(NamedTuple):
     error: float
     """The residual."""
     x: float
+    usual: float
+    """The unit of the day, at no hour in particular."""
 
 
 class Move(NamedTuple):
@@ -82,6 +85,7 @@ SILENT = Told(np.nan, np.nan, -np.inf, np.inf, np.nan, np.nan, np.nan, np.nan, T
 def run(
     state: Bytes,
     profiles: NDArray[np.float32],
+    spreads: NDArray[np.float32],
     windows: Bytes,
     settings: Floats,
     batch: tuple[Ints, Floats, Floats],
@@ -107,15 +111,19 @@ def run(
                 begin(row, t, y)
                 clear(window)
             else:
-                effect = hour_effect(profiles[s], config.step, t) if config.daily else 0.0
-                error, unit = y - row.level - effect, unit_of(row, config)
-                now = Moment(t, ahead, row.level + effect, unit, error, min(max(error / unit, -CUT), CUT))
+                effect, ratio = 0.0, 1.0
+                if config.daily:
+                    effect = hour_effect(profiles[s], config.step, t)
+                    ratio = ratio_of(spreads[s], row, effect, hour_doubt(profiles[s], config.step, t))
+                error, unit = y - row.level - effect, unit_of(row, config, ratio)
+                now = Moment(t, ahead, row.level + effect, unit, error, min(max(error / unit, -CUT), CUT), unit / ratio)
                 row.time += ahead
                 if row.count >= config.warmup:
                     told = _look(row, window, config, now)
                 if told.calm:
-                    learn(row, config, y - effect, error, unit, now.x)
+                    learn(row, config, y - effect, error, unit, now.x, ratio)
                     if config.daily and learning:
+                        learn_spread(spreads[s], row, config, effect, abs(now.x) * unit)
                         learn_hour(profiles[s], row, config, t, now.x * unit)
         out.score[i], out.expected[i], out.low[i], out.high[i] = told.score, told.expected, told.low, told.high
         out.began[i], out.before[i], out.after[i], out.size[i] = told.began, told.before, told.after, told.size
@@ -133,9 +141,9 @@ def _look(row: Any, window: Any, config: Config, now: Moment) -> Told:
     sum_up(row, config, noise, now.x, now.error, now.ahead)
     verdict, split = judge(row, config, noise), Split(1, 1.0, 0.0, 0)
     if config.adwin:
-        split = split_of(window, now.x * now.unit, now.unit, noise.variance, 1.0 * row.skew)
+        split = split_of(window, now.x * now.usual, now.usual, noise.variance, 1.0 * row.skew)
         verdict = Verdict(split.side, split.tail, -math.log(max(split.tail, 1e-300)))
-        insert(window, now.x * now.unit)
+        insert(window, now.x * now.usual)
     news = NO_NEWS
     if verdict.odds >= SURE or row.held > 0.0:
         news = _news(row, window, config, now, verdict, split)

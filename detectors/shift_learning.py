@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 
 from detectors.compiled import compiled, inlined
-from detectors.shift_row import CUT, MOST, QUANTUM, UNCUT, Config
+from detectors.shift_row import CUT, DEVIATION, MOST, QUANTUM, UNCUT, Config
 
-DEVIATION = math.sqrt(math.pi / 2.0)  # a normal standard deviation in mean absolute residuals
 SCALE_CUT = 12.0
 """Units at which a residual is cut before it teaches the unit: cut at three, a series of a tenth of events in nothing
 would have an ever smaller one. An outlier then widens it by a twentieth."""
@@ -35,22 +34,22 @@ def begin(row: Any, t: float, y: float) -> None:
 
 
 @inlined
-def unit_of(row: Any, config: Config) -> float:
-    """Return the standard deviation, and at least what is told or can be told apart."""
+def unit_of(row: Any, config: Config, ratio: float) -> float:
+    """Return the standard deviation at this hour, and at least what is told or can be told apart."""
     floor = max(RELATIVE_FLOOR * abs(row.level), ABSOLUTE_FLOOR)
-    return float(max(DEVIATION * row.scale, config.least, floor))
+    return float(max(DEVIATION * row.scale * ratio, config.least, floor))
 
 
 @inlined
-def learn(row: Any, config: Config, y: float, error: float, unit: float, x: float) -> None:
-    """Take in a value: level, unit and noise."""
+def learn(row: Any, config: Config, y: float, error: float, unit: float, x: float, ratio: float) -> None:
+    """Take in a value: level, unit and noise; `unit` is the day's times `ratio`."""
     if row.count == 2:
         _settle(row, y)
     else:
         cut = x * unit if row.count >= UNCUT else error
         if _follows(row, config):
             row.level += max(config.gain, 1.0 / (row.age + 1.0)) * cut
-        _learn_scale(row, config, error, unit)
+        _learn_scale(row, config, error / ratio, unit / ratio)
         if row.count >= config.begin:
             _learn_moments(row, config, x)
     row.count = min(row.count + 1, MOST)

@@ -32,6 +32,7 @@ ROW = np.dtype(
 )
 """64 bytes: one cache line."""
 
+DEVIATION = math.sqrt(math.pi / 2.0)  # a normal standard deviation in mean absolute residuals
 CUT = 3.0
 """Units at which a residual is cut: a single outlier then moves a sum by a sixth of what raises at most."""
 UNCUT = 8

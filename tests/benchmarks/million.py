@@ -44,7 +44,7 @@ HORIZON = 8_640
 """Windows that the forecast looks ahead: a day of ten seconds each."""
 MODELS = {
     "seasonal": "{{kind: seasonal}}",
-    "shift": "{{kind: shift}}",
+    "shift": "{{kind: shift, daily: false}}",
     "forecast": "{{kind: forecast, limit: 5000, within: {horizon}}}",
 }
 DETECTOR = """

@@ -185,7 +185,7 @@ def measure(
 
 def trio() -> list[Detector]:
     """Return the three kinds that a million customers are watched with."""
-    return [Seasonal(), Shift(), Forecast(limit=LIMIT, within=Duration("30m"))]
+    return [Seasonal(), Shift(daily=False), Forecast(limit=LIMIT, within=Duration("30m"))]
 
 
 def main() -> None:

@@ -148,6 +148,29 @@ def test_weekends_are_learned() -> None:
     assert np.mean(scores.score[third] >= 0.999) < 0.01
 
 
+def week_of_work(days: int, night: float) -> Floats:
+    """Return noisy daily waves from a Wednesday on, with weekends that are lower, or (`night`) have no wave."""
+    seconds = 300.0 * np.arange(days * 288)
+    weekend = (seconds // 86400 + 2) % 7 >= 5
+    wave = 20 * np.sin(seconds / 86400 * 2 * np.pi)
+    values = np.where(weekend, 30 + night * wave, 60 + wave)
+    return values[:, None] + np.random.default_rng(4).normal(0, 3, (len(values), 10))
+
+
+@pytest.mark.parametrize("night", [1.0, 0.0])
+def test_the_first_weekend_makes_no_storm(night: float) -> None:
+    values = week_of_work(8, night)
+    detector = Seasonal()
+    detector.prepare(300)
+    detector.grow(10)
+    start = MONDAY + 2 * 86400
+    score = detector.update(observations(values, 300, start)).score.reshape(values.shape)
+    onsets = ((score[1:] >= 0.999) & ~(score[:-1] >= 0.999)).sum()
+    assert onsets / 10 <= 2 * 0.001 * len(values)
+    glitch = detector.score(observations(np.full((1, 10), 160.0), 300, start + 8 * 86400))
+    assert (glitch.score > 0.999).all()
+
+
 def test_a_ramp_in_the_first_day_is_no_rhythm() -> None:
     values = np.arange(3 * 1440)[:, None] * 0.01 + np.random.default_rng(4).normal(0, 1, (3 * 1440, 10))
     _, scores = scored(values, 60)

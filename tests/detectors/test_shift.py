@@ -31,7 +31,7 @@ def observations(values: Floats, step: float = 60.0) -> Observations:
 
 def scored(values: Floats, step: float = 60.0, **config: Any) -> Scores:
     """Return the scores of `values` (time × series), of the same shape."""
-    detector = Shift(**config)
+    detector = Shift(**{"daily": False, **config})
     detector.prepare(step)
     detector.grow(values.shape[1])
     scores = detector.update(observations(values, step))
@@ -106,7 +106,7 @@ def test_a_drift_is_found_by_the_sums() -> None:
 
 def issues(values: Floats, **config: Any) -> list[tuple[int, str]]:
     """Return when the issues of one series were raised and cleared, in windows."""
-    monitor = Monitor("level", Shift(**config), RaiseRule(clear=600))
+    monitor = Monitor("level", Shift(**{"daily": False, **config}), RaiseRule(clear=600))
     monitor.prepare(60)
     monitor.grow(1)
     signals = monitor.observe(observations(values[:, None]))
@@ -174,13 +174,38 @@ def test_what_is_less_than_least_is_no_shift() -> None:
     assert (scored(values, least=12.0).score[2_000:] >= BREACH).any(axis=0).all()
 
 
-def test_a_daily_rhythm_is_learned_if_asked() -> None:
+def test_a_daily_rhythm_is_learned() -> None:
     day = np.arange(12 * 288)[:, None] / 288
     values = 50 + 10 * np.sin(2 * np.pi * day) + noise(len(day))
     assert not (scored(values, 300, daily=True).score >= BREACH).any()
     values[10 * 288 :] += 3
     found = (scored(values, 300, daily=True).score >= BREACH)[10 * 288 : 10 * 288 + 36]
     assert found.any(axis=0).mean() > 0.95
+
+
+RHYTHMS = {  # of a day: mean of a count at each phase, in turns
+    "counts": lambda phase: 100 * np.exp(np.sin(2 * np.pi * phase)),
+    "few counts": lambda phase: 3 * np.exp(1.5 * np.sin(2 * np.pi * phase)),
+    "weak": lambda phase: 1000 + 30 * np.sin(2 * np.pi * phase),
+}
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("rhythm", RHYTHMS)
+def test_noise_that_goes_with_the_rhythm_is_no_shift(rhythm: str, method: str) -> None:
+    rng = np.random.default_rng(3)
+    phase = np.arange(15 * 288)[:, None] / 288 + rng.random(20)
+    values = rng.poisson(RHYTHMS[rhythm](phase)).astype(np.float64)
+    scores = scored(values, 300, method=method, daily=True).score
+    assert onsets(scores) <= 0.01 * 15 * 20  # a hundredth a day
+    values[10 * 288 :] *= 1.5
+    found = scored(values, 300, method=method, daily=True).score[10 * 288 : 11 * 288] >= BREACH
+    assert found.any(axis=0).mean() > 0.9
+
+
+def test_the_rhythm_of_the_day_is_learned_unless_it_is_said_that_there_is_none() -> None:
+    assert set(Shift().state()) == {"rows", "profiles", "spreads"}
+    assert set(Shift(daily=False).state()) == {"rows"}
 
 
 def reference(values: list[float], warmup: int, gain: float) -> list[float]:
@@ -358,7 +383,7 @@ def test_the_unit_of_the_measure_does_not_matter(scale: float, method: str) -> N
 )
 @pytest.mark.parametrize("method", METHODS)
 def test_odd_times_make_no_storm(times: Floats, method: str) -> None:
-    detector = Shift(method=method)  # type: ignore[arg-type] # a string of the parameter list
+    detector = Shift(method=method, daily=False)  # type: ignore[arg-type] # a string of the parameter list
     detector.prepare(60)
     detector.grow(1)
     scores = detector.update(Observations.of([0] * 2_000, START + times, noise(2_000, 1)[:, 0]))
@@ -366,7 +391,7 @@ def test_odd_times_make_no_storm(times: Floats, method: str) -> None:
 
 
 def test_after_a_month_of_silence_a_series_is_learned_anew() -> None:
-    detector = Shift()
+    detector = Shift(daily=False)
     detector.prepare(60)
     detector.grow(1)
     detector.update(observations(noise(500, 1)))
@@ -375,23 +400,23 @@ def test_after_a_month_of_silence_a_series_is_learned_anew() -> None:
     assert np.isnan(detector.score(late._replace(time=late.time + 60)).score[0])
 
 
-@pytest.mark.parametrize(("config", "each"), [({}, 64), ({"method": "adwin"}, 172), ({"daily": True}, 160)])
+@pytest.mark.parametrize(("config", "each"), [({}, 64), ({"method": "adwin"}, 172), ({"daily": True}, 168)])
 def test_bytes_a_series(config: dict[str, Any], each: int) -> None:
-    detector = Shift(**config)
+    detector = Shift(**{"daily": False, **config})
     detector.grow(1_000)
     assert sum(array.nbytes for array in detector.state().values()) == each * 1_000
 
 
 def test_a_state_of_another_configuration_is_refused() -> None:
-    plain, daily, window = Shift(), Shift(daily=True), Shift(method="adwin")
+    plain, daily, window = Shift(daily=False), Shift(), Shift(method="adwin", daily=False)
     for detector in (plain, daily, window):
         detector.grow(2)
     with pytest.raises(ValueError, match="64 a series"):
         plain.load({"rows": np.zeros((3, 8), np.uint8)})
-    with pytest.raises(ValueError, match="with these settings, not rows, profiles"):
-        Shift().load(daily.state())
+    with pytest.raises(ValueError, match="with these settings, not rows, profiles, spreads"):
+        Shift(daily=False).load(daily.state())
     with pytest.raises(ValueError, match="not rows, windows"):
-        Shift().load(window.state())
+        Shift(daily=False).load(window.state())
 
 
 @pytest.mark.parametrize(
