@@ -6,8 +6,10 @@ what comes before, the making of the events and the log's own write and read (`e
 in another order in every round, so that nothing is near in memory what is near in the log, and a little late. Each
 has a level and a daily wave of its own; one in ten thousand moves to another level after the warm-up.
 
-`core_share` is seconds of processor time for a second of traffic, of all threads together; asked is a third of a core,
-and two cores for an observation every second (`--every 1`). `worst_new_ms` is the longest batch of the round in which
+`core_share` is seconds of processor time for a second of traffic, of all threads and processes together; asked is a
+third of a core, and two cores for an observation every second (`--every 1 --processes 2`: each process has its part of
+the customers, as a worker has its partitions, all at the same time; `busiest` is the share of the one that has most to
+do, which keeps up below 1). `worst_new_ms` is the longest batch of the round in which
 every customer is new, `worst_first_ms` the one that closes the first windows of all of them, and `worst_ms` the longest
 one after the warm-up, which closes the windows of all: wall time, on a machine with neighbours, so the least of what is
 told in several runs counts.
@@ -18,8 +20,11 @@ import json
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -184,7 +189,7 @@ def rehearse(folder: Path, every: float) -> None:
     storage.close()
 
 
-def measure(series: int, every: float, count: int, batch: int, folder: Path) -> dict[str, object]:
+def measure(series: int, every: float, count: int, batch: int, folder: Path) -> dict[str, Any]:
     """Create, warm up, measure, snapshot and restore."""
     rehearse(folder / "few", every)
     config = configured(folder / "all", every)
@@ -220,6 +225,24 @@ def measure(series: int, every: float, count: int, batch: int, folder: Path) -> 
     }
 
 
+def measure_part(part: int, given: tuple[int, float, int, int], folder: Path) -> dict[str, Any]:
+    """Measure one process's part, in a folder of its own."""
+    (folder / str(part)).mkdir()
+    return measure(*given, folder / str(part))
+
+
+def measure_all(processes: int, given: tuple[int, float, int, int], folder: Path) -> dict[str, Any]:
+    """Measure in so many processes at once, each with its share of the series, and tell of all together."""
+    series, *others = given
+    each = (series // processes, *others)
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        parts = list(pool.map(measure_part, range(processes), [each] * processes, [folder] * processes))
+    result = {name: max(part[name] for part in parts) for name in parts[0] if name != "bytes"}
+    for name in ("core_share", "events_per_s"):
+        result[name] = sum(part[name] for part in parts)
+    return result | {"busiest": max(part["core_share"] for part in parts), "bytes": parts[0]["bytes"]}
+
+
 def main() -> None:
     """Print one JSON object with `--json`, a table without."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -228,10 +251,12 @@ def main() -> None:
     parser.add_argument("--every", type=float, default=10.0, help="seconds between two observations of a customer")
     parser.add_argument("--rounds", type=int, default=6, help="observations of each customer that are measured")
     parser.add_argument("--batch", type=int, default=10_000)
+    parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--data", type=Path, help="folder to write in; a temporary one by default")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=asked.data) as folder:
-        result = measure(asked.series, asked.every, asked.rounds, asked.batch, Path(folder) / "config")
+        given = (asked.series, asked.every, asked.rounds, asked.batch)
+        result = measure_all(asked.processes, given, Path(folder))
     if asked.json:
         print(json.dumps(result))
         return
