@@ -11,8 +11,8 @@ from detectors.base import Observations, Scores, Signal
 from detectors.durations import Duration
 from detectors.forecast_kernel import run
 from detectors.forecast_line import DISCOUNT
-from detectors.forecast_reach import HORIZON
 from detectors.forecast_row import ROW, Columns, Config
+from detectors.forecast_way import HORIZON
 from detectors.hours import NO_PROFILES, PROFILE, profiles_of
 from detectors.rows import RowDetector
 

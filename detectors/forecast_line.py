@@ -1,21 +1,28 @@
 """The line that is fitted to the recent past of a series, and how sure it is.
 
-It is discounted least squares (Brown, "Smoothing, Forecasting and Prediction", 1963), kept as weighted sums with the
-ages of the observations, so that irregular steps and gaps are exact.
+It is discounted least squares (Brown, "Smoothing, Forecasting and Prediction", 1963), kept as the line itself and the
+moments of the observations' ages, and brought up to date by recursion, so that irregular steps and gaps are exact and
+nothing cancels.
 """
 
 import math
 from typing import Any, NamedTuple
 
-from detectors.compiled import compiled, inlined
+from detectors.compiled import inlined
 from detectors.forecast_row import Config
 
 DISCOUNT = 2.0
 """Weights fall with e^(−2·age/memory): their mean age is that of a plain window of the memory's length."""
-SLOPE_DOUBT, DOUBT_WEIGHT = 0.25, 0.5
-"""Before forecasts were checked a slope is taken to be off by a quarter, a doubt that weighs half a check."""
 RELATIVE_FLOOR = 1e-6
 """Least spread, relative to the level: some ten roundings of a 32-bit number."""
+MOST_SQUARES = 1e38
+"""What a 32-bit number holds."""
+NEAR = 1 / 16
+"""Rate of the mean of the latest errors: where the values are now, off the line."""
+ALONE = NEAR / (2.0 - NEAR)
+"""Variance of that mean, of independent errors of variance 1."""
+ERROR_RATE = 1 / 1024
+"""Memory of the errors' mean squares."""
 
 
 class Line(NamedTuple):
@@ -25,11 +32,7 @@ class Line(NamedTuple):
     slope: float
     level_variance: float
     slope_variance: float
-    checked_variance: float
-    """Of the slope, as the forecasts checked so far were wrong, over a span."""
     variance: float
-    independence: float
-    """How many independent errors one observation is worth, with first-order autocorrelation."""
 
 
 @inlined
@@ -39,45 +42,79 @@ def kept(config: Config, ahead: float) -> float:
 
 
 @inlined
-def _aged(sums: Any, ahead: float, keep: float) -> tuple[float, float, float]:
-    """Return Σw, Σw·age, Σw·age² (of `weight`) as they are `ahead` seconds later; of `moment` the first two alike."""
-    second = sums[1] + ahead * sums[0]
-    return keep * sums[0], keep * second, keep * (sums[2] + ahead * (sums[1] + second))
+def fit(row: Any, config: Config, ahead: float) -> Line:
+    """Return the line as seen `ahead` seconds after the last observation; the variances are those of white noise."""
+    level, slope, weight = row.level + row.slope * ahead, 1.0 * row.slope, 1.0 * row.weight
+    free = min(row.count, 2.0 * weight)  # worth of the weights, in observations
+    least = RELATIVE_FLOOR * (abs(level) + abs(config.limit))
+    variance = row.squares * free / (weight * max(free - 2.0, 1.0)) + least * least
+    if row.spread <= 0.0:
+        return Line(level, slope, variance / free, variance / (config.step * config.step), variance)
+    age = row.age + ahead
+    slope_variance = variance * (weight / free) * (weight / free) / row.spread
+    return Line(level, slope, variance / free + slope_variance * age * age * (free / weight), slope_variance, variance)
 
 
 @inlined
 def age(row: Any, ahead: float, keep: float) -> None:
-    """Let the sums be `ahead` seconds older."""
-    square = row.moment[2] * keep
-    row.weight[0], row.weight[1], row.weight[2] = _aged(row.weight, ahead, keep)
-    row.moment[0], row.moment[1], _ = _aged(row.moment, ahead, keep)
-    row.moment[2] = square
-    row.mark_age += ahead
+    """Move the line on by `ahead` seconds without a value."""
+    row.level += row.slope * ahead
+    row.weight *= keep
+    row.spread *= keep
+    row.squares *= keep
+    row.age += ahead
 
 
 @inlined
-def fit(row: Any, config: Config, ahead: float, keep: float) -> Line:
-    """Fit the line as seen `ahead` seconds after the last observation."""
-    w0, w1, w2 = _aged(row.weight, ahead, keep)
-    m0, m1, _ = _aged(row.moment, ahead, keep)
-    square = row.moment[2] * keep
-    back = w1 / w0  # mean age
-    spread = w2 - w1 * back
-    sloped = spread > 1e-9 * w2 and row.count > 2.0
-    slope = (back * m0 - m1) / spread if sloped else 0.0
-    level = (m0 + slope * w1) / w0
-    free = min(row.count, 2.0 * row.weight[0])  # worth of the weights, in observations
-    least = (RELATIVE_FLOOR * (abs(row.origin + level) + abs(config.limit))) ** 2
-    variance = max((square - level * m0 + slope * m1) / w0, 0.0) * free / max(free - 2.0, 1.0) + least
-    each = variance / free
-    slope_variance = each * w0 * (w0 / free) / spread if spread > 0 else variance / config.step**2
-    level_variance = each * (1.0 + w1 * back / spread) if spread > 0 else variance
-    checked = row.checks * row.slope_error + DOUBT_WEIGHT * (SLOPE_DOUBT * slope) ** 2
-    checked /= row.checks + DOUBT_WEIGHT
-    return Line(row.origin + level, slope, level_variance, slope_variance, checked, variance, _independence(row))
+def take(row: Any, error: float, ahead: float, keep: float) -> None:
+    """Move the line on by `ahead` seconds and take in a value that is off it by `error`."""
+    before, age = keep * row.weight, row.age + ahead
+    weight = before + 1.0
+    share = 1.0 / weight
+    spread = keep * row.spread + age * age * before * share
+    age *= before * share
+    by_slope = age / spread if spread > 0.0 else 0.0
+    by_level = share + age * by_slope
+    row.level += row.slope * ahead + by_level * error
+    row.slope += by_slope * error
+    row.squares = min(keep * row.squares + error * error * (1.0 - by_level), MOST_SQUARES)
+    row.weight, row.age, row.spread = weight, age, spread
+    row.count += 1.0
 
 
-@compiled
-def _independence(row: Any) -> float:
-    covariance = min(max(row.covariance, 0.0), 0.999 * row.square)
-    return (row.square - covariance) / (row.square + covariance) if row.square > 0 else 1.0
+@inlined
+def note(row: Any, error: float) -> None:
+    """Take the error into the mean of the latest, and into what tells fast noise from slow."""
+    row.near += NEAR * (error - row.near)
+    rate = 1.0 / row.count if row.count < 1.0 / ERROR_RATE else ERROR_RATE
+    row.near_square += rate * (row.near * row.near - row.near_square)
+    if row.run == 0:
+        step = error - row.last
+        row.rough += rate * (0.5 * step * step - row.rough)
+    row.last = error
+
+
+class Noise(NamedTuple):
+    """What the values do about the line."""
+
+    fast: float
+    """Variance of what is independent from one observation to the next."""
+    slow: float
+    """Variance of what is not."""
+    worth: float
+    """How many independent errors one observation is worth."""
+    here: float
+    """How far off the line the values are for now, as far as that is no chance; a rhythm that is left is none."""
+
+
+@inlined
+def noise_of(row: Any, config: Config, variance: float) -> Noise:
+    """Tell fast noise from slow.
+
+    Steps between neighbours tell the fast (von Neumann, Annals of Mathematical Statistics 12, 1941). Means of the
+    latest errors vary less than errors by a known share if these are independent: what they vary more is slow.
+    """
+    fast = min(row.rough, variance)
+    slow = max(row.near_square - ALONE * fast, 0.0)
+    worth = min(max(ALONE * variance / row.near_square, ALONE), 1.0) if row.near_square > 0.0 else 1.0
+    return Noise(fast, slow, worth, 0.0 if config.daily else (1.0 - worth) * row.near)

@@ -11,25 +11,37 @@ from detectors.base import Floats
 
 ROW = np.dtype(
     [
-        ("first", "f8"),  # time of the first observation
-        ("time", "f8"),  # of the last
-        ("origin", "f8"),  # what values are relative to
-        ("weight", "f8", 3),  # Σw, Σw·age, Σw·age²
-        ("moment", "f8", 3),  # Σw·v, Σw·age·v, Σw·v²
-        ("mark_age", "f4"),  # seconds since a forecast was noted, to be checked a span later
-        ("mark_level", "f4"),  # relative to the origin
-        ("mark_slope", "f4"),
-        ("slope_error", "f4"),  # mean square of what such forecasts were wrong by, per second
-        ("checks", "f4"),  # how many
-        ("first_error", "f4"),  # of a run of outliers
-        ("peak", "f4"),  # the furthest level from which a clean-up brought the value back
-        ("clean_ups", "f4"),  # since the last breach
+        ("time", "f8"),  # of the last observation
+        ("level", "f8"),  # of the line at that time
+        ("mark_level", "f8"),  # of the line when a forecast was noted, to be checked a span later
+        ("slope", "f4"),
+        ("weight", "f4"),  # Σw
+        ("age", "f4"),  # Σw·age / Σw
+        ("squares", "f4"),  # Σw·(value − line)²
+        ("spread", "f4"),  # Σw·(age − mean age)²
+        ("watched", "f4"),  # seconds since the first observation
         ("count", "f4"),
-        ("run", "f4"),  # outliers in a row on one side
-        ("last", "f4"),  # error about the line at the last observation
-        ("covariance", "f4"),  # of neighbouring errors
-        ("square", "f4"),  # mean square of the errors
-        ("spare", "f4"),
+        ("near", "f4"),  # mean of the latest errors about the line
+        ("near_square", "f4"),  # mean square of that
+        ("last", "f4"),  # error at the last observation, or at the first of a run of outliers
+        ("rough", "f4"),  # half the mean square of the step from one error to the next
+        ("mark_age", "f4"),
+        ("mark_near", "f4"),  # how far off the line the values were then
+        ("mark_slope", "f4"),  # of the line then; this and the next are for a span, not a second
+        ("missed", "f4"),  # mean square of what forecasts of the slope in a span were wrong by
+        ("slope_error", "f4"),  # the same of those to come
+        ("came", "f4"),  # mean of the slopes that came in a span
+        ("fitted", "f4"),  # mean of the line's slopes before it
+        ("came_square", "f4"),  # variances and covariance of these two
+        ("fitted_square", "f4"),
+        ("product", "f4"),
+        ("held", "f4"),  # share of the line's slope in the one that it damps to
+        ("drift", "f4"),  # the rest of that one
+        ("loss", "f4"),  # rate at which slopes go there, per second
+        ("peak", "f4"),  # the furthest level from which a clean-up brought the value back
+        ("clean_ups", "u2"),  # since the last breach
+        ("checks", "u1"),  # how many forecasts were checked
+        ("run", "u1"),  # outliers in a row on one side
     ]
 )
 """128 bytes: two cache lines."""

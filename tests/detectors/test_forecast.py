@@ -1,6 +1,7 @@
 """The forecast kind: breaches foreseen in time, intervals that hold, few false alarms."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -13,8 +14,10 @@ from numpy.typing import NDArray
 from detectors.base import Floats, Observations, Scores, Signal
 from detectors.durations import Duration
 from detectors.forecast import Forecast
-from detectors.forecast_reach import HORIZON, Way, etas, z_at
+from detectors.forecast_damping import Trend, mean_slope
+from detectors.forecast_reach import best_by, etas
 from detectors.forecast_row import Config
+from detectors.forecast_way import HORIZON, Way, z_at
 
 STEP = 600.0
 DAYS = 12
@@ -93,20 +96,41 @@ def noise(rng: np.random.Generator, size: float) -> Floats:
     return rng.normal(0, size, (STEPS, SERIES))
 
 
-def test_wandering_slopes_are_covered_by_the_interval(rng: np.random.Generator) -> None:
-    slope = np.abs(slopes(rng) + np.cumsum(noise(rng, 0.08), axis=0))
-    found = verdict(30 + np.cumsum(slope * STEP / 86400, axis=0) + noise(rng, 0.3))
+def judged(fleet: Callable[[np.random.Generator], Floats]) -> Verdict:
+    """Return the mean verdict of four fleets: how wandering series end has much of chance in one."""
+    return Verdict(*np.mean([verdict(fleet(np.random.default_rng(seed))) for seed in range(3, 7)], axis=0))
+
+
+def test_wandering_slopes_are_covered_by_the_interval() -> None:
+    def wandering(rng: np.random.Generator) -> Floats:
+        slope = np.abs(slopes(rng) + np.cumsum(noise(rng, 0.08), axis=0))
+        return np.asarray(30 + np.cumsum(slope * STEP / 86400, axis=0) + noise(rng, 0.3))
+
+    found = judged(wandering)
     assert 0.7 <= found.coverage <= 0.92
     assert found.precision > 0.95
-    assert found.recall > 0.6
+    assert found.recall > 0.75
 
 
-def test_a_drifting_random_walk_is_covered_by_the_interval(rng: np.random.Generator) -> None:
-    walk = np.cumsum(noise(rng, 0.15), axis=0)
-    found = verdict(30 + slopes(rng) * DAY + walk + noise(rng, 0.3))
+def test_a_drifting_random_walk_is_covered_by_the_interval() -> None:
+    def walking(rng: np.random.Generator) -> Floats:
+        walk = np.cumsum(noise(rng, 0.15), axis=0)
+        return np.asarray(30 + slopes(rng) * DAY + walk + noise(rng, 0.3))
+
+    found = judged(walking)
     assert 0.7 <= found.coverage <= 0.92
     assert found.precision > 0.9
     assert found.false_onsets < 0.02
+
+
+def test_filling_that_stops_and_goes_on_is_covered_by_the_interval() -> None:
+    def stopping(rng: np.random.Generator) -> Floats:
+        busy = np.cumsum(rng.random((STEPS, SERIES)) < STEP / 86400, axis=0) % 2 == 0
+        return np.asarray(30 + np.cumsum(2 * slopes(rng) * busy * STEP / 86400, axis=0) + noise(rng, 0.3))
+
+    found = judged(stopping)
+    assert 0.6 <= found.coverage <= 0.92
+    assert found.precision > 0.7
 
 
 @pytest.mark.parametrize("size", [0.1, 1.0])
@@ -138,6 +162,32 @@ def test_slow_noise_is_no_alarm(rng: np.random.Generator) -> None:
     assert verdict(60 + values).false_onsets < 0.03
 
 
+@pytest.mark.parametrize("slow", [0.0, 0.7, 0.98])
+@pytest.mark.parametrize("limit", [800.0, 5000.0])
+def test_what_was_watched_for_half_a_minute_promises_no_breach_in_a_day(slow: float, limit: float) -> None:
+    rng, steps, series = np.random.default_rng(5), 120, 500
+    errors = rng.normal(0, 1, (steps, series))
+    for i in range(1, steps):
+        errors[i] = slow * errors[i - 1] + math.sqrt(1 - slow * slow) * errors[i]
+    values = rng.uniform(50, 500, series) * (1 + 0.02 * errors)
+    detector = Forecast(limit=limit, within=Duration("1d"))
+    detector.prepare(1.0)
+    detector.grow(series)
+    times, numbers = np.indices(values.shape)
+    scores = detector.update(Observations.of(numbers.ravel(), START + times.ravel(), values.ravel()))
+    assert np.nanmean(scores.score.reshape(values.shape)[30:] >= 0.9) < 1e-4
+
+
+def test_a_breach_that_is_due_in_a_minute_is_foreseen_however_far_one_looks_ahead() -> None:
+    detector = Forecast(limit=120.0, within=Duration("1d"))
+    detector.prepare(1.0)
+    detector.grow(1)
+    rising = 50 + np.arange(60) + np.random.default_rng(5).normal(0, 0.5, 60)
+    scores = detector.update(Observations.of(np.zeros(60), START + np.arange(60), rising))
+    assert scores.score[45] >= 0.9
+    assert scores.extra["eta_s"][45] == pytest.approx(25, rel=0.2)
+
+
 def saw(rng: np.random.Generator) -> Floats:
     """Return storage that fills at about 20 a day and is cleaned at 80 to 88 per cent."""
     level, rows = rng.uniform(30, 60, SERIES), []
@@ -160,7 +210,7 @@ def test_storage_that_is_no_longer_cleaned_is_foreseen(rng: np.random.Generator)
     scores = scored(np.concatenate([values, rest]))
     left = seconds_to_breach(np.concatenate([values, rest]))
     foreseen = ((scores.score >= 0.9) & (left > 3600) & (left < 2 * 86400))[STEPS:].any(axis=0)
-    assert foreseen.mean() > 0.9
+    assert foreseen.mean() > 0.95
 
 
 def test_a_daily_rhythm_is_learned_if_asked(rng: np.random.Generator) -> None:
@@ -244,35 +294,37 @@ def test_bytes_a_series(daily: bool, each: int) -> None:
 
 def searched(config: Config, way: Way, z: float) -> float:
     """Return when z is first reached, by trying all times; NaN if not within the horizon."""
-    times = np.linspace(0, HORIZON * config.within, 8_001)
-    growth = np.minimum(0.75 + 0.25 * times / way.span, 4.0)
-    spread = np.maximum(way.slope_variance, way.checked_variance * growth)
-    reached = (way.slope * times - way.gap) / np.sqrt(way.here + spread * times**2) >= z
+    times = np.linspace(0, HORIZON * config.within, 4_001)
+    reached = np.array([z_at(way, float(t), 0.0) for t in times]) >= z
     return float(times[reached.argmax()]) if reached.any() else math.nan
 
 
 @given(
     st.floats(0.01, 50),
     st.floats(-20, 40),
+    st.floats(-5, 20),
+    st.floats(0.05, 3),
     st.floats(0.001, 5),
     st.floats(0.001, 10),
     st.floats(0.001, 20),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_times_to_breach_are_when_they_are_so_probable(
-    gap: float, slope: float, noise: float, slope_error: float, checked: float
+    gap: float, slope: float, target: float, damping: float, noise: float, slope_error: float, checked: float
 ) -> None:
     config = Forecast(limit=100.0, within=Duration("1d"))._config
-    way = Way(gap, slope / 86400, noise**2, (slope_error / 86400) ** 2, (checked / 86400) ** 2, config.span)
+    trend = Trend(slope / 86400, target / 86400, damping / config.span, damping / config.span)
+    errors = ((slope_error / 86400) ** 2, (checked / 86400) ** 2)
+    way = Way(gap, trend, noise**2, *errors, 0.1, config.span, mean_slope(trend, config.span))
     found, horizon = etas(config, way), HORIZON * config.within
     for mine, z in ((found.soonest, -config.quantile), (found.median, 0.0), (found.latest, config.quantile)):
         theirs = searched(config, way, z)
         if math.isnan(mine):
-            assert math.isnan(theirs) or theirs > 0.99 * horizon or z_at(way, horizon, 0.0) < z
+            assert math.isnan(theirs) or theirs > 0.99 * horizon or z_at(way, best_by(way, horizon), 0.0) < z
         elif mine > 0:
             assert z_at(way, mine, 0.0) == pytest.approx(z, abs=5e-3)
-        if slope >= 0 and math.isfinite(mine):  # a line that falls may come and go
-            assert mine == pytest.approx(theirs, rel=2e-3, abs=horizon / 4_000)
+        if min(slope, target) >= 0 and math.isfinite(mine):  # a line that falls may come and go
+            assert mine == pytest.approx(theirs, rel=2e-3, abs=horizon / 2_000)
 
 
 BAD: dict[str, Floats] = {
