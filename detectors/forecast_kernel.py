@@ -12,7 +12,7 @@ from detectors.forecast_damping import check
 from detectors.forecast_line import Line, age, fit, kept, note, take
 from detectors.forecast_reach import NEVER, Etas, best_by, etas, highest, peak_of, rhythmic_etas
 from detectors.forecast_row import CONFIG, ROW, Columns, Config
-from detectors.forecast_way import by_noise, is_far, normal, way_of, z_at
+from detectors.forecast_way import by_noise, horizon_of, is_far, normal, way_of, z_at
 from detectors.hours import hour_effect
 
 WARMUP = 12.0
@@ -106,12 +106,12 @@ def _foresee(row: Any, profiles: Any, s: int, config: Config, seen: Seen, line: 
         return 1.0, Etas(0.0, 0.0, 0.0)
     if is_far(row, config, line, peak_of(profiles[s]) if config.daily else 0.0):
         return 0.0, NEVER
-    way = way_of(row, config, line)
+    way, horizon = way_of(row, config, line), horizon_of(row, config)
     if config.daily:
         trend = normal(highest(way, profiles[s], config, seen.time, config.within))
-        when = rhythmic_etas(way, profiles[s], config, seen.time)
+        when = rhythmic_etas(way, profiles[s], config, seen.time, horizon)
     else:
-        trend, when = normal(z_at(way, best_by(way, config.within), 0.0)), etas(config, way)
+        trend, when = normal(z_at(way, best_by(way, config.within), 0.0)), etas(config, way, horizon)
     score = 1.0 - (1.0 - trend) * (1.0 - by_noise(row, config, line, seen.effect))
     if row.clean_ups > 0:  # rule of succession: so many times it went this way and was brought back
         beyond = max(y - row.peak, 0.0) / (config.limit - min(row.peak, y))

@@ -11,7 +11,7 @@ import numpy as np
 from detectors.compiled import compiled, inlined
 from detectors.forecast_damping import mean_slope, slope_at
 from detectors.forecast_row import Config
-from detectors.forecast_way import HORIZON, Way, normal, spread_at, z_at
+from detectors.forecast_way import Way, normal, spread_at, z_at
 from detectors.hours import hour_effect
 
 QUICK = 8
@@ -51,9 +51,9 @@ def best_by(way: Way, horizon: float) -> float:
 
 
 @compiled
-def etas(config: Config, way: Way) -> Etas:
-    """Return when a breach is as probable as a half, and as at the ends of the interval."""
-    horizon = best_by(way, HORIZON * config.within)
+def etas(config: Config, way: Way, horizon: float) -> Etas:
+    """Return when until the horizon a breach is as probable as a half, and as at the ends of the interval."""
+    horizon = best_by(way, horizon)
     end = z_at(way, horizon, 0.0)
     if end < -config.quantile:
         return NEVER
@@ -130,12 +130,12 @@ def peak_of(profile: Any) -> float:
 
 
 @compiled
-def rhythmic_etas(way: Way, profile: Any, config: Config, t: float) -> Etas:
+def rhythmic_etas(way: Way, profile: Any, config: Config, t: float, horizon: float) -> Etas:
     """Return the times to breach with the rhythm of the day; days whose peak cannot reach the limit are passed."""
     peak = peak_of(profile)
     soonest, median, latest = np.nan, np.nan, np.nan
     best, ahead = -np.inf, 0.0
-    while best < config.quantile and ahead < HORIZON * config.within:
+    while best < config.quantile and ahead < horizon:
         if ahead % DAY == 0.0 and _most(way, peak, ahead) < max(best, -config.quantile):
             ahead += DAY
             continue

@@ -37,7 +37,7 @@ is so many standard deviations of slopes from none."""
 PLAIN = 3.0
 """What a slope is beyond so many of its standard errors is not explained by noise: the prior has heavy tails."""
 HORIZON = 10.0
-"""Times to breach are told up to so many times `within`."""
+"""Times to breach are told up to so many times `within`, and up to so many times what was watched."""
 LONGEST_APPROACH = 1e4
 """Most windows that noise is given to reach the limit before the line does."""
 APPROACH_SPREAD = 0.6
@@ -105,6 +105,12 @@ def way_of(row: Any, config: Config, line: Line) -> Way:
 
 
 @inlined
+def horizon_of(row: Any, config: Config) -> float:
+    """Return up to when a time to breach is told."""
+    return float(HORIZON * min(config.within, row.watched))
+
+
+@inlined
 def is_far(row: Any, config: Config, line: Line, peak: float) -> bool:
     """Return whether the limit is out of reach for certain, by bounds of what follows that need no root; `peak` is the
     most that the rhythm of the day adds.
@@ -115,22 +121,22 @@ def is_far(row: Any, config: Config, line: Line, peak: float) -> bool:
     most = max(line.slope, 0.0)
     most = max(most, row.held * most + row.drift)
     gap = config.limit - line.level - abs(row.near) - peak
-    within, horizon = gap - most * config.within, gap - most * HORIZON * config.within
+    far = max(horizon_of(row, config), config.within)
+    within, horizon = gap - most * config.within, gap - most * far
     if horizon <= 0.0:
         return False
     doubt = DOUBTS[row.checks]
     error = line.slope_variance * (1.0 + doubt * (1.0 / noise_of(row, config, line.variance).worth - 1.0))
-    far = LAG + (1.0 - LAG) * walk(row.loss, config.span, HORIZON * config.within)
-    growth = min(max(far, LAG + (1.0 - LAG) * 2.0), MOST_GROWTH)  # no more within two spans
+    growth = LAG + (1.0 - LAG) * max(walk(row.loss, config.span, far), 2.0)  # that is the most within two spans
+    growth = min(growth, MOST_GROWTH)
     error += growth * TRUST[row.checks] * row.slope_error / (config.span * config.span)
     error += doubt * (SLOPE_DOUBT * SLOPE_DOUBT * line.slope * line.slope + fall * fall) + fall * fall
-    error *= config.within * config.within
     here = line.level_variance + line.variance + row.near_square
     noise = 6.0 * LARGEST_MARGIN * LARGEST_MARGIN * line.variance  # (a + b)² is at most 6·a² + 1.2·b²
     sure, ends = 1.2 * FAR * FAR, 1.2 * config.quantile * config.quantile
     return bool(
-        within * within > noise + sure * (here + error)
-        and horizon * horizon > noise + ends * (here + HORIZON * HORIZON * error)
+        within * within > noise + sure * (here + error * config.within * config.within)
+        and horizon * horizon > noise + ends * (here + error * far * far)
     )
 
 

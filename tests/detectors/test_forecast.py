@@ -316,7 +316,8 @@ def test_times_to_breach_are_when_they_are_so_probable(
     trend = Trend(slope / 86400, target / 86400, damping / config.span, damping / config.span)
     errors = ((slope_error / 86400) ** 2, (checked / 86400) ** 2)
     way = Way(gap, trend, noise**2, *errors, 0.1, config.span, mean_slope(trend, config.span))
-    found, horizon = etas(config, way), HORIZON * config.within
+    horizon = HORIZON * config.within
+    found = etas(config, way, horizon)
     for mine, z in ((found.soonest, -config.quantile), (found.median, 0.0), (found.latest, config.quantile)):
         theirs = searched(config, way, z)
         if math.isnan(mine):

@@ -15,7 +15,7 @@ from detectors.forecast_damping import LIFE, Trend, mean_slope, slope_at, trend_
 from detectors.forecast_line import Line
 from detectors.forecast_reach import etas
 from detectors.forecast_row import ROW
-from detectors.forecast_way import FAR, HORIZON, by_noise, is_far, way_of, z_at
+from detectors.forecast_way import FAR, by_noise, horizon_of, is_far, way_of, z_at
 
 STEP, DAY = 600.0, 86400.0
 START = 1_704_067_200.0
@@ -114,8 +114,9 @@ def test_what_is_called_far_is_out_of_reach(data: st.DataObject) -> None:
     if is_far(row[0], config, line, 0.0):
         way = way_of(row[0], config, line)
         assert z_at(way, config.within, 0.0) < -FAR
-        assert np.isnan(etas(config, way).soonest)
-        assert z_at(way, HORIZON * config.within, 0.0) < -config.quantile
+        horizon = horizon_of(row[0], config)
+        assert np.isnan(etas(config, way, horizon).soonest)
+        assert z_at(way, horizon, 0.0) < -config.quantile
         assert by_noise(row[0], config, line, 0.0) < 1e-6
 
 
