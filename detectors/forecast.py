@@ -23,10 +23,17 @@ _HOUR, _DAY = 3600.0, 86400.0
 class Forecast(RowDetector):
     """A value will reach a limit soon; the score is the probability that it does so within `within`.
 
-    A line is fitted to the recent past by discounted least squares. Its slope's error is what theory says, or what the
-    detector's own earlier forecasts were wrong by, whichever is more. The extra columns `eta_s`, `eta_low_s` and
-    `eta_high_s` are the median and the ends of the interval of the time to the breach, in seconds; NaN where none is
-    foreseen within ten times `within`. `slope` is in units a second. Outliers are not learned; a jump, as a clean-up
+    A line is fitted to the recent past by discounted least squares, and its slope goes on damped (Gardner and McKenzie,
+    "Forecasting trends in time series", Management Science 31, 1985). How fast it is lost, and to which slope, each
+    series learns from what came of its own earlier forecasts, checked every half `within`; steady lines are hardly
+    damped, those that fill up slower and slower are, and to the mean those that stop and go on. Until there are checks
+    a trend is taken to last for ten times as long as it was watched, and a slope that noise may explain counts for
+    little: half a minute promises nothing for tomorrow, though a breach that is due in a minute is foreseen.
+
+    The slope's error is what theory says, or what earlier forecasts were wrong by, whichever is more; few checks widen
+    it as Student's t does. The extra columns `eta_s`, `eta_low_s` and `eta_high_s` are the median and the ends of the
+    interval of the time to the breach, in seconds; NaN where none is foreseen within ten times `within`, or ten times
+    what was watched. `slope` is that of the line, in units a second. Outliers are not learned; a jump, as a clean-up
     makes, moves the past along. Where clean-ups always came before the limit, the rule of succession keeps the score
     low up to the level they came at: 1/3 after one, 1/4 after two.
 
