@@ -12,8 +12,9 @@ from detectors.absence_rhythm import (
     LONGEST_PAUSE,
     LONGEST_WALK,
     arrive,
+    expected,
     hour_of,
-    knows,
+    quiet_hours,
     walk,
 )
 from detectors.base import Floats, Ints, Observations
@@ -30,6 +31,10 @@ FAR_OFF = 0.25
 The last of many events by chance is near the end, on average nearer than the deviation; a machine's is anywhere."""
 PAUSES = 8 * 24
 """Hours for which a gap that would be a miss in seconds is taken for a rhythm: a weekend comes back within."""
+QUIET_HOURS = 4
+"""Hours of the day that an outage may have silenced: a machine that rests in more may rest in the hours to come too."""
+STEADY = 0.25
+"""The deviation in expected arrivals is that of four memories: over one it is wrong by a fifth, and the limit with it."""
 SPARSE = 2 * DAY
 """Mean gap from which on two weeks hold too little to learn a rhythm from."""
 
@@ -140,7 +145,7 @@ def arrive_learned(
             rhythm.hour_count = 1
         else:
             _learn_gap(row, rhythm, came, rules)
-            arrive(rhythm, row.last, came)
+            arrive(rhythm, row.last, came, due[s])
         row.last = came
         due[s] = _learned_due(row, rhythm, batch.time[i] + rules.step - came, rules)
     return found
@@ -160,20 +165,24 @@ def _learn_gap(row: Any, rhythm: Any, came: float, rules: Rules) -> None:
     if limit < gap <= LONGEST_PAUSE * HOUR:
         rhythm.pause = hour_of(came)
     _learn(row, min(gap, limit), rules)
-    if gap <= LONGEST_WALK * HOUR and _knows_all(rhythm, hour_of(row.last), hour_of(came)):
-        _, counted = walk(rhythm, row.last, _limit(rhythm.mean, rhythm.variance, rules), came, 0.0)
-        rate = max(rules.rate, 1.0 / row.gaps)
-        change = counted - rhythm.mean
-        rhythm.mean += rate * change
-        rhythm.variance = (1.0 - rate) * (rhythm.variance + rate * change * change)
+    if gap <= LONGEST_WALK * HOUR:
+        _learn_expected(rhythm, expected(rhythm, row.last, came), float(row.gaps), rules)
 
 
 @compiled
-def _knows_all(rhythm: Any, first: int, last: int) -> bool:
-    for hour in range(first, last + 1):
-        if not knows(rhythm, hour):
-            return False
-    return True
+def _learn_expected(rhythm: Any, gap: float, gaps: float, rules: Rules) -> None:
+    if np.isnan(gap):
+        return
+    change = min(gap, _arrivals_limit(rhythm, rules)) - rhythm.mean
+    rhythm.mean += max(rules.rate, 1.0 / gaps) * change
+    rate = max(STEADY * rules.rate, 3.0 / (gaps + 1.0))
+    rhythm.variance = (1.0 - rate) * (rhythm.variance + rate * change * change)
+
+
+@compiled
+def _arrivals_limit(rhythm: Any, rules: Rules) -> float:
+    variance = float(rhythm.variance)
+    return _limit(max(float(rhythm.mean), 1.0), variance if variance < REGULAR**2 else max(variance, 1.0), rules)
 
 
 @compiled
@@ -186,10 +195,11 @@ def _learned_due(row: Any, rhythm: Any, room: float, rules: Rules) -> float:
     if row.mean >= SPARSE or (regular and not paused):
         return float(row.last + seconds)
     latest = row.last + max(seconds, LONGEST_WALK * HOUR)
-    due, counted = walk(
-        rhythm, row.last, _limit(rhythm.mean, rhythm.variance, rules), row.last + LONGEST_WALK * HOUR, 0.0
-    )
-    return float(due if counted >= _limit(rhythm.mean, rhythm.variance, rules) else latest)
+    limit = _arrivals_limit(rhythm, rules)
+    usual = HOUR / row.mean if regular else 0.0
+    unseen = usual if quiet_hours(rhythm, usual) <= QUIET_HOURS else 0.0
+    due, counted = walk(rhythm, row.last, limit, row.last + LONGEST_WALK * HOUR, unseen)
+    return float(due if counted >= limit else latest)
 
 
 @compiled

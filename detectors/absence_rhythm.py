@@ -37,8 +37,12 @@ LONGEST_PAUSE = 4 * 24
 HOUR_VISITS, DAY_VISITS = 14.0, 6.0
 """What a slot expects is the mean over so many visits: two weeks of days, six weeks of weekdays."""
 SURPRISE, SURPRISE_WEIGHT = 4.0, 1 / 3
-"""An hour that stayed silent when so many arrivals were expected (chance: 2 %) is learned in a few visits: to expect
-what no longer comes makes an alarm a day, to expect too little for some days a late one at worst."""
+"""A silent hour or day of which so many arrivals were expected (chance: 2 %), or that lay past the due time, is learned
+in a few visits: to expect what no longer comes makes an alarm a day, to expect too little for some days a late one."""
+LATE_HOURS = 24
+"""Hours past the due time that are learned of a silence: it may be an outage."""
+ALIKE = 1.25
+"""Hours that differ by no more than this are no edge of a rhythm, but chance."""
 PRIOR = 0.25
 """Arrivals that a weekday is thought to have had as usual before any is counted: 3 a day say little, 60 much."""
 MASSED = 0.3
@@ -62,6 +66,12 @@ def hour_of(time: float) -> int:
 @compiled
 def _weekday(rhythm: Any, hour: int) -> int:
     return int((hour - rhythm.dawn) // 24 + 3) % 7  # 1970-01-01 was a Thursday
+
+
+@compiled
+def _ends(rhythm: Any, hour: int) -> int:
+    """Return the hour in which the next day begins."""
+    return int(hour + 24 - (hour - rhythm.dawn) % 24)
 
 
 @compiled
@@ -90,6 +100,16 @@ def rate_at(rhythm: Any, hour: int, unseen: float) -> float:
 
 
 @compiled
+def quiet_hours(rhythm: Any, rate: float) -> int:
+    """Return how many hours of the day were visited and have hardly any of `rate` arrivals."""
+    quiet = 0
+    for slot in range(24):
+        if _saw(rhythm, slot) and rhythm.hours[slot] < 0.1 * rate:
+            quiet += 1
+    return quiet
+
+
+@compiled
 def walk(rhythm: Any, since: float, limit: float, until: float, unseen: float) -> tuple[float, float]:
     """Return when the arrivals expected since `since` reach `limit`, at latest `until`, and how many they are then.
 
@@ -102,6 +122,10 @@ def walk(rhythm: Any, since: float, limit: float, until: float, unseen: float) -
     before, rate, after = rate_at(rhythm, hour - 1, unseen), rate_at(rhythm, hour, unseen), 0.0
     least, most = math.inf, 0.0
     while at < until:
+        if unseen == 0.0 and _ends(rhythm, hour) > hour + 1 and not _saw(rhythm, 24 + _weekday(rhythm, hour)):
+            hour = _ends(rhythm, hour) - 1
+            at, before, rate, least = hour * HOUR, 0.0, 0.0, 0.0
+            continue
         after = rate_at(rhythm, hour + 1, unseen)
         part = at / HOUR - hour
         least = min(least, before + part * (rate - before))
@@ -111,7 +135,8 @@ def walk(rhythm: Any, since: float, limit: float, until: float, unseen: float) -
         plain += rate * (end - at) / HOUR
         passed, coming = before + part * (rate - before), rate + part * (after - rate)
         least, most = min(least, passed), max(most, coming)
-        reached = max(counted, min(plain, plain - passed + least, plain + coming - most))
+        moved = max(passed - ALIKE * least, most - ALIKE * coming, 0.0)
+        reached = max(counted, plain - moved)
         if reached >= limit:
             return at + (end - at) * (limit - counted) / (reached - counted), limit
         at, counted, hour = end, reached, hour + 1
@@ -120,15 +145,30 @@ def walk(rhythm: Any, since: float, limit: float, until: float, unseen: float) -
 
 
 @compiled
-def arrive(rhythm: Any, last: float, came: float) -> None:
+def expected(rhythm: Any, since: float, until: float) -> float:
+    """Return the arrivals expected between two times; NaN if an hour between has not been visited."""
+    first, last = hour_of(since), hour_of(until)
+    total = 0.0
+    for hour in range(first, last + 1):
+        if not knows(rhythm, hour):
+            return np.nan
+        total += rate_at(rhythm, hour, 0.0) * (min(until / HOUR, hour + 1.0) - max(since / HOUR, float(hour)))
+    return float(total)
+
+
+@compiled
+def arrive(rhythm: Any, last: float, came: float, due: float) -> None:
     """Take note of an arrival: close the hours and days since the one before, those without arrivals too."""
     hour, now = hour_of(last), hour_of(came)
     if now > hour:
-        _close_hour(rhythm, hour)
-        if now - hour <= LONGEST_PAUSE:
-            for silent in range(hour + 1, now):
-                _close_hour(rhythm, silent)
-        elif _begins(rhythm, hour + 1, now):
+        late = hour_of(min(due, came)) + 1
+        _close_hour(rhythm, hour, False)
+        for silent in range(hour + 1, min(now, hour + LONGEST_PAUSE)):
+            if silent < late + LATE_HOURS or not knows(rhythm, silent):
+                _close_hour(rhythm, silent, silent >= late)
+            elif _begins(rhythm, silent - 1, silent):
+                rhythm.day_count = rhythm.day_expected = 0.0
+        if now - hour > LONGEST_PAUSE:
             rhythm.day_count = rhythm.day_expected = 0.0
     rhythm.hour_count = min(int(rhythm.hour_count) + 1, 65535)
 
@@ -140,19 +180,19 @@ def _begins(rhythm: Any, before: int, hour: int) -> bool:
 
 
 @compiled
-def _close_hour(rhythm: Any, hour: int) -> None:
+def _close_hour(rhythm: Any, hour: int, late: bool) -> None:
     slot, count = hour % 24, float(rhythm.hour_count)
     rhythm.hour_count = 0
     if _saw(rhythm, slot):
         factor = _factor(rhythm, _weekday(rhythm, hour))
         rhythm.day_count += count
         rhythm.day_expected += rhythm.hours[slot]
-        _learn_hour(rhythm, slot, count, factor)
+        _learn_hour(rhythm, slot, count, factor, late)
     else:
         rhythm.hours[slot] = count
         _see(rhythm, slot)
     if _begins(rhythm, hour, hour + 1):
-        _close_day(rhythm, _weekday(rhythm, hour))
+        _close_day(rhythm, _weekday(rhythm, hour), late)
 
 
 @compiled
@@ -165,24 +205,27 @@ def _factor(rhythm: Any, day: int) -> float:
 
 @compiled
 def _ratio(rhythm: Any) -> float:
-    return float((rhythm.day_count + PRIOR) / (rhythm.day_expected + PRIOR))
+    return min(float((rhythm.day_count + PRIOR) / (rhythm.day_expected + PRIOR)), 7.0)
 
 
 @compiled
-def _learn_hour(rhythm: Any, slot: int, count: float, factor: float) -> None:
+def _learn_hour(rhythm: Any, slot: int, count: float, factor: float, late: bool) -> None:
     """Move the hour towards what came, in the measure in which the day is a usual one (least mean squares)."""
     expected = float(rhythm.hours[slot]) * factor
     weight = max(1.0 / HOUR_VISITS, 1.0 / (rhythm.closed + 2.0))
-    if count == 0.0 and expected >= SURPRISE:
+    if count == 0.0 and (late or expected >= SURPRISE):
         weight = max(weight, SURPRISE_WEIGHT)
     rhythm.hours[slot] += weight * min(factor, 1.0) * (count - expected) / max(factor, 1.0)
 
 
 @compiled
-def _close_day(rhythm: Any, day: int) -> None:
+def _close_day(rhythm: Any, day: int, late: bool) -> None:
     ratio = _ratio(rhythm)
     if _saw(rhythm, 24 + day):
-        rhythm.days[day] += max(1.0 / DAY_VISITS, 1.0 / (rhythm.closed // 7 + 2.0)) * (ratio - rhythm.days[day])
+        weight = max(1.0 / DAY_VISITS, 1.0 / (rhythm.closed // 7 + 2.0))
+        if rhythm.day_count == 0.0 and (late or rhythm.day_expected * rhythm.days[day] >= SURPRISE):
+            weight = max(weight, SURPRISE_WEIGHT)
+        rhythm.days[day] += weight * (ratio - rhythm.days[day])
     else:
         rhythm.days[day] = ratio
         _see(rhythm, 24 + day)
