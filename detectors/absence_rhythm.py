@@ -41,8 +41,8 @@ SURPRISE, SURPRISE_WEIGHT = 4.0, 1 / 3
 in a few visits: to expect what no longer comes makes an alarm a day, to expect too little for some days a late one."""
 LATE_HOURS = 24
 """Hours past the due time that are learned of a silence: it may be an outage."""
-ALIKE = 1.25
-"""Hours that differ by no more than this are no edge of a rhythm, but chance."""
+SLACK = 1 / 3
+"""Share of the limit that a moved rhythm may add to a silence: a usual gap. What is more is not counted."""
 PRIOR = 0.25
 """Arrivals that a weekday is thought to have had as usual before any is counted: 3 a day say little, 60 much."""
 MASSED = 0.3
@@ -135,8 +135,8 @@ def walk(rhythm: Any, since: float, limit: float, until: float, unseen: float) -
         plain += rate * (end - at) / HOUR
         passed, coming = before + part * (rate - before), rate + part * (after - rate)
         least, most = min(least, passed), max(most, coming)
-        moved = max(passed - ALIKE * least, most - ALIKE * coming, 0.0)
-        reached = max(counted, plain - moved)
+        moved = max(passed - least, most - coming)
+        reached = max(counted, plain - max(moved - SLACK * limit, 0.0))
         if reached >= limit:
             return at + (end - at) * (limit - counted) / (reached - counted), limit
         at, counted, hour = end, reached, hour + 1
