@@ -23,10 +23,26 @@ class Absence(Detector):
     """Nothing came when something should have: observations tell the time of each window's latest event.
 
     A series is *due* at some time after its last event, in one of three ways: `after` a fixed time; `daily` within a
-    window of the day (UTC); or, with neither, after `patience` times the longest gap that is usual for the series
-    itself: the mean of its gaps and two deviations, both exponentially weighted over about `memory` gaps (Finch,
-    "Incremental calculation of weighted mean and variance", 2009), from the fifth gap on; a gap beyond the limit is
-    learned as the limit. A series is watched once its first event has come.
+    window of the day (UTC); or, with neither, after a silence that is unusual for the series itself, which it learns
+    from its fifth gap on. A series is watched once its first event has come.
+
+    What is learned is the limit `patience` × (mean + 2 deviations) of the gaps, exponentially weighted over about
+    `memory` gaps (Finch, "Incremental calculation of weighted mean and variance", 2009); a gap beyond the limit is
+    learned as the limit. A series that is regular, as a heartbeat or a nightly job is (a deviation under half the mean,
+    and no gap beyond the limit that may have been a night or a weekend in the last 8 days), or that has less than an
+    event in two days, measures its gaps in seconds. All others measure them in *expected arrivals*: windows with an
+    event, by hour of the day (mean over about 14 visits) times a factor of the weekday (6 visits), so that a night
+    counts for little and a weekend for nothing. The mean of such gaps is taken as 1 at least, as is the deviation
+    unless it is under a half; it is learned over four memories.
+
+    An hour or a weekday not visited yet counts for nothing, unless the series is regular: no first night and no first
+    weekend makes an alarm, but for a machine's that rests, once. In its first week a series with a rhythm that stops is
+    told as late as in its second. Days begin opposite the hour that events gather around, not at midnight UTC. The
+    rhythm may move by an hour within a silence, as by daylight saving time: arrivals that are expected only if it did
+    not count up to a third of the limit, so a stop in the last busy hour may be told in the next one. Silence past the
+    due time is learned for a day, in a few visits, as it may be the new rhythm; of a silence of more than four days the
+    rest teaches nothing. If two weeks do not hold the arrivals of the limit, the series is due after two weeks or, if
+    that is longer, the limit in seconds.
 
     At the due time the score is 0.999, three decades of evidence, and three more come with each further limit's length
     of silence (daily: with each length of the window). An arrival scores 0. If an event comes after its due time the

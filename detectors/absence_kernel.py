@@ -11,6 +11,7 @@ from detectors.absence_rhythm import (
     LATEST,
     LONGEST_PAUSE,
     LONGEST_WALK,
+    PARTIAL,
     arrive,
     expected,
     hour_of,
@@ -33,6 +34,7 @@ PAUSES = 8 * 24
 """Hours for which a gap that would be a miss in seconds is taken for a rhythm: a weekend comes back within."""
 QUIET_HOURS = 4
 """Hours of the day that an outage may have silenced: a machine that rests in more may rest in the hours to come too."""
+MOST = 1e6  # arrivals an hour: gaps may be as short as numbers allow
 STEADY = 0.25
 """The deviation in expected arrivals is that of four memories: over one it is wrong by a fifth, and the limit with it."""
 SPARSE = 2 * DAY
@@ -142,7 +144,7 @@ def arrive_learned(
         if batch.time[i] >= due[s]:
             found = _note(late, found, i, due[s], row)
         if np.isnan(row.last):
-            rhythm.hour_count = 1
+            rhythm.hour_count = PARTIAL
         else:
             _learn_gap(row, rhythm, came, rules)
             arrive(rhythm, row.last, came, due[s])
@@ -196,7 +198,7 @@ def _learned_due(row: Any, rhythm: Any, room: float, rules: Rules) -> float:
         return float(row.last + seconds)
     latest = row.last + max(seconds, LONGEST_WALK * HOUR)
     limit = _arrivals_limit(rhythm, rules)
-    usual = HOUR / row.mean if regular else 0.0
+    usual = min(HOUR / row.mean, MOST) if regular else 0.0
     unseen = usual if quiet_hours(rhythm, usual) <= QUIET_HOURS else 0.0
     due, counted = walk(rhythm, row.last, limit, row.last + LONGEST_WALK * HOUR, unseen)
     return float(due if counted >= limit else latest)

@@ -34,6 +34,8 @@ LONGEST_WALK = 14 * 24
 """Hours that a rhythm is followed ahead or back: what two weeks do not hold it cannot tell."""
 LONGEST_PAUSE = 4 * 24
 """Hours of a long weekend: a longer silence is no part of a rhythm and teaches it nothing."""
+PARTIAL = 65535
+"""Instead of a count: the hour of the first arrival, of which only a part was watched, is not learned."""
 HOUR_VISITS, DAY_VISITS = 14.0, 6.0
 """What a slot expects is the mean over so many visits: two weeks of days, six weeks of weekdays."""
 SURPRISE, SURPRISE_WEIGHT = 4.0, 1 / 3
@@ -170,7 +172,8 @@ def arrive(rhythm: Any, last: float, came: float, due: float) -> None:
                 rhythm.day_count = rhythm.day_expected = 0.0
         if now - hour > LONGEST_PAUSE:
             rhythm.day_count = rhythm.day_expected = 0.0
-    rhythm.hour_count = min(int(rhythm.hour_count) + 1, 65535)
+    if rhythm.hour_count < PARTIAL - 1:
+        rhythm.hour_count += 1
 
 
 @compiled
@@ -183,14 +186,17 @@ def _begins(rhythm: Any, before: int, hour: int) -> bool:
 def _close_hour(rhythm: Any, hour: int, late: bool) -> None:
     slot, count = hour % 24, float(rhythm.hour_count)
     rhythm.hour_count = 0
-    if _saw(rhythm, slot):
+    if count == PARTIAL:
+        return
+    if _saw(rhythm, slot) and not (rhythm.hours[slot] == 0.0 and count >= SURPRISE and rhythm.closed < HOUR_VISITS):
         factor = _factor(rhythm, _weekday(rhythm, hour))
-        rhythm.day_count += count
         rhythm.day_expected += rhythm.hours[slot]
         _learn_hour(rhythm, slot, count, factor, late)
     else:
         rhythm.hours[slot] = count
+        rhythm.day_expected += count
         _see(rhythm, slot)
+    rhythm.day_count += count
     if _begins(rhythm, hour, hour + 1):
         _close_day(rhythm, _weekday(rhythm, hour), late)
 
@@ -220,8 +226,11 @@ def _learn_hour(rhythm: Any, slot: int, count: float, factor: float, late: bool)
 
 @compiled
 def _close_day(rhythm: Any, day: int, late: bool) -> None:
-    ratio = _ratio(rhythm)
-    if _saw(rhythm, 24 + day):
+    """Learn the factor of a weekday; one that could not have had an arrival, as nothing is known yet, is none."""
+    ratio, known = _ratio(rhythm), _saw(rhythm, 24 + day)
+    if not known and rhythm.day_count + rhythm.day_expected < 1.0:
+        return
+    if known:
         weight = max(1.0 / DAY_VISITS, 1.0 / (rhythm.closed // 7 + 2.0))
         if rhythm.day_count == 0.0 and (late or rhythm.day_expected * rhythm.days[day] >= SURPRISE):
             weight = max(weight, SURPRISE_WEIGHT)
