@@ -4,52 +4,45 @@ import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.absence_kernel import DAY, MIN_GAPS, ROW, Late, Rules, arrive_fixed, arrive_learned, fresh
+from detectors.absence_rhythm import LATEST, RHYTHM, fresh_rhythms
 from detectors.arrays import Growing
 from detectors.base import Detector, Floats, Ints, Missed, Observations, Scores, Signal, State
-from detectors.compiled import compiled
 from detectors.durations import Duration, spoken
 
-DAY = 86400.0
 HOUR = Duration("1h")
 NONE = Duration(0.0)
-MIN_GAPS = 5
-"""So many gaps are learned from before a learned limit is applied."""
-
-ROW = np.dtype([("last", "<f8"), ("mean", "<f8"), ("variance", "<f8"), ("gaps", "<u4"), ("spare", "<u4")])
-
-
-class _Rules(NamedTuple):
-    after: float
-    """Fixed limit; NaN: none."""
-    opens: float
-    """Second of the day at which the daily window opens; NaN: none."""
-    width: float
-    """Seconds the daily window is open."""
-    patience: float
-    rate: float
-
-
-class _Late(NamedTuple):
-    """Arrivals after the due time: their rows in the batch, when each was due, and what was known before it came."""
-
-    before: Ints
-    due: Floats
-    rows: NDArray[Any]
 
 
 class Absence(Detector):
     """Nothing came when something should have: observations tell the time of each window's latest event.
 
     A series is *due* at some time after its last event, in one of three ways: `after` a fixed time; `daily` within a
-    window of the day (UTC); or, with neither, after `patience` times the longest gap that is usual for the series
-    itself: the mean of its gaps and two deviations, both exponentially weighted over about `memory` gaps (Finch,
-    "Incremental calculation of weighted mean and variance", 2009), from the fifth gap on; a gap beyond the limit is
-    learned as the limit. A series is watched once its first event has come.
+    window of the day (UTC); or, with neither, after a silence that is unusual for the series itself, which it learns
+    from its fifth gap on. A series is watched once its first event has come.
+
+    What is learned is the limit `patience` × (mean + 2 deviations) of the gaps, exponentially weighted over about
+    `memory` gaps (Finch, "Incremental calculation of weighted mean and variance", 2009); a gap beyond the limit is
+    learned as the limit. A series that is regular, as a heartbeat or a nightly job is (a deviation under half the mean,
+    and no gap beyond the limit that may have been a night or a weekend in the last 8 days), or that has less than an
+    event in two days, measures its gaps in seconds. All others measure them in *expected arrivals*: windows with an
+    event, by hour of the day (mean over about 14 visits) times a factor of the weekday (6 visits), so that a night
+    counts for little and a weekend for nothing. The mean of such gaps is taken as 1 at least, as is the deviation
+    unless it is under a half; it is learned over four memories.
+
+    An hour or a weekday not visited yet counts for nothing, unless the series is regular: no first night and no first
+    weekend makes an alarm, but for a machine's that rests, once. In its first week a series with a rhythm that stops is
+    told as late as in its second. Days begin opposite the hour that events gather around, not at midnight UTC. The
+    rhythm may move by an hour within a silence, as by daylight saving time: arrivals that are expected only if it did
+    not count up to a third of the limit, so a stop in the last busy hour may be told in the next one. Silence past the
+    due time is learned for a day, in a few visits, as it may be the new rhythm; of a silence of more than four days the
+    rest teaches nothing. If two weeks do not hold the arrivals of the limit, the series is due after two weeks or, if
+    that is longer, the limit in seconds.
 
     At the due time the score is 0.999, three decades of evidence, and three more come with each further limit's length
     of silence (daily: with each length of the window). An arrival scores 0. If an event comes after its due time the
@@ -96,14 +89,16 @@ class Absence(Detector):
         if memory < MIN_GAPS:
             raise ValueError(f"memory is {memory}: it must be at least {MIN_GAPS} gaps")
         self._daily = daily
-        self._rules = _Rules(
+        self._rules = Rules(
             after=math.nan if after is None else float(after),
             opens=math.nan if daily is None else (_second_of_day(daily) - early) % DAY,
             width=float(within + early),
             patience=float(patience),
             rate=2.0 / (memory + 1.0),
+            step=self.step,
         )
-        self._table, self._dues = Growing(ROW), Growing(np.float64)
+        self._learned = after is None and daily is None
+        self._table, self._dues, self._rhythms = Growing(ROW), Growing(np.float64), Growing(RHYTHM)
 
     @property
     def _rows(self) -> NDArray[Any]:
@@ -113,28 +108,49 @@ class Absence(Detector):
     def _due(self) -> Floats:
         return self._dues.array[: self.size]
 
+    @property
+    def _rhythm(self) -> NDArray[Any]:
+        return self._rhythms.array[: self.size]
+
+    def prepare(self, step: float) -> None:
+        """Learn the measure's window length in seconds; 0 if it has none."""
+        super().prepare(step)
+        self._rules = self._rules._replace(step=float(step))
+
     def _grow(self, size: int) -> None:
+        new = slice(self.size, size)
         self._table.reserve(size)
         self._dues.reserve(size)
-        self._table.array[self.size : size] = _fresh(1)[0]
-        self._dues.array[self.size : size] = np.inf
+        self._table.array[new], self._dues.array[new] = fresh(1)[0], np.inf
+        if self._learned:
+            self._rhythms.reserve(size)
+            self._rhythms.array[new] = fresh_rhythms(1)[0]
 
     def update(self, batch: Observations) -> Scores:
         """Take note of events; `missed` tells those that came after they were due."""
         n = len(batch.series)
         scores = Scores.silent(n)
-        late = _Late(np.empty(n, np.int32), np.empty(n), np.empty(n, ROW))
+        late = Late(np.empty(n, np.int32), np.empty(n), np.empty(n, ROW))
         batch = batch._replace(value=_within(batch, self.step))
-        found = _arrive(self._rows, self._due, batch, self._rules, scores.score, scores.high, late)
+        found = self._arrive(batch, scores, late)
         if found:
             before, due, rows = late.before[:found].copy(), late.due[:found], late.rows[:found]
             scores.missed = Missed(before, *self._misses(batch.series[before], due, batch.time[before], rows))
         return scores
 
+    def _arrive(self, batch: Observations, scores: Scores, late: Late) -> int:
+        out = (scores.score, scores.high, late)
+        if self._learned:
+            return arrive_learned(self._rows, self._rhythm, self._due, batch, self._rules, *out)
+        return arrive_fixed(self._rows, self._due, batch, self._rules, *out)
+
     def score(self, batch: Observations) -> Scores:
         """Score each event as if it were the next."""
         scores = Scores.silent(len(batch.series))
-        news = np.isfinite(batch.value) & ~(_within(batch, self.step) <= self._rows["last"][batch.series])
+        came = _within(batch, self.step)
+        news = np.isfinite(batch.value) & ~(came <= self._rows["last"][batch.series])
+        if self._learned:
+            news &= np.abs(came) < LATEST
         scores.score[news] = 0.0
         scores.high[news] = self._due[batch.series[news]]
         return scores
@@ -146,32 +162,38 @@ class Absence(Detector):
 
     def reset(self, series: Ints) -> None:
         """Forget the given series."""
-        self._rows[series] = _fresh(1)[0]
-        self._due[series] = np.inf
+        self._rows[series], self._due[series] = fresh(1)[0], np.inf
+        if self._learned:
+            self._rhythm[series] = fresh_rhythms(1)[0]
 
     def rows(self, series: Ints) -> State:
-        """Return the last event, the gaps and the due time of some series."""
-        return {"rows": self._rows[series], "due": self._due[series]}
+        """Return what is known of some series, as in `state`."""
+        return {name: array[series] for name, array in self.state().items()}
 
     def put(self, series: Ints, rows: State) -> None:
         """Take them over."""
-        self._rows[series], self._due[series] = rows["rows"], rows["due"]
+        for name, array in self.state().items():
+            array[series] = rows[name]
 
     def awaits(self, series: Ints) -> NDArray[np.bool_]:
         """Return which series are, or will be, overdue: a gap has been learned, or is given."""
         return np.isfinite(self._due[series])
 
     def state(self) -> State:
-        """Return the last event, the gaps and the due time of each series."""
-        return {"rows": self._rows, "due": self._due}
+        """Return the last event, the gaps and the due time of each series, and its rhythm where that is learned."""
+        rhythm = {"rhythm": self._rhythm} if self._learned else {}
+        return {"rows": self._rows, "due": self._due, **rhythm}
 
     def load(self, state: State) -> None:
         """Take over a state; raises ValueError if it is none of ours."""
-        if state["rows"].dtype != ROW or len(state["rows"]) != len(state["due"]):
-            raise ValueError("the state is not one of absence")
-        self._table, self._dues = Growing(ROW), Growing(np.float64)
+        own = {name: array.dtype for name, array in self.state().items()}
+        if {name: array.dtype for name, array in state.items()} != own or len({len(a) for a in state.values()}) > 1:
+            raise ValueError("the state is not one of absence with these settings")
+        self._table, self._dues, self._rhythms = Growing(ROW), Growing(np.float64), Growing(RHYTHM)
         self._table.fill(state["rows"])
         self._dues.fill(state["due"])
+        if self._learned:
+            self._rhythms.fill(state["rhythm"])
         self.size = len(state["rows"])
 
     def explain(self, signal: Signal) -> str:
@@ -192,7 +214,7 @@ class Absence(Detector):
         scores = Scores.silent(len(series))
         scores.score = np.maximum(score, self.raise_score)
         scores.high = limit
-        if math.isnan(self._rules.after) and math.isnan(self._rules.opens):
+        if self._learned:
             scores.expected = rows["mean"].copy()
         return Observations(series, due.copy(), time - rows["last"]), scores
 
@@ -203,12 +225,6 @@ def _within(batch: Observations, step: float) -> Floats:
         return batch.value
     known = np.where(np.isfinite(batch.value), batch.value, np.nan)
     return np.clip(known, batch.time, batch.time + step)
-
-
-def _fresh(size: int) -> NDArray[Any]:
-    rows = np.zeros(size, ROW)
-    rows["last"] = np.nan
-    return rows
 
 
 def _second_of_day(text: str) -> float:
@@ -222,49 +238,3 @@ def _moment(seconds: float) -> str:
     if not 0 <= seconds < 253402300800:
         return "an unknown time"
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
-@compiled
-def _next_due(row: Any, rules: _Rules) -> float:
-    if not np.isnan(rules.after):
-        return float(row.last + rules.after)
-    if not np.isnan(rules.opens):
-        opened = np.floor((row.last - rules.opens) / DAY) * DAY + rules.opens
-        return float(opened + DAY + rules.width)
-    if row.gaps < MIN_GAPS:
-        return np.inf
-    return float(row.last + rules.patience * (row.mean + 2.0 * np.sqrt(row.variance)))
-
-
-@compiled
-def _learn(row: Any, gap: float, rules: _Rules) -> None:
-    row.gaps = min(row.gaps + 1, 4294967295)
-    rate = max(rules.rate, 1.0 / row.gaps)
-    change = gap - row.mean
-    row.mean += rate * change
-    row.variance = (1.0 - rate) * (row.variance + rate * change * change)
-
-
-@compiled
-def _arrive(
-    rows: NDArray[Any], due: Floats, batch: Observations, rules: _Rules, score: Floats, high: Floats, late: _Late
-) -> int:
-    found = 0
-    for i in range(batch.series.size):
-        s = batch.series[i]
-        row = rows[s]
-        came = batch.value[i]
-        if not np.isfinite(came) or came <= row.last:
-            continue
-        score[i] = 0.0
-        high[i] = due[s]
-        if batch.time[i] >= due[s]:
-            late.before[found] = i
-            late.due[found] = due[s]
-            late.rows[found] = row
-            found += 1
-        if not np.isnan(row.last):
-            _learn(row, min(came, due[s]) - row.last, rules)
-        row.last = came
-        due[s] = _next_due(row, rules)
-    return found
