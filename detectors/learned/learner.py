@@ -24,7 +24,20 @@ from detectors.learned import features as feature
 from detectors.learned import mind as minds
 from detectors.learned import pending as ring
 from detectors.learned.early import Early
-from detectors.learned.mind import CUT, FITS, LEFT, NEXT, NEXT_RECENT, POSITIVES, Found, Mind, Models, Rows, Settings
+from detectors.learned.mind import (
+    CUT,
+    DISMISSED,
+    FITS,
+    LEFT,
+    NEXT,
+    NEXT_RECENT,
+    POSITIVES,
+    Found,
+    Mind,
+    Models,
+    Rows,
+    Settings,
+)
 
 GROWTH = boosting.Growth()
 REFIT_AT = 1.2
@@ -91,6 +104,7 @@ class Learner:
         elif code == minds.ADOPT:
             self._adopt()
         elif code == minds.DISMISS:
+            self.mind.registers[DISMISSED] += 1.0
             self._dismiss()
         return float("nan")
 
@@ -133,6 +147,7 @@ class Learner:
 
     def _adopt(self) -> None:
         """The recent model is better: what came before the change is forgotten."""
+        self.mind.registers[DISMISSED] = 0.0
         kept.copy(self.mind.memory, ..., self.mind.recent)
         self._dismiss()
         kept.copy(self.mind.stack, ..., stack.fresh())
@@ -238,7 +253,7 @@ class Learner:
 
 def _mind(sizes: Sizes, seed: int) -> Mind:
     columns = feature.width(sizes.types, sizes.signals, 0)
-    registers = np.zeros(10)
+    registers = np.zeros(11)
     registers[CUT], registers[minds.NOW], registers[NEXT] = np.nan, -np.inf, minds.FIRST_POSITIVES
     return Mind(
         known=feature.unknown(0, sizes.types, sizes.signals, 0),
@@ -253,6 +268,7 @@ def _mind(sizes: Sizes, seed: int) -> Mind:
         drift=drift.calm(),
         outage=outages.none(),
         record=record.blank(),
+        lately=record.blank(),
         models=Models(boosting.nothing(), logistic.nothing(), boosting.nothing()),
         registers=registers,
         random=np.array([seed], np.uint64),

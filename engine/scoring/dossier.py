@@ -1,6 +1,7 @@
 """All that is told of a subject, for kinds that learn from everything: events, numbers, scores, outcomes."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import compress
 from typing import Any
 
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from detectors.arrays import Growing
 from detectors.base import Floats, LearnedDetector, Observations
+from detectors.learned.standing import Standing
 from engine.columnar.columns import Columns
 from engine.columnar.index import SeriesIndex
 from engine.columnar.texts import Texts
@@ -135,10 +137,17 @@ class Dossier(Station):
                 self.monitors[name].grow(len(self._index))
                 self._model(name).forget(np.array([number], np.int32))
 
+    def standing(self, detector: str) -> Standing | None:
+        """Return how good its predictions were, and its state; None if the kind does not tell."""
+        return self._model(detector).standing()
+
     # -- what is made of it -------------------------------------------------------------------------------------------
 
     def advance(self, watermark: float) -> Raised:
-        """Tell the models all that happened up to `watermark`, and let them score."""
+        """Tell the models all that happened up to `watermark`, and let them score.
+
+        The value of a signal is the probability, where the kind tells one.
+        """
         self._waiting = np.concatenate([self._waiting, *self._new])
         self._new = []
         due = self._waiting["due"] <= watermark
@@ -146,7 +155,8 @@ class Dossier(Station):
         for rows in self._with_ticks(np.sort(told, order=("due", "order", "series", "channel")), watermark):
             batch = Observations.of(rows["series"], rows["time"], rows["value"], channel=rows["channel"])
             for name in self.monitors:
-                yield from self._feed(self._channelled(name, batch), [name])
+                for config, signal in self._feed(self._channelled(name, batch), [name]):
+                    yield config, replace(signal, value=signal.extra.get("probability", signal.value))
 
     def _with_ticks(self, told: NDArray[Any], watermark: float) -> Iterator[NDArray[Any]]:
         """Yield what was told, with the moments at which everyone is scored between."""

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.base import Signal
+from detectors.learned.standing import Standing
 from engine.config.model import SEVERITIES, CalendarConfig, DetectorConfig
 from engine.events import ChangeEvent, ConsentEvent, ContactEvent, EntityEvent, OutcomeEvent, Telemetry
 from engine.expressions import Kind
@@ -136,6 +137,11 @@ class Scorer:
     def models(self, globs: Collection[str]) -> list[tuple[str, Station]]:
         """Return the detectors that any of `globs` names, each with where it works."""
         return [(name, self._by_detector[name]) for name in sorted(self._by_detector) if named(name, globs)]
+
+    def standings(self) -> dict[str, Standing]:
+        """Return how good the predictions of learned detectors were, and their state, by name."""
+        found = {name: each.standing(name) for each in self.dossiers for name in each.detectors}
+        return {name: standing for name, standing in found.items() if standing is not None}
 
     def watches(self) -> list[str]:
         """Return what the stations are known by to whoever keeps series that are away."""
