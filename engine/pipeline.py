@@ -14,6 +14,7 @@ happens once.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from math import isfinite
 from typing import Any, NamedTuple, cast
 
 import structlog
@@ -275,8 +276,10 @@ class Pipeline:
         """Let the database know how good the predictions of learned detectors are by now."""
         standings = self.scorer.standings()
         if standings or self._appraised != set():
+            reached = self._watermark.value
+            at = reached if isfinite(reached) else self._clock.time()  # no event has told the time yet
             with self._stores.database.transaction() as session:
-                evaluations.keep(session, self.partition, standings, self._watermark.value)
+                evaluations.keep(session, self.partition, standings, at)
             self._appraised = set(standings)
 
     def snapshot(self) -> None:
