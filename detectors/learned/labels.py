@@ -148,6 +148,8 @@ def _alarm(mind: Mind) -> None:
     registers = mind.registers
     registers[ALARMS] += 1.0
     registers[CUT], registers[NEXT_RECENT], registers[RECENT_SINCE] = drift.since(mind.drift), FIRST_POSITIVES, 0.0
+    mind.shelved.weights[:], mind.shelved.covariance[:] = mind.stack.weights, mind.stack.covariance
+    mind.shelved.loss[:], mind.shelved.champion[:] = mind.stack.loss, mind.stack.champion
     mind.stack.loss[:] = 0.0
     mind.rates.cells[:] *= 0.2
     mind.recent.used[:] = 0

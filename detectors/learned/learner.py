@@ -104,7 +104,6 @@ class Learner:
         elif code == minds.ADOPT:
             self._adopt()
         elif code == minds.DISMISS:
-            self.mind.registers[DISMISSED] += 1.0
             self._dismiss()
         return float("nan")
 
@@ -149,14 +148,18 @@ class Learner:
         """The recent model is better: what came before the change is forgotten."""
         self.mind.registers[DISMISSED] = 0.0
         kept.copy(self.mind.memory, ..., self.mind.recent)
-        self._dismiss()
         kept.copy(self.mind.stack, ..., stack.fresh())
+        self._end_trial()
         self._refit()
 
     def _dismiss(self) -> None:
+        """The alarm came to nothing: all is weighed as before, as the recent model took its weight from the others."""
+        self.mind.registers[DISMISSED] += 1.0
+        kept.copy(self.mind.stack, ..., self.mind.shelved)
+        self._end_trial()
+
+    def _end_trial(self) -> None:
         self.mind.registers[CUT] = np.nan
-        self.mind.stack.weights[stack.RECENT + 1] = stack.START[stack.RECENT + 1]
-        self.mind.stack.champion[0] = stack.STACK
         self.mind.drift.means[:] = 0.0
         self.mind = self.mind._replace(models=self.mind.models._replace(recent=boosting.nothing()))
 
@@ -264,6 +267,7 @@ def _mind(sizes: Sizes, seed: int) -> Mind:
         memory=memory.empty(sizes.positives, sizes.negatives, columns),
         recent=memory.empty(sizes.positives, sizes.negatives, columns),
         stack=stack.fresh(),
+        shelved=stack.fresh(),
         ledger=budget.opened(0),
         drift=drift.calm(),
         outage=outages.none(),

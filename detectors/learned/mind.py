@@ -67,6 +67,8 @@ class Mind(NamedTuple):
     memory: memory.Memory
     recent: memory.Memory
     stack: stack.Stack
+    shelved: stack.Stack
+    """As the stack was when the last alarm came: it comes back if the alarm came to nothing."""
     ledger: budget.Ledger
     drift: drift.Drift
     outage: outages.Outage
