@@ -8,10 +8,13 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from detectors.learned.standing import Standing
 
 Ints = NDArray[np.int32]
 Floats = NDArray[np.float64]
@@ -254,6 +257,10 @@ class LearnedDetector(Detector):
     @abstractmethod
     def describe(self, series: int, values: Mapping[str, Any]) -> None:
         """Take over the attributes of a subject: numbers and texts."""
+
+    def standing(self) -> "Standing | None":
+        """Return how good the predictions were, and the state it is in; None if the kind keeps no record of that."""
+        return None
 
     @abstractmethod
     def forget(self, series: Ints) -> None:

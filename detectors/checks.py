@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from detectors.base import Observations
+from detectors.base import Detector, LearnedDetector, Observations
 from detectors.trials import (
     GROUPS,
     LENGTH,
@@ -168,15 +168,30 @@ def check_reset_forgets(make: Maker) -> None:
 
 
 def check_reset_is_as_new(make: Maker) -> None:
-    """What was learned of all stays; of a subject that was reset no more is known than of one never seen."""
+    """A subject that was reset goes on as one never seen would in its place; the others are scored as before.
+
+    What all taught each other stays, but rows of the subject that wait for their label go without one, so more is
+    learned where nothing was reset: both sides of the comparison are, and only one goes on under the same number.
+    """
     for stream in streams(make()):
         detector = ready(make)
         detector.grow(2 * SIZE)
         detector.update(part(stream, 0, LENGTH // 2))
-        one, new = (part(moved(stream, rows), 0, 1) for rows in (slice(0), slice(None)))
-        one, new = (each._replace(time=stream.time[-1:], channel=np.zeros(1, np.int32)) for each in (one, new))
-        detector.reset(one.series)
-        assert_same(detector.score(one), detector.score(new), "reset left something behind")
+        others = _ticks(detector, [each for each in range(SIZE) if each != 1], stream.time[LENGTH // 2 - 1])
+        before = detector.score(others)
+        detector.reset(np.array([1], np.int32))
+        assert_same(detector.score(others), before, "reset touched another series")
+        other = copy.deepcopy(detector)
+        rest = part(stream, LENGTH // 2, LENGTH)
+        scores = other.update(moved(rest, rest.series == 1))
+        assert_same(detector.update(rest), scores, "reset left something behind")
+
+
+def _ticks(detector: Detector, series: list[int], time: float) -> Observations:
+    """Return rows that ask a learned kind for its opinion of some subjects."""
+    assert isinstance(detector, LearnedDetector)
+    n, channel = len(series), detector.channel("tick")
+    return Observations.of(series, [time] * n, [0.0] * n, channel=[channel] * n)
 
 
 def check_series_can_move(make: Maker) -> None:

@@ -16,6 +16,7 @@ from detectors.learned.inputs import Channel, Inputs
 from detectors.learned.learner import GROWTH, REASONS, Learner, Sizes
 from detectors.learned.mind import Found, Rows
 from detectors.learned.record import Figures, Record, figures
+from detectors.learned.standing import Standing, standing
 from detectors.learned.words import Reason, Words
 
 DAY = Duration("1d")
@@ -203,6 +204,10 @@ class Risk(LearnedDetector):
     def evaluation(self) -> Figures:
         """Return how good it was so far, on rows whose label is known."""
         return figures(self._learner.mind.record)
+
+    def standing(self) -> Standing:
+        """Return how good it was so far and of late, and the state it is in."""
+        return standing(self._learner.mind, self.horizon, self.budget)
 
     @property
     def record(self) -> Record:

@@ -120,6 +120,8 @@ def backtest(config: Config, chunks: Iterable[Chunk], progress: Progress | None 
             rejected.update(reject.reason for reject in accepted.rejects)
             if progress is not None:
                 progress(held.clock.time(), events)
+        for pipeline in held.engine.pipelines:
+            pipeline.appraise()
         since, until = first.until - CHUNK, held.clock.time() + 1.0
         buried = Counter(held.engine.storage.dead_letters.counts())
         with held.engine.storage.database.reading() as session:

@@ -51,7 +51,7 @@ COMMANDS: Mapping[str, Entry] = {
     "tickets": Entry(DESK, "List, show, claim, note, resolve."),
     "outbox": Entry(DESK, "What is to be sent, and what became of it: list, retry."),
     "explain": Entry(DESK, "Say why a message was sent, held or skipped."),
-    "models": Entry(KEEP, "What detectors have learned: list, keep, revert."),
+    "models": Entry(KEEP, "What detectors have learned, and how good it is: list, show, keep, revert."),
     "token": Entry(KEEP, "API tokens: create, list, revoke."),
     "db": Entry(KEEP, "The database's schema: status, upgrade."),
     "doctor": Entry(KEEP, "Look whether everything is in order."),

@@ -1,6 +1,6 @@
 """Figures for Prometheus: what this process counted, and what the database says at the moment of the scrape."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 from sqlmodel import Session
 
+from engine.evaluations import Evaluation, evaluations
 from engine.eventlog.base import DeadLetters
 from engine.store.database import Database
 from engine.store.models import DecisionRow, Intent, Issue, Ticket
@@ -78,6 +79,32 @@ def _of_database(session: Session) -> Iterator[Metric]:
     for names, count in _counts(session, DecisionRow.verdict, DecisionRow.reason).items():
         decisions.add_metric(names, count)
     yield decisions
+    yield from _of_predictions(evaluations(session))
+
+
+_PREDICTIONS: Mapping[str, tuple[str, Callable[[Evaluation], float | None]]] = {
+    "pr_auc": ("Area under precision over recall.", lambda each: each.lately.pr_auc),
+    "roc_auc": ("Area under the ROC curve.", lambda each: each.lately.roc_auc),
+    "brier": ("Mean squared error of the probability.", lambda each: each.lately.brier),
+    "recall": ("Share of outcomes that an alert preceded.", lambda each: each.lately.recall),
+    "precision": ("Share of alerts that an outcome followed.", lambda each: each.lately.precision),
+    "false_per_outcome": ("False alerts an outcome.", lambda each: each.lately.false_per_outcome),
+    "lead_seconds": ("Median lead time.", lambda each: each.lately.median_lead),
+    "labels_missing": ("1 while outcomes are not reported.", lambda each: float(each.labels_missing)),
+    "drift_alarm": ("1 while outcomes surprise.", lambda each: float(each.drift_alarm)),
+    "outcomes": ("Outcomes so far.", lambda each: each.so_far.outcomes),
+}
+"""What is shown of a learned detector: by about its last 100 outcomes."""
+
+
+def _of_predictions(found: Sequence[Evaluation]) -> Iterator[Metric]:
+    for name, (about, figure) in _PREDICTIONS.items():
+        values = {each.detector: figure(each) for each in found}
+        made = GaugeMetricFamily(f"forewarn_prediction_{name}", about, labels=("detector",))
+        for detector, value in values.items():
+            if value is not None:
+                made.add_metric((detector,), value)
+        yield made
 
 
 Counts = Mapping[tuple[str, ...], int]

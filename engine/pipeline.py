@@ -14,12 +14,14 @@ happens once.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from math import isfinite
 from typing import Any, NamedTuple, cast
 
 import structlog
 from numpy.typing import NDArray
 from sqlmodel import Session
 
+from engine import evaluations
 from engine.attributes import Attributes
 from engine.clock import Clock
 from engine.cold import ColdStores
@@ -106,6 +108,8 @@ class Pipeline:
         self._watermark = Watermark(float(config.main.events.lateness))
         self._committed = -1
         self._pending = Effects([], [])
+        self._appraised: set[str] | None = None
+        """Detectors of which the database knows how good they are; None: whoever it knew before."""
 
     def _build(self, config: Config) -> None:
         rules = config.main.events
@@ -268,8 +272,19 @@ class Pipeline:
 
     # -- memory -------------------------------------------------------------------------------------------------------
 
+    def appraise(self) -> None:
+        """Let the database know how good the predictions of learned detectors are by now."""
+        standings = self.scorer.standings()
+        if standings or self._appraised != set():
+            reached = self._watermark.value
+            at = reached if isfinite(reached) else self._clock.time()  # no event has told the time yet
+            with self._stores.database.transaction() as session:
+                evaluations.keep(session, self.partition, standings, at)
+            self._appraised = set(standings)
+
     def snapshot(self) -> None:
         """Write all that the models remember, with the offset they are at; never of more than the database knows."""
+        self.appraise()
         if self._stores.snapshots is None:
             return
         self._commit()

@@ -11,6 +11,7 @@ from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
 from engine.config.model import SEVERITIES
+from engine.evaluations import Evaluation, evaluations
 from engine.issues.view import ACTIVE
 from engine.playbooks import CLOSING
 from engine.store.models import CustomerContact, DecisionRow, Intent, Issue, Label, LeadTime, Ticket
@@ -114,6 +115,8 @@ class Report(Struct, frozen=True):
     """By detector."""
     trials: dict[str, Trial] = {}
     """By detector that is on trial; what they find counts nowhere else."""
+    predictions: dict[str, Evaluation] = {}
+    """By learned detector: how good it is by now, whatever the span."""
 
 
 def measure(session: Session, since: float, until: float) -> Report:
@@ -130,6 +133,7 @@ def measure(session: Session, since: float, until: float) -> Report:
         lead=_lead(span),
         precision=_precision(span),
         trials=_trials(span),
+        predictions={each.detector: each for each in evaluations(session)},
     )
 
 

@@ -21,6 +21,8 @@ KINDS = (
 )  # fmt: skip
 MEASURES: tuple[Kind, ...] = ("count", "ratio", "mean", "quantile", "distinct", "gap", "last")
 MINUTE = 60.0
+SUBJECTS = 12
+CORES = 2
 
 
 def detectors() -> None:
@@ -40,6 +42,29 @@ def detectors() -> None:
         monitor.scores(batch)
         if monitor.detector.ticks:
             monitor.tick(10 * MINUTE)
+
+
+def learned() -> None:
+    """Compile what `kind: risk` is made of: its loop, the first fit, and what a subject is asked and forgotten by."""
+    from detectors.base import Observations  # noqa: PLC0415 -- as above
+    from detectors.risk import Risk  # noqa: PLC0415
+
+    model = Risk(positives=40, negatives=80)
+    model.connect({"outcome": ["o"], "event": ["e"], "signal": ["s"]})
+    model.grow(SUBJECTS)
+    tick, outcome, signal = model.channel("tick"), model.channel("outcome", "o"), model.channel("signal", "s")
+    for day in range(8):
+        now = day * model.horizon
+        told = [(each, now, float(each), signal) for each in range(SUBJECTS)]
+        told += [(each, now + MINUTE, 0.0, tick) for each in range(SUBJECTS)]
+        told += [(each, now + 2 * MINUTE, 1.0, outcome) for each in range(4)]
+        series, time, value, channel = zip(*told, strict=True)
+        model.update(Observations.of(series, time, value, channel=channel))
+    one = np.zeros(1, np.int32)
+    model.score(Observations.of([0], [8 * model.horizon], [0.0], channel=[tick]))
+    model.reset(one)
+    model.forget(one)
+    assert model.standing().fits > 0, "no model was fitted, so nothing of it was compiled"
 
 
 def measures() -> None:
@@ -86,8 +111,8 @@ def _leave(meter: "Meter") -> None:
 
 def main() -> None:
     """Compile on two cores."""
-    jobs: tuple[Callable[[], None], ...] = (measures, detectors)
-    with ProcessPoolExecutor(len(jobs), mp_context=get_context("spawn")) as pool:
+    jobs: tuple[Callable[[], None], ...] = (learned, measures, detectors)
+    with ProcessPoolExecutor(CORES, mp_context=get_context("spawn")) as pool:
         for done in [pool.submit(job) for job in jobs]:
             done.result()
 

@@ -45,6 +45,8 @@ class Growth(NamedTuple):
     column_share: float = 0.25
     row_share: float = 0.8
     ridge: float = 1.0
+    least_gain: float = 4.0
+    """A split must gain so much: where nothing is to be learned, the best of hundreds gains a few by chance alone."""
 
 
 def nothing() -> Trees:
@@ -274,7 +276,7 @@ def _find(work: _Work, growth: Growth, leaf: int) -> float:
                 continue
             if count - left_count < growth.least_rows:
                 break
-            gain = _gain(left, left_bend, slope - left, bend - left_bend, growth.ridge) - whole
+            gain = _gain(left, left_bend, slope - left, bend - left_bend, growth.ridge) - whole - growth.least_gain
             if gain > work.best[leaf, 0]:
                 work.best[leaf, 0], work.best[leaf, 1], work.best[leaf, 2] = gain, f, b
     return -growth.rate * slope / (bend + growth.ridge)

@@ -14,6 +14,8 @@ BACK = 4
 """An alarm tells of a change about as many outcomes ago as the fast mean remembers."""
 TIMES = 1.5
 """What the fast mean is at least of the slow one at an alarm: where little can be foretold, chance moves both."""
+WARIER = 0.5
+"""Deviations that are added for each alarm that came to nothing: where chance moves the loss, it would alarm again."""
 _FAST, _SLOW, _SQUARE, _N = range(4)
 
 

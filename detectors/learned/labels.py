@@ -11,6 +11,7 @@ from detectors.learned.experts import is_fitted
 from detectors.learned.mind import (
     ALARMS,
     CUT,
+    DISMISSED,
     EARLY_SHARE,
     FINISHED,
     FIRST_POSITIVES,
@@ -44,8 +45,11 @@ def outcome(mind: Mind, settings: Settings, s: int, time: float) -> None:
     stack.age(mind.stack, stack.START, stack.DOUBT, mind.models.recent.column.size > 0)
     lead, loss, scored = _label_positives(mind, settings, s, time)
     if scored > 0.0:
-        record.note_outcome(mind.record, lead)
-        if drift.surprised(mind.drift, time, loss / scored, settings.factor) and np.isnan(mind.registers[CUT]):
+        record.fade(mind.lately)
+        for each in (mind.record, mind.lately):
+            record.note_outcome(each, lead)
+        factor = settings.factor + drift.WARIER * mind.registers[DISMISSED]
+        if drift.surprised(mind.drift, time, loss / scored, factor) and np.isnan(mind.registers[CUT]):
             _alarm(mind)
     if not np.isnan(mind.registers[CUT]):
         mind.registers[RECENT_SINCE] += 1.0
@@ -102,11 +106,13 @@ def _learn(mind: Mind, settings: Settings, at: int, label: int) -> None:
     final = odds[mind.stack.champion[0]]
     mind.registers[POSITIVES if label else NEGATIVES] += 1.0
     if flags & ring.ALERTED:
-        mind.record.sums[record.TRUE if label else record.FALSE] += 1.0
+        for each in (mind.record, mind.lately):
+            each.sums[record.TRUE if label else record.FALSE] += 1.0
         if settings.weekly or not label:
             budget.spend(mind.ledger)
     if flags & ring.SCORED:
-        record.note(mind.record, final, label)
+        for each in (mind.record, mind.lately):
+            record.note(each, final, label)
         if settings.weekly or not label:
             budget.count(mind.ledger, pending.series[at], pending.time[at], final, settings.horizon)
     if flags & ring.MODELLED:
@@ -142,6 +148,8 @@ def _alarm(mind: Mind) -> None:
     registers = mind.registers
     registers[ALARMS] += 1.0
     registers[CUT], registers[NEXT_RECENT], registers[RECENT_SINCE] = drift.since(mind.drift), FIRST_POSITIVES, 0.0
+    mind.shelved.weights[:], mind.shelved.covariance[:] = mind.stack.weights, mind.stack.covariance
+    mind.shelved.loss[:], mind.shelved.champion[:] = mind.stack.loss, mind.stack.champion
     mind.stack.loss[:] = 0.0
     mind.rates.cells[:] *= 0.2
     mind.recent.used[:] = 0

@@ -24,7 +24,20 @@ from detectors.learned import features as feature
 from detectors.learned import mind as minds
 from detectors.learned import pending as ring
 from detectors.learned.early import Early
-from detectors.learned.mind import CUT, FITS, LEFT, NEXT, NEXT_RECENT, POSITIVES, Found, Mind, Models, Rows, Settings
+from detectors.learned.mind import (
+    CUT,
+    DISMISSED,
+    FITS,
+    LEFT,
+    NEXT,
+    NEXT_RECENT,
+    POSITIVES,
+    Found,
+    Mind,
+    Models,
+    Rows,
+    Settings,
+)
 
 GROWTH = boosting.Growth()
 REFIT_AT = 1.2
@@ -133,15 +146,20 @@ class Learner:
 
     def _adopt(self) -> None:
         """The recent model is better: what came before the change is forgotten."""
+        self.mind.registers[DISMISSED] = 0.0
         kept.copy(self.mind.memory, ..., self.mind.recent)
-        self._dismiss()
         kept.copy(self.mind.stack, ..., stack.fresh())
+        self._end_trial()
         self._refit()
 
     def _dismiss(self) -> None:
+        """The alarm came to nothing: all is weighed as before, as the recent model took its weight from the others."""
+        self.mind.registers[DISMISSED] += 1.0
+        kept.copy(self.mind.stack, ..., self.mind.shelved)
+        self._end_trial()
+
+    def _end_trial(self) -> None:
         self.mind.registers[CUT] = np.nan
-        self.mind.stack.weights[stack.RECENT + 1] = stack.START[stack.RECENT + 1]
-        self.mind.stack.champion[0] = stack.STACK
         self.mind.drift.means[:] = 0.0
         self.mind = self.mind._replace(models=self.mind.models._replace(recent=boosting.nothing()))
 
@@ -238,7 +256,7 @@ class Learner:
 
 def _mind(sizes: Sizes, seed: int) -> Mind:
     columns = feature.width(sizes.types, sizes.signals, 0)
-    registers = np.zeros(10)
+    registers = np.zeros(11)
     registers[CUT], registers[minds.NOW], registers[NEXT] = np.nan, -np.inf, minds.FIRST_POSITIVES
     return Mind(
         known=feature.unknown(0, sizes.types, sizes.signals, 0),
@@ -249,10 +267,12 @@ def _mind(sizes: Sizes, seed: int) -> Mind:
         memory=memory.empty(sizes.positives, sizes.negatives, columns),
         recent=memory.empty(sizes.positives, sizes.negatives, columns),
         stack=stack.fresh(),
+        shelved=stack.fresh(),
         ledger=budget.opened(0),
         drift=drift.calm(),
         outage=outages.none(),
         record=record.blank(),
+        lately=record.blank(),
         models=Models(boosting.nothing(), logistic.nothing(), boosting.nothing()),
         registers=registers,
         random=np.array([seed], np.uint64),

@@ -16,9 +16,10 @@ TICK, OUTCOME, EVENT, SIGNAL, SCORE, LABELS = range(6)
 FINISHED, REFIT, ASK, FLUSH, GROW, WAIT, RECENT, ADOPT, DISMISS = range(9)
 """Why the loop came back: all done; fit anew; ask the early learner; teach it; the ring of rows, or of events, is full;
 fit the recent model; let it take over; let it go."""
-NOW, POSITIVES, NEGATIVES, NEXT, CUT, NEXT_RECENT, RECENT_SINCE, FITS, ALARMS, LEFT = range(10)
+NOW, POSITIVES, NEGATIVES, NEXT, CUT, NEXT_RECENT, RECENT_SINCE, FITS, ALARMS, LEFT, DISMISSED = range(11)
 """Registers: time; rows of either label; positives at which to fit next; since when is recent (NaN: no alarm);
-positives at which to fit the recent model next; outcomes since it is there; fits; alarms; told by the early learner."""
+positives at which to fit the recent model next; outcomes since it is there; fits; alarms; told by the early learner;
+alarms that came to nothing since a model of recent rows last took over."""
 OUTBOX = 64
 """Rows that may wait to be taught to the early learner."""
 FIRST_POSITIVES, FIRST_NEGATIVES = 12.0, 30.0
@@ -66,10 +67,14 @@ class Mind(NamedTuple):
     memory: memory.Memory
     recent: memory.Memory
     stack: stack.Stack
+    shelved: stack.Stack
+    """As the stack was when the last alarm came: it comes back if the alarm came to nothing."""
     ledger: budget.Ledger
     drift: drift.Drift
     outage: outages.Outage
     record: record.Record
+    lately: record.Record
+    """The same of late: it fades."""
     models: Models
     registers: Floats
     random: NDArray[np.uint64]

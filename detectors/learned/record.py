@@ -10,7 +10,9 @@ from detectors.learned.budget import LEVELS, LOW, WIDTH
 
 TENTHS = 10
 LEADS = 48
-"""Bins of the lead time, over one horizon."""
+"""Bins of the lead time, over one horizon; one more is for a whole one."""
+LATELY = 1.0 - 1.0 / 100.0
+"""What of a record of late is kept at an outcome: it tells of about the last 100."""
 ROWS, BRIER, LOSS, OUTCOMES, WARNED, TRUE, FALSE = range(7)
 
 
@@ -24,12 +26,12 @@ class Record(NamedTuple):
     tenths: Floats
     """(TENTHS, 3): rows, probability and outcomes, by tenth of the probability."""
     leads: Floats
-    """(LEADS): outcomes by the time from the first alert within H, in parts of H."""
+    """(LEADS + 1): outcomes by the time from the first alert within H, in parts of H."""
 
 
 def blank() -> Record:
     """Return an empty record."""
-    return Record(np.zeros((2, LEVELS)), np.zeros(7), np.zeros((TENTHS, 3)), np.zeros(LEADS))
+    return Record(np.zeros((2, LEVELS)), np.zeros(7), np.zeros((TENTHS, 3)), np.zeros(LEADS + 1))
 
 
 def merged(one: Record, other: Record) -> Record:
@@ -39,6 +41,15 @@ def merged(one: Record, other: Record) -> Record:
     np.float64(0.0)
     """
     return Record(*(a + b for a, b in zip(one, other, strict=True)))
+
+
+@compiled
+def fade(record: Record) -> None:
+    """Let what was counted weigh a little less."""
+    record.levels[:] *= LATELY
+    record.sums[:] *= LATELY
+    record.tenths[:] *= LATELY
+    record.leads[:] *= LATELY
 
 
 @compiled
@@ -59,7 +70,7 @@ def note_outcome(record: Record, lead: float) -> None:
     record.sums[OUTCOMES] += 1.0
     if not np.isnan(lead):
         record.sums[WARNED] += 1.0
-        record.leads[min(max(int(lead * LEADS), 0), LEADS - 1)] += 1.0
+        record.leads[min(max(int(lead * LEADS), 0), LEADS)] += 1.0
 
 
 class Figures(NamedTuple):
@@ -71,13 +82,14 @@ class Figures(NamedTuple):
     roc_auc: float
     brier: float
     log_loss: float
+    outcomes: int
     recall: float
     """Share of outcomes that an alert within H preceded."""
     precision: float
     """Share of alerts that an outcome followed within H."""
     false_per_outcome: float
     median_lead: float
-    """As a share of H."""
+    """As a share of H, rounded down to a bin."""
     reliability: tuple[tuple[float, float, int], ...]
     """For each tenth of the probability: mean probability, share of outcomes, rows."""
 
@@ -92,13 +104,14 @@ def figures(record: Record) -> Figures:
     (0.75, 0.8333)
     """
     n, sums = record.sums[ROWS], record.sums
-    tenths = [(_ratio(p, rows), _ratio(y, rows), int(rows)) for rows, p, y in record.tenths.tolist()]
+    tenths = [(_ratio(p, rows), _ratio(y, rows), round(rows)) for rows, p, y in record.tenths.tolist()]
     return Figures(
-        rows=int(n),
+        rows=round(n),
         pr_auc=_average_precision(record.levels),
         roc_auc=_roc(record.levels),
         brier=_ratio(sums[BRIER], n),
         log_loss=_ratio(sums[LOSS], n),
+        outcomes=round(sums[OUTCOMES]),
         recall=_ratio(sums[WARNED], sums[OUTCOMES]),
         precision=_ratio(sums[TRUE], sums[TRUE] + sums[FALSE]),
         false_per_outcome=_ratio(sums[FALSE], sums[OUTCOMES]),
@@ -124,4 +137,4 @@ def _roc(levels: Floats) -> float:
 def _median(leads: Floats) -> float:
     if not leads.sum():
         return float("nan")
-    return float(np.searchsorted(np.cumsum(leads), leads.sum() / 2) + 0.5) / LEADS
+    return float(np.searchsorted(np.cumsum(leads), leads.sum() / 2)) / LEADS

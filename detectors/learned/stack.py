@@ -18,8 +18,8 @@ from detectors.learned.pending import EXPERTS
 TREES, LINE, RECENT, STACK = range(EXPERTS)
 START = np.array([0.0, 0.7, 0.3, 0.0])
 """Weights to begin with: of a constant, the trees, the line, and the recent trees."""
-DOUBT = np.array([0.25, 0.1, 0.1, 0.1])
-"""Variances of these."""
+DOUBT = np.array([0.0625, 0.025, 0.025, 0.025])
+"""Variances of these: how far from there they may plausibly be."""
 LIMIT = 15.0
 """Log odds are cut there."""
 FORGET, RETURN = 0.005, 0.002

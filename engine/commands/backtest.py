@@ -9,6 +9,7 @@ from msgspec.json import encode
 from detectors.durations import Duration
 from engine.backtest import Backtest, page
 from engine.backtest import backtest as backtested
+from engine.commands import predictions
 from engine.commands.output import moment, progress, table
 from engine.commands.shared import ConfigFolder, Unusable, configured
 from engine.logs import quiet
@@ -69,6 +70,8 @@ def _summary(result: Backtest) -> None:
         f"{len(result.issues):,} issues; {len(result.messages):,} messages to {customers:,} customers; "
         f"{told:,} of {len(result.leads):,} who contacted us were told before"
     )
+    if result.report.predictions:
+        predictions.show(result.report.predictions.values(), empty="")
     rows = [{"opened": moment(row.opened_at), **_plain(row)} for row in result.issues[:SHOWN]]
     table(rows, COLUMNS, empty="no issues")
     if len(result.issues) > SHOWN:

@@ -4,12 +4,14 @@ from typing import Annotated
 
 import typer
 
+from engine.commands import predictions
 from engine.commands.actions import said, write
 from engine.commands.output import emit, moment, table
 from engine.commands.shared import CLOCK, AsJson, ConfigFolder, Unusable, Who, configured, person
-from engine.commands.stores import storage
+from engine.commands.stores import database, storage
 from engine.config.model import Config
 from engine.config.problems import nearest
+from engine.evaluations import evaluations
 from engine.events import EVERYONE
 from engine.storage import MODELS, Storage
 from engine.versions import Version, Versions
@@ -43,6 +45,24 @@ def listed(
 def _row(config: Config, version: Version) -> dict[str, object]:
     kind = config.detectors[version.detector].model.kind if version.detector in config.detectors else "(gone)"
     return {**version._asdict(), "kind": kind, "at": moment(version.at), "kB": -(-version.size // 1000)}
+
+
+@app.command()
+def show(
+    detector: Annotated[str, typer.Argument(help="Of this detector only.")] = "",
+    config: ConfigFolder = None,
+    json: AsJson = False,
+) -> None:
+    """Say how good the predictions are of detectors that learn from outcomes, and the state they are in."""
+    loaded = configured(config)
+    if detector:
+        _known(loaded, detector)
+    with database(loaded) as opened, opened.reading() as session:
+        found = [each for each in evaluations(session) if detector in ("", each.detector)]
+    if json:
+        emit(found)
+    else:
+        predictions.show(found, empty="no detector has learned from outcomes yet")
 
 
 @app.command()

@@ -7,6 +7,7 @@ import msgspec
 import typer
 
 from detectors.durations import Duration
+from engine.commands import predictions
 from engine.commands.output import emit, moment, safe
 from engine.commands.shared import CLOCK, AsJson, ConfigFolder, Unusable, configured
 from engine.commands.stores import database
@@ -37,9 +38,12 @@ def report(
     typer.echo(f"from {moment(start)} to {moment(end)}")
     parts: dict[str, Any] = msgspec.to_builtins(found)
     for name, part in parts.items():
-        if isinstance(part, dict):
+        if isinstance(part, dict) and name != "predictions":
             typer.secho(f"\n{name}", bold=True)
             _show(part, "  ")
+    if found.predictions:
+        typer.secho("\npredictions", bold=True)
+        predictions.show(found.predictions.values(), empty="")
 
 
 def _show(part: dict[str, Any], indent: str) -> None:

@@ -1,6 +1,7 @@
 """All that is told of a subject, for kinds that learn from everything: events, numbers, scores, outcomes."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import compress
 from typing import Any
 
@@ -9,16 +10,18 @@ from numpy.typing import NDArray
 
 from detectors.arrays import Growing
 from detectors.base import Floats, LearnedDetector, Observations
+from detectors.learned.standing import Standing
 from engine.columnar.columns import Columns
 from engine.columnar.index import SeriesIndex
 from engine.columnar.texts import Texts
 from engine.config.inputs import Source, sources
 from engine.config.model import DetectorConfig, Watch
-from engine.events import ChangeEvent, ConsentEvent, ContactEvent, EntityEvent, OutcomeEvent, Telemetry
+from engine.events import ChangeEvent, ContactEvent, EntityEvent, OutcomeEvent, Telemetry
 from engine.expressions import Kind
 from engine.issues.findings import Finding
 from engine.measures.keys import Keys
 from engine.measures.meter import Late
+from engine.scoring.objectors import Objectors
 from engine.scoring.station import Raised, Station, Surroundings, within
 
 CONTACT = "forewarn.contact"
@@ -41,6 +44,7 @@ class Dossier(Station):
     def __init__(self, name: str, watch: Watch, detectors: Iterable[DetectorConfig], around: Surroundings) -> None:
         super().__init__(name, watch, detectors, around)
         self._subjects = around.subjects
+        self._objectors = around.objectors or Objectors()
         self._keys = Keys(watch.by)
         self._sources = sources(watch)
         self._index = SeriesIndex()
@@ -92,7 +96,8 @@ class Dossier(Station):
             kept &= good
             self._wait(columns.time[kept], self._order + places[kept], series[kept], number, value[kept])
         if columns.type == self.watch.score_on:
-            self._wait(columns.time[good], self._order + places[good], series[good], self._tick, columns.time[good])
+            at = columns.time[good]
+            self._wait(at, self._order + places[good], series[good], self._tick, np.zeros(len(at)))
         return _left_out(columns, late, unkeyed)
 
     def outcome(self, event: OutcomeEvent | ContactEvent, watermark: float) -> None:
@@ -127,18 +132,32 @@ class Dossier(Station):
         for number in self._members.of(event.subject, self._index):
             self._describe(number)
 
-    def object(self, event: ConsentEvent) -> None:
+    def object(self, subject: str) -> None:
         """Forget who objects to being judged, and judge them no more."""
-        number = self._index.find(event.subject)
-        if event.state == "objected" and number >= 0:
-            for name in self.monitors:
-                self.monitors[name].grow(len(self._index))
-                self._model(name).forget(np.array([number], np.int32))
+        if (number := self._index.find(subject)) >= 0:
+            self._forget([number])
+
+    def take_back(self, detector: str, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Let `detector` know what it knew then, but of who has objected since."""
+        super().take_back(detector, arrays)
+        self._forget_objectors()
+
+    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take a state over; a detector that is new since then is told who objected."""
+        super().load(arrays)
+        self._forget_objectors()
+
+    def standing(self, detector: str) -> Standing | None:
+        """Return how good its predictions were, and its state; None if the kind does not tell."""
+        return self._model(detector).standing()
 
     # -- what is made of it -------------------------------------------------------------------------------------------
 
     def advance(self, watermark: float) -> Raised:
-        """Tell the models all that happened up to `watermark`, and let them score."""
+        """Tell the models all that happened up to `watermark`, and let them score.
+
+        The value of a signal is the probability, where the kind tells one.
+        """
         self._waiting = np.concatenate([self._waiting, *self._new])
         self._new = []
         due = self._waiting["due"] <= watermark
@@ -146,7 +165,8 @@ class Dossier(Station):
         for rows in self._with_ticks(np.sort(told, order=("due", "order", "series", "channel")), watermark):
             batch = Observations.of(rows["series"], rows["time"], rows["value"], channel=rows["channel"])
             for name in self.monitors:
-                yield from self._feed(self._channelled(name, batch), [name])
+                for config, signal in self._feed(self._channelled(name, batch), [name]):
+                    yield config, replace(signal, value=signal.extra.get("probability", signal.value))
 
     def _with_ticks(self, told: NDArray[Any], watermark: float) -> Iterator[NDArray[Any]]:
         """Yield what was told, with the moments at which everyone is scored between."""
@@ -197,7 +217,17 @@ class Dossier(Station):
         self._since.array[known : len(self._index)] = np.inf
         for number in range(known, len(self._index)):
             self._describe(number)
+            if self._index.key(number) in self._objectors:
+                self._forget([number])
         return series
+
+    def _forget_objectors(self) -> None:
+        self._forget([number for number in range(len(self._index)) if self._index.key(number) in self._objectors])
+
+    def _forget(self, numbers: Sequence[int]) -> None:
+        for name, monitor in self.monitors.items():
+            monitor.grow(len(self._index))
+            self._model(name).forget(np.array(numbers, np.int32))
 
     def _known(self, key: str, time: float, watermark: float) -> int:
         """Return the number of a subject that exists from `time` on, or from now if that is past."""

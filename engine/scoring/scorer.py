@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.base import Signal
+from detectors.learned.standing import Standing
 from engine.config.model import SEVERITIES, CalendarConfig, DetectorConfig
 from engine.events import ChangeEvent, ConsentEvent, ContactEvent, EntityEvent, OutcomeEvent, Telemetry
 from engine.expressions import Kind
@@ -22,11 +23,12 @@ from engine.scoring.changes import Changes, named
 from engine.scoring.dossier import Dossier
 from engine.scoring.merge import merged
 from engine.scoring.metered import MeterStation
+from engine.scoring.objectors import Objectors
 from engine.scoring.quiet import Idle
 from engine.scoring.relay import Relay
 from engine.scoring.station import Arrays, Station, Subjects, Surroundings, identity, within
 
-CHANGES = "+changes"
+CHANGES, OBJECTORS = "+changes", "+objectors"
 """Beside the names of stations, which never begin with a plus."""
 
 
@@ -44,7 +46,8 @@ class Scorer:
     ) -> None:
         self._subjects = subjects
         self._changes = Changes(calendars.values())
-        around = Surroundings(subjects, self._changes, calendars, idle)
+        self._objectors = Objectors()
+        around = Surroundings(subjects, self._changes, calendars, idle, self._objectors)
         groups = _by_watch(detectors)
         self.stations: list[MeterStation] = []
         self.dossiers: list[Dossier] = []
@@ -130,12 +133,18 @@ class Scorer:
 
     def object(self, event: ConsentEvent) -> None:
         """Take note that a subject objects to being judged."""
-        for dossier in self.dossiers:
-            dossier.object(event)
+        if self._objectors.apply(event):
+            for dossier in self.dossiers:
+                dossier.object(event.subject)
 
     def models(self, globs: Collection[str]) -> list[tuple[str, Station]]:
         """Return the detectors that any of `globs` names, each with where it works."""
         return [(name, self._by_detector[name]) for name in sorted(self._by_detector) if named(name, globs)]
+
+    def standings(self) -> dict[str, Standing]:
+        """Return how good the predictions of learned detectors were, and their state, by name."""
+        found = {name: each.standing(name) for each in self.dossiers for name in each.detectors}
+        return {name: standing for name, standing in found.items() if standing is not None}
 
     def watches(self) -> list[str]:
         """Return what the stations are known by to whoever keeps series that are away."""
@@ -147,12 +156,14 @@ class Scorer:
 
     def state(self) -> Arrays:
         """Return all that is remembered."""
-        parts = {station.name: station.state() for station in self._all()} | {CHANGES: self._changes.state()}
+        parts = {station.name: station.state() for station in self._all()}
+        parts |= {CHANGES: self._changes.state(), OBJECTORS: self._objectors.state()}
         return {f"{part}/{key}": array for part, state in parts.items() for key, array in state.items()}
 
     def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take a state over. A watch that is new since then starts afresh."""
         self._changes.load(within(arrays, CHANGES))
+        self._objectors.load(within(arrays, OBJECTORS))
         for station in self._all():
             if state := within(arrays, station.name):
                 station.load(state)

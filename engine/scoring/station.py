@@ -21,6 +21,7 @@ from engine.measures.keys import Owner
 from engine.scoring.changes import Changes, Easing, named
 from engine.scoring.groups import Describe
 from engine.scoring.members import Members
+from engine.scoring.objectors import Objectors
 from engine.scoring.quiet import Idle, Quiet
 
 Arrays = dict[str, NDArray[Any]]
@@ -43,6 +44,8 @@ class Surroundings(NamedTuple):
     calendars: Mapping[str, CalendarConfig]
     idle: Idle | None = None
     """When and where series go that are quiet; None: they stay."""
+    objectors: Objectors | None = None
+    """Who objects to being judged; None: nobody does."""
 
 
 class Station(ABC):

@@ -20,6 +20,7 @@ def render(template: str, **variables: Any) -> str:
         "brief": brief,
         "percent": percent,
         "one": one,
+        "figure": figure,
         "count": count,
         "moment": moment,
     }
@@ -67,6 +68,15 @@ def percent(share: float | None) -> str:
 def one(number: float | None) -> str:
     """Return a number with one decimal."""
     return "–" if number is None else f"{number:,.1f}"
+
+
+def figure(value: float | None) -> str:
+    """Return a figure with three digits.
+
+    >>> figure(0.99316), figure(None)
+    ('0.993', '–')
+    """
+    return "–" if value is None else f"{value:.3g}"
 
 
 def count(number: float) -> str:

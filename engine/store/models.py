@@ -356,6 +356,20 @@ class LeadTime(SQLModel, table=True):
     """None: the customer was never warned."""
 
 
+class EvaluationRow(SQLModel, table=True):
+    """How a learned detector stood in one partition, when last looked at (`engine.evaluations`)."""
+
+    __tablename__ = "evaluation"
+    detector: str = Field(primary_key=True)
+    partition: int = Field(primary_key=True)
+    at: float
+    """Event time."""
+    record: dict[str, Any] = _json()
+    """Sums over all rows whose label is known, as `detectors.learned.record` has them."""
+    lately: dict[str, Any] = _json()
+    state: dict[str, Any] = _json()
+
+
 class Progress(SQLModel, table=True):
     """Up to which offset the effects of a partition are in this database (exactly once, by transaction)."""
 

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from engine.config.model import SEVERITIES
+from engine.evaluations import evaluations
 from engine.issues.book import history
 from engine.letters import evidence_picture
 from engine.store.models import DecisionRow, Issue, LeadTime, Ticket
@@ -51,6 +52,7 @@ def home(services: Injected, caller: Asking) -> Response:
             tickets=services.tickets.open(limit=20),
             wrong=[*services.unready(), *unreachable(services)],
             lag=services.lag(),
+            blind=[each.detector for each in evaluations(session) if each.labels_missing],
         )
 
 

@@ -94,6 +94,26 @@ def data_url(svg: str) -> str:
 
 
 @cache
+def percent(share: float | None) -> str:
+    """Return a share as a percentage.
+
+    >>> percent(0.845), percent(0.0012), percent(None)
+    ('84 %', '0.1 %', '–')
+    """
+    if share is None:
+        return "–"
+    return f"{100 * share:.1f} %" if 0 < share < 0.01 else f"{100 * share:.0f} %"
+
+
+def figure(value: float | None) -> str:
+    """Return a figure with three digits.
+
+    >>> figure(0.99316), figure(0.0041436), figure(None)
+    ('0.993', '0.00414', '–')
+    """
+    return "–" if value is None else f"{value:.3g}"
+
+
 def _environment() -> Environment:
     made = Environment(
         loader=FileSystemLoader(PAGES),
@@ -103,4 +123,5 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {"moment": moment, "ago": ago, "since": since, "span": span, "number": number, "data_url": data_url}
+    made.filters |= {"percent": percent, "figure": figure}
     return made

@@ -7,6 +7,9 @@ later. Of a made fleet of sensors that runs to failure: failure within 30 cycles
 alert came within the horizon before; alerts are where the detector's own threshold, set online from a budget of half a
 false alert an outcome, says so. `vectors_per_s` is of processor time, fits included.
 
+`--engine` takes the same events through the whole engine as well (log, decoder, scoring, issues, tickets), which is
+configured in `tests/fleets/config`; its figures stand under `engine`, and are the same.
+
 `--files` takes further folders of the same shape; the files are found by their columns.
 """
 
@@ -15,12 +18,14 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tests.fleets.feed import Feed, Told, detector_for
 from tests.fleets.judge import Verdict, judge
 from tests.fleets.recording import DAY, Recording
 from tests.fleets.sensors import run_to_failure
 from tests.fleets.tables import accounts, machines
+from tests.fleets.throughout import configured, throughout
 
 DATA = Path(os.environ.get("FOREWARN_DATA", Path(__file__).parents[3] / "shared" / "data"))
 UNSCORED = 0.2
@@ -35,10 +40,25 @@ class Speed:
 
     def run(self, recording: Recording) -> Told:
         """Return what was said of a recording."""
-        told = Feed(recording, detector_for(recording)).run()
+        told = self.told(recording)
         self.vectors += len(told.time)
         self.seconds += told.seconds
         return told
+
+    def told(self, recording: Recording) -> Told:
+        """Let the detector alone say it."""
+        return Feed(recording, detector_for(recording)).run()
+
+
+class EngineSpeed(Speed):
+    """The same by way of the whole engine, under the configuration that is named as the recording."""
+
+    def told(self, recording: Recording) -> Told:
+        """Let the detector say it where it is part of an engine."""
+        with TemporaryDirectory() as folder:
+            events, config = Path(folder) / "events.ndjson", configured(recording.name)
+            with throughout(recording, config, events) as (_, heard):
+                return heard.told()
 
 
 def main() -> None:
@@ -47,12 +67,15 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--files", type=Path, nargs="*", default=[], help="more folders of the same shape")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--engine", action="store_true", help="by way of the whole engine too")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     speed = Speed()
     warm(speed)
     results: dict[str, object] = dict(measure(asked.data, asked.seed, speed))
     results["vectors_per_s"] = speed.vectors / speed.seconds
+    if asked.engine:
+        results["engine"] = dict(measure(asked.data, asked.seed, EngineSpeed()))
     for folder in asked.files:
         results[str(folder)] = dict(measure(folder, asked.seed, speed))
     print(json.dumps(results) if asked.json else "\n".join(f"{key:16} {value}" for key, value in results.items()))

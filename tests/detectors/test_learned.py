@@ -60,6 +60,17 @@ def test_trees_learn_what_no_line_can() -> None:
     assert np.mean(level) < 0.7
 
 
+def test_what_chance_alone_would_gain_is_no_split() -> None:
+    rng = np.random.default_rng(3)
+    rows, coin = rng.normal(size=(1000, 8)).astype(np.float32), (rng.random(1000) < 0.3).astype(float)
+
+    def spread(growth: Growth) -> float:
+        trees = boosting.fit(rows, coin, np.ones(1000), growth, seed=1)
+        return float(np.std([boosting.margin(trees, 2 * growth.leaves - 1, row) for row in rows]))
+
+    assert spread(Growth()) < 0.7 * spread(Growth(least_gain=0.0))
+
+
 def test_trees_are_the_same_for_the_same_seed() -> None:
     rows, label = sample(200)
     one, again, other = (boosting.fit(rows, label, np.ones(200), SMALL, seed=seed) for seed in (3, 3, 4))
@@ -166,6 +177,15 @@ def test_drift_is_no_alarm_where_nothing_changes_and_one_where_it_does() -> None
     assert drift.since(state) >= 296.0
 
 
+def test_alarms_that_came_to_nothing_make_the_next_harder() -> None:
+    def alarms(wariness: float) -> int:
+        rng, state = np.random.default_rng(2), drift.calm()
+        losses = rng.exponential(1.0, 4000)
+        return sum(drift.surprised(state, float(at), loss, 2.0 + wariness) for at, loss in enumerate(losses.tolist()))
+
+    assert alarms(0.0) > 3 * alarms(3 * drift.WARIER)
+
+
 def test_an_outage_touches_the_rows_whose_horizon_it_meets() -> None:
     outage = outages.none()
     outages.tell(outage, 100.0, True)
@@ -174,6 +194,18 @@ def test_an_outage_touches_the_rows_whose_horizon_it_meets() -> None:
     assert not outages.is_on(outage)
     touched = [outages.touches(outage, time, 50.0) for time in (40.0, 60.0, 150.0, 200.0)]
     assert touched == [False, True, True, False]
+
+
+def test_the_early_learner_is_no_surer_than_its_outcomes_allow() -> None:
+    learner = early.Early()
+    rows = np.eye(4, dtype=np.float32)
+    for turn in range(40):
+        learner.learn(rows[turn % 3], label=False)
+    assert learner.ask(rows[3]) == -1.0
+    for outcomes in (1, 2, 3):
+        learner.learn(100.0 * rows[3], label=True)
+        said = learner.ask(1e6 * rows[3])
+        assert 0.5 < said <= (outcomes + 1) / (outcomes + 2) + 1e-9
 
 
 def test_the_early_learner_keeps_what_it_learned() -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from detectors.base import Observations, Scores, Signal
 from detectors.durations import Duration
-from detectors.learned.record import blank, merged
+from detectors.learned.record import blank, figures, merged
+from detectors.learned.standing import CHAMPIONS, EARLY, NOBODY
 from detectors.risk import Risk
 from detectors.trials import assert_same, assert_same_state, copied, joined
 
@@ -318,6 +319,22 @@ def test_bad_settings_say_what_is_allowed(settings: dict[str, Any], words: str) 
 def test_a_channel_that_is_none_is_an_error() -> None:
     with pytest.raises(IndexError, match="channels"):
         made().update(Observations.of([0], [0], [0], channel=[99]))
+
+
+def test_what_it_was_of_late_is_told_beside_what_it_was_in_all() -> None:
+    standing = learned(60).standing()
+    assert standing.champion in CHAMPIONS.values()
+    assert not standing.labels_missing
+    assert not standing.on_trial
+    assert standing.fits >= 1
+    every, late = figures(standing.record), figures(standing.lately)
+    assert every == learned(60).evaluation()
+    assert late.outcomes < every.outcomes
+    assert late.outcomes <= 100
+    assert late.pr_auc > every.pr_auc, "of late it has learned more"
+    before = learned(2).standing()
+    assert (before.champion, before.fits) == (EARLY, 0)
+    assert made().standing().champion == NOBODY
 
 
 def test_records_add_up() -> None:

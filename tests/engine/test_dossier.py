@@ -185,6 +185,26 @@ def test_who_objects_is_forgotten() -> None:
     assert world.model.forgotten == [1]
 
 
+def test_who_objects_before_anything_is_known_of_them_is_never_judged() -> None:
+    world = World()
+    world.take(line("forewarn.consent", 0.0, "machine/2", state="objected"))
+    world.take(line("machine.state", 1.0, heat=1.0), line("machine.state", 2.0, "machine/2", heat=1.0))
+    assert world.model.forgotten == [1]
+
+
+def test_an_objection_outlives_models_that_are_taken_back_and_detectors_that_come_later() -> None:
+    world = World()
+    world.take(line("machine.state", 0.0, heat=1.0), line("machine.state", 1.0, "machine/2", heat=1.0))
+    [(_, dossier)] = world.scorer.models(["risk"])
+    kept = dossier.model("risk")
+    world.take(line("forewarn.consent", 2.0, "machine/2", state="objected"))
+    dossier.take_back("risk", kept)
+    assert world.model.forgotten == [1, 1]
+    later = World()
+    later.scorer.load({name: array for name, array in world.scorer.state().items() if "/monitor:" not in name})
+    assert later.model.forgotten == [1]
+
+
 def test_missing_labels_are_declared_and_end() -> None:
     world = World()
     world.take(line("machine.state", 0.0, heat=1.0))

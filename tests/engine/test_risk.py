@@ -95,4 +95,5 @@ def test_the_engine_learns_and_finds_what_the_kind_alone_does(detectors: Mapping
     assert np.isclose(one.recall, other.recall, atol=0.1)
     raised = [finding for finding in replay.found if finding.signal.state == "raised"]
     assert raised
+    assert all(finding.signal.value == finding.signal.extra["probability"] > 0.0 for finding in raised)
     assert all("likely" in finding.signal.explanation for finding in raised), raised[0].signal.explanation
