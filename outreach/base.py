@@ -128,24 +128,83 @@ class Draft:
     picture: bytes = b""
     """The evidence as an SVG picture."""
     next_step: str = ""
+    parent: str = ""
+    """The desk's number of the incident's ticket that this one belongs to; empty where there is none."""
+
+
+class Status(StrEnum):
+    """Where a ticket stands, in the words of all desks."""
+
+    OPEN = "open"
+    PENDING = "pending"
+    """Somebody waits: for the customer, a supplier, a date."""
+    SOLVED = "solved"
+    CLOSED = "closed"
+    """For good: nothing can be added."""
+
+
+@dataclass(frozen=True, slots=True)
+class TicketState:
+    """What agents made of a ticket."""
+
+    ticket: str
+    """The desk's number."""
+    status: Status
+    updated: float
+    """When it last changed, epoch seconds."""
+    verdict: str = ""
+    """`true`, `false` or `unclear`, as an agent said by a field or a tag `forewarn-…`; empty: nothing yet."""
+    assignee: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to be different about a ticket; what is None or empty stays."""
+
+    status: Status | None = None
+    severity: str | None = None
+    tags: Sequence[str] = ()
+    """Added to those there are."""
 
 
 class TicketDesk(ABC):
-    """The base of every ticket desk. One file with one subclass under `outreach/tickets/`."""
+    """The base of every ticket desk. One file with one subclass under `outreach/tickets/`.
+
+    As channels, a desk never raises for what the other side says; `states` and `receive` have errors of their own.
+    """
 
     kind: ClassVar[str]
 
     @abstractmethod
     def create(self, draft: Draft) -> Receipt:
-        """Make the ticket, once for each `draft.id`; `provider_id` is the desk's number for it."""
+        """Make the ticket, once for each `draft.id`; `provider_id` is the desk's number for it.
+
+        A desk without an idempotency key looks for `draft.id` before it makes one.
+        """
 
     @abstractmethod
-    def annotate(self, ticket: str, note: str) -> Receipt:
-        """Add an internal note to the ticket with the desk's number `ticket`."""
+    def annotate(self, ticket: str, note: str, picture: bytes = b"") -> Receipt:
+        """Add an internal note, with the evidence as an SVG picture attached, to the ticket of that number."""
+
+    @abstractmethod
+    def link(self, ticket: str, parent: str) -> Receipt:
+        """Make a ticket one of the incident's `parent`."""
+
+    @abstractmethod
+    def update(self, ticket: str, change: Change) -> Receipt:
+        """Change a ticket."""
+
+    @abstractmethod
+    def states(self, since: float) -> "Sequence[TicketState] | Receipt":
+        """Return our tickets that changed since that time (epoch seconds), oldest first, or why they can't be read."""
 
     def find(self, draft: Draft) -> Receipt | None:
         """Look a ticket up by `draft.id`, as `Channel.find`."""
         return None
+
+    def check(self) -> str:
+        """Return what is wrong with reaching the desk now, or an empty string; makes nothing."""
+        return ""
 
     def close(self) -> None:
         """Let go of connections."""
