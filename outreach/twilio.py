@@ -4,7 +4,7 @@ Sources: twilio.com/docs/api/errors, /messaging/api/message-resource, /messaging
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from outreach.base import Delivery, Outcome, Receipt
 from outreach.retry import of_status, retry_after
@@ -47,31 +47,6 @@ STATES: Mapping[str, Delivery] = {
     "canceled": Delivery.FAILED,
 }
 """`MessageStatus` → delivery. Anything else is UNKNOWN, the raw form is kept."""
-
-
-class StatusReport(NamedTuple):
-    """What a status callback says."""
-
-    provider_id: str
-    delivery: Delivery
-    code: str
-    """Twilio's error number, or empty."""
-    suppress: bool
-    raw: Mapping[str, str]
-
-
-def report(form: Mapping[str, str]) -> StatusReport:
-    """Translate the form of a status callback.
-
-    >>> report({"MessageSid": "SM1", "MessageStatus": "undelivered", "ErrorCode": "30005"})[:4]
-    ('SM1', <Delivery.BOUNCED: 'bounced'>, '30005', True)
-    """
-    code = form.get("ErrorCode", "")
-    state = STATES.get(form.get("MessageStatus") or form.get("SmsStatus", ""), Delivery.UNKNOWN)
-    known = ERRORS.get(int(code)) if code.isascii() and code.isdigit() else None
-    return StatusReport(
-        form.get("MessageSid") or form.get("SmsSid", ""), state, code, bool(known and known[1]), dict(form)
-    )
 
 
 def refusal(status: int, code: int | None, detail: str) -> Receipt:

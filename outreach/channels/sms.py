@@ -1,16 +1,18 @@
 """Text messages through Twilio's Programmable Messaging API and its own SDK."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, ClassVar
 
 from outreach.address import phone
 from outreach.base import Channel, Message, Outcome, Receipt
+from outreach.inbound import Answer, Request
 from outreach.retry import of_error
 from outreach.text import mark
-from outreach.twilio import PUBLIC, StatusReport, Throttled, client, refusal, report
+from outreach.twilio import PUBLIC, Throttled, client, refusal
+from outreach.twilio_hooks import received, spoken
 
 LOOK_BACK = 2 * 86400.0
 LOOK_AT = 200
@@ -25,6 +27,7 @@ class Sms(Channel):
     """
 
     kind: ClassVar[str] = "sms"
+    vendor: ClassVar[str] = "twilio"
     address: ClassVar[str] = "phone"
     plain: ClassVar[bool] = True
 
@@ -93,18 +96,13 @@ class Sms(Channel):
             return Receipt(Outcome.UNKNOWN, f"more than {LOOK_AT} messages to this number: it may be among the older")
         return Receipt(Outcome.RETRY, "Twilio has no such message")
 
-    def verify(self, url: str, params: Mapping[str, str] | str, signature: str) -> bool:
-        """Say whether Twilio signed a request: the public URL, the form (or the JSON body) and its signature header."""
-        from twilio.request_validator import (  # type: ignore[import-untyped]  # noqa: PLC0415 -- only where used
-            RequestValidator,
-        )
+    def receive(self, request: Request) -> Answer:
+        """Understand a status callback or what a person wrote; `ForgedError` unless Twilio signed it."""
+        return received(self._token, request)
 
-        return bool(RequestValidator(self._token).validate(url, params, signature or ""))
-
-    @staticmethod
-    def delivery(form: Mapping[str, str]) -> StatusReport:
-        """Translate the form of a status callback."""
-        return report(form)
+    def reply(self, text: str) -> Answer:
+        """Answer who wrote, in TwiML."""
+        return spoken(text)
 
     def check(self) -> str:
         """Read the account; return what went wrong."""
