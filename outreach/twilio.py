@@ -30,6 +30,7 @@ ERRORS: Mapping[int, tuple[Outcome, bool]] = {
     30006: (Outcome.PERMANENT, True),  # a landline, or a carrier out of reach
     30007: (Outcome.PERMANENT, False),  # filtered by the carrier
     63014: (Outcome.PERMANENT, True),  # blocked by the recipient
+    63016: (Outcome.PERMANENT, False),  # WhatsApp: free words outside of the 24 hours
 }
 """Error number → outcome, and whether the address is suppressed. Any other goes by its HTTP status."""
 
@@ -47,6 +48,19 @@ STATES: Mapping[str, Delivery] = {
     "canceled": Delivery.FAILED,
 }
 """`MessageStatus` → delivery. Anything else is UNKNOWN, the raw form is kept."""
+
+CALLS: Mapping[str, Delivery] = {
+    "queued": Delivery.QUEUED,
+    "initiated": Delivery.QUEUED,
+    "ringing": Delivery.SENT,
+    "in-progress": Delivery.SENT,
+    "completed": Delivery.DELIVERED,
+    "busy": Delivery.FAILED,
+    "no-answer": Delivery.FAILED,
+    "failed": Delivery.FAILED,
+    "canceled": Delivery.FAILED,
+}
+"""`CallStatus` → delivery."""
 
 
 def refusal(status: int, code: int | None, detail: str) -> Receipt:

@@ -3,7 +3,8 @@
 A request counts only if Twilio signed it, for our public address. Twilio repeats itself and keeps no order.
 
 Sources: twilio.com/docs/usage/security, /messaging/guides/webhook-request,
-/messaging/guides/track-outbound-message-status, /messaging/tutorials/advanced-opt-out, /messaging/twiml.
+/messaging/guides/track-outbound-message-status, /messaging/tutorials/advanced-opt-out, /messaging/twiml,
+/voice/twiml/gather.
 """
 
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from xml.sax.saxutils import escape
 
 from outreach.base import Delivery
 from outreach.inbound import Answer, Delivered, ForgedError, Replied, Request, UnreadableError
-from outreach.twilio import ERRORS, STATES
+from outreach.twilio import CALLS, ERRORS, STATES
 
 TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response>{}</Response>'
 XML = "application/xml"
@@ -89,6 +90,30 @@ def _understood(form: Mapping[str, str], text: str) -> Literal["", "stop", "star
         return "start"
     word = "".join(char for char in text.casefold() if char.isalnum())
     return "stop" if word in CONFIRMED_BY_TWILIO else ""
+
+
+def called(token: str, request: Request) -> Answer:
+    """Return what a request about a call says: what became of it, or a key. Raises ForgedError and UnreadableError."""
+    verify(token, request)
+    form = request.form
+    sid = form.get("CallSid", "")
+    if not sid:
+        raise UnreadableError("CallSid: it is missing; nothing can be said of an unnamed call")
+    if "Digits" in form:
+        other = form.get("To", "") if form.get("Direction", "").startswith("outbound") else form.get("From", "")
+        pressed = Replied(f"{sid}:{form['Digits']}", other, "", thread=sid, button=form["Digits"])
+        return Answer([pressed], TWIML.format("<Hangup/>"), XML)
+    return Answer([call_report(form, sid)], TWIML.format(""), XML)
+
+
+def call_report(form: Mapping[str, str], sid: str) -> Delivered:
+    """Translate the form of a call's status callback; who answered, a person or a machine, stays in `raw`.
+
+    >>> call_report({"CallStatus": "no-answer", "To": "+1555"}, "CA1").state
+    <Delivery.FAILED: 'failed'>
+    """
+    status = form.get("CallStatus", "")
+    return Delivered(sid, CALLS.get(status, Delivery.UNKNOWN), "", form.get("To", ""), raw=dict(form))
 
 
 def _is_inbound(form: Mapping[str, str]) -> bool:

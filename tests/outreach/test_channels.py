@@ -1,8 +1,10 @@
 """The conformance checks of `outreach.checks`, over every channel."""
 
 import re
+import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +13,9 @@ from outreach.base import Channel, Message, Outcome, Receipt
 from outreach.channels.email import Email
 from outreach.channels.memory import MemoryChannel
 from outreach.channels.sms import Sms
+from outreach.channels.voice import Voice
 from outreach.channels.webhook import Webhook
+from outreach.channels.whatsapp import WhatsApp
 from outreach.checks import Bench, Taken, checks
 from tests.outreach.fakes import twilio
 from tests.outreach.fakes.mail import BreakingServer, MailServer
@@ -85,7 +89,7 @@ class SmsBench(Bench):
         self._server = stack.enter_context(FakeTwilio())
         self.channel = self._sms(self._server.url)
 
-    def _sms(self, url: str) -> Sms:
+    def _sms(self, url: str) -> Channel:
         return Sms(
             account_sid=twilio.ACCOUNT,
             auth_token=twilio.TOKEN,
@@ -103,6 +107,40 @@ class SmsBench(Bench):
 
     def unreachable(self) -> Channel:
         return self._sms(f"http://127.0.0.1:{NOBODY}")
+
+
+class WhatsAppBench(SmsBench):
+    refused = twilio.INVALID
+
+    def __init__(self, stack: ExitStack) -> None:
+        super().__init__(stack)
+        self._server.in_session = {f"whatsapp:{number}" for number in (self.good, self.refused)}
+        self._server.opted_out = {f"whatsapp:{self.refused}"}
+
+    def _sms(self, url: str) -> Channel:
+        account: dict[str, Any] = {"account_sid": twilio.ACCOUNT, "auth_token": twilio.TOKEN, "from_": twilio.FROM}
+        return WhatsApp(base_url=url, timeout=0.5, now=lambda: 1795352700.0, **account)
+
+    def message(self, id_: str = "int_1", text: str = "Grüße, Łódź – 東京") -> Message:
+        return replace(super().message(id_, text), session_until=1795352701.0)
+
+
+class VoiceBench(SmsBench):
+    refused, named = twilio.INVALID, False
+
+    def _sms(self, url: str) -> Channel:
+        return Voice(
+            account_sid=twilio.ACCOUNT,
+            auth_token=twilio.TOKEN,
+            from_=twilio.FROM,
+            base_url=url,
+            timeout=0.5,
+            now=lambda: 1795352700.0,
+        )
+
+    def taken(self) -> list[Taken]:
+        spoken = (ET.fromstring(self._server.spoken[one["sid"]]).findtext("Say") for one in self._server.calls)
+        return [Taken("", text or "") for text in spoken]
 
 
 class WebhookBench(Bench):
@@ -138,7 +176,14 @@ class WebhookBench(Bench):
         return self._webhook()
 
 
-BENCHES: list[Callable[[ExitStack], Bench]] = [MemoryBench, EmailBench, SmsBench, WebhookBench]
+BENCHES: list[Callable[[ExitStack], Bench]] = [
+    MemoryBench,
+    EmailBench,
+    SmsBench,
+    WhatsAppBench,
+    VoiceBench,
+    WebhookBench,
+]
 
 
 @pytest.fixture(params=BENCHES, ids=lambda bench: str(bench.__name__))

@@ -113,7 +113,7 @@ def test_a_list_that_cannot_be_read_or_ends_too_early_leaves_it_unknown(
     broken = sender.find(MESSAGE)
     assert broken is not None
     assert broken.outcome is Outcome.UNKNOWN
-    monkeypatch.setattr("outreach.channels.sms.LOOK_AT", 3)
+    monkeypatch.setattr("outreach.twilio_channel.LOOK_AT", 3)
     for number in range(3):
         sender.send(replace(MESSAGE, id=f"int_{number}"))
     crowded = sender.find(replace(MESSAGE, id="int_9"))
@@ -160,6 +160,16 @@ def test_inbound_messages_are_verified(twilio: FakeTwilio) -> None:
     (told,) = channel(twilio).receive(request(CALLBACK, form, signature)).told
     assert isinstance(told, Replied)
     assert (told.sender, told.text, told.understood) == (MESSAGE.to, "STOP", "stop")
+
+
+def test_what_is_scheduled_can_be_recalled_and_what_is_sent_cannot(twilio: FakeTwilio) -> None:
+    sender = channel(twilio)
+    first, second = (sender.send(replace(MESSAGE, id=f"int_{number}")).provider_id for number in (1, 2))
+    twilio.messages[0]["status"] = "scheduled"
+    twilio.messages[1]["status"] = "delivered"
+    assert sender.recall(first).outcome is Outcome.ACCEPTED
+    assert twilio.messages[0]["status"] == "canceled"
+    assert sender.recall(second).outcome is Outcome.PERMANENT
 
 
 STATES = {
