@@ -83,6 +83,8 @@ class Acknowledged:
     who: str
     action: str = "acknowledge"
     """`acknowledge` or `resolve`."""
+    id: str = ""
+    """The provider's id of it: the same when it is told again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from engine.events import make_event
-from engine.store.models import Intent
-from engine.web.actions import on_issue, publish
+from engine.store.models import Intent, Issue
+from engine.web.actions import publish
 from engine.web.correspondents import sent_as
 from engine.web.problems import Refused
 from engine.web.replies import answered
@@ -74,7 +74,7 @@ def _told(services: Services, name: str, channel: CalledBack, told: Inbound) -> 
     if isinstance(told, Delivered):
         publish(services, _delivery(services, name, channel, told))
     elif isinstance(told, Acknowledged):
-        _acknowledged(services, told)
+        _acknowledged(services, name, channel, told)
     return ""
 
 
@@ -100,9 +100,13 @@ def _about(intent: Intent | None, told: Delivered) -> str:
     return intent.recipient if intent and intent.recipient else f"message/{told.provider_id}"
 
 
-def _acknowledged(services: Services, told: Acknowledged) -> None:
+def _acknowledged(services: Services, name: str, channel: CalledBack, told: Acknowledged) -> None:
     with services.database.reading() as session:
         intent = sent_as(session, told.thread)
-    if intent is None or not intent.issue:
-        raise Refused(422, f"no message of ours is known as {told.thread[:80]!r}; nothing can be acknowledged")
-    on_issue(services, told.action, intent.issue, told.who, "")
+        issue = session.get(Issue, intent.issue) if intent else None
+    if issue is None:
+        raise Refused(422, f"no message of ours about an issue is known as {told.thread[:80]!r}")
+    data = {"what": told.action, "issue": issue.id, "who": told.who, "note": ""}
+    source, now = f"{channel.vendor}/{name}", services.clock.time()
+    key = f"{told.id or told.thread}:{told.action}"
+    publish(services, make_event("forewarn.action", issue.subject, data, id=key, source=source, time=now))
