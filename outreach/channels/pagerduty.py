@@ -105,7 +105,8 @@ def event(message: Message, source: str) -> dict[str, Any]:
     key = message.thread or hashlib.blake2b(message.id.encode(), digest_size=16).hexdigest()
     action = "resolve" if message.thread and message.data.get("occasion") in ENDS else "trigger"
     summary = (message.subject or message.text or "Forewarn")[:MAX_SUMMARY]
-    severity = SEVERITIES.get(str(message.data.get("severity", "")), "warning")
+    issue = message.data.get("issue")
+    severity = SEVERITIES.get(str(issue.get("severity", "")) if isinstance(issue, Mapping) else "", "warning")
     details = {"text": message.text, **{name: value for name, value in message.data.items() if value}}
     payload = {"summary": summary, "source": source, "severity": severity, "custom_details": details}
     return {"routing_key": message.to, "event_action": action, "dedup_key": key, "payload": payload}

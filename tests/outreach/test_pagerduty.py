@@ -14,7 +14,9 @@ from outreach.inbound import Acknowledged, ForgedError, Request, UnreadableError
 from tests.outreach.fakes.pagerduty import GONE, KEY, FakePagerDuty
 
 SECRET = "webhook-secret"
-MESSAGE = Message("int_1", KEY, "12 of 20 calls fail.", subject="API errors at Acme", data={"severity": "high"})
+MESSAGE = Message(
+    "int_1", KEY, "12 of 20 calls fail.", subject="API errors at Acme", data={"issue": {"severity": "high"}}
+)
 
 
 def channel(server: FakePagerDuty, **kwargs: Any) -> PagerDuty:
