@@ -277,7 +277,7 @@ class Ticket(SQLModel, table=True):
     severity: str
     requester: str = ""
     status: str = Field(index=True)
-    """open, claimed or resolved."""
+    """open, claimed, pending or resolved."""
     assignee: str = ""
     verdict: str = ""
     """true, false or unclear, once resolved."""
@@ -285,6 +285,8 @@ class Ticket(SQLModel, table=True):
     picture: str = ""
     """SVG."""
     next_step: str = ""
+    parent: int | None = Field(default=None, index=True)
+    """Number of the incident's ticket that this one belongs to."""
     tags: list[str] = _json_list()
     opened_at: float
     updated_at: float
@@ -300,6 +302,8 @@ class TicketNote(SQLModel, table=True):
     at: float
     who: str
     text: str
+    picture: str = ""
+    """SVG."""
 
 
 class CustomerContact(SQLModel, table=True):

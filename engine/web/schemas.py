@@ -129,6 +129,7 @@ class TicketOut(Out):
     status: str
     assignee: str
     verdict: str
+    parent: int | None
     tags: list[str]
     opened_at: datetime
     updated_at: datetime
@@ -141,6 +142,8 @@ class NoteOut(Out):
     at: datetime
     who: str
     text: str
+    picture: str
+    """SVG; empty where there is none."""
 
 
 class TicketDetail(TicketOut):
