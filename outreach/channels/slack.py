@@ -105,15 +105,6 @@ class Slack(Channel):
             return Receipt(Outcome.UNKNOWN, f"more than {SENT_LATELY} messages there: it may be among the older")
         return Receipt(Outcome.RETRY, "Slack has no such message")
 
-    def recall(self, provider_id: str) -> Receipt:
-        """Delete a message of ours."""
-        place, _, stamp = provider_id.partition(":")
-        try:
-            self._call("chat.delete", {"channel": place, "ts": stamp})
-        except Failed as error:
-            return error.receipt
-        return Receipt(Outcome.ACCEPTED, provider_id=provider_id)
-
     def receive(self, request: Request) -> Answer:
         """Understand a pressed button or what was written to us. Raises ForgedError and UnreadableError."""
         self._verify(request)

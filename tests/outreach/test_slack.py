@@ -121,14 +121,6 @@ def test_c18_a_history_that_is_too_long_or_not_to_be_read_leaves_it_unknown(slac
         assert found.outcome is Outcome.UNKNOWN
 
 
-def test_a_message_can_be_deleted(slack: FakeSlack) -> None:
-    sender = channel(slack)
-    sent = sender.send(MESSAGE).provider_id
-    assert sender.recall(sent).outcome is Outcome.ACCEPTED
-    assert slack.messages == []
-    assert sender.recall(sent).outcome is Outcome.RETRY
-
-
 def test_a_pressed_button_is_who_looks_after_it(slack: FakeSlack) -> None:
     sender = channel(slack)
     sent = sender.send(MESSAGE).provider_id

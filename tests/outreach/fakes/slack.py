@@ -84,7 +84,6 @@ class FakeSlack:
         body = json.loads(request.body or b"{}")
         routes: dict[str, Callable[[], Answer]] = {
             "/chat.postMessage": lambda: self._post(body),
-            "/chat.delete": lambda: self._delete(body),
             "/conversations.history": lambda: self._listed(query, ""),
             "/conversations.replies": lambda: self._listed(query, query.get("ts", "")),
             "/auth.test": lambda: _json({"ok": True, "user_id": "U0BOT"}),
@@ -101,13 +100,6 @@ class FakeSlack:
         message = {**body, "ts": f"1795352700.{len(self.messages):06d}"}
         self.messages.append(message)
         return _json({"ok": True, "channel": body["channel"], "ts": message["ts"], "message": {"text": body["text"]}})
-
-    def _delete(self, body: dict[str, Any]) -> Answer:
-        found = [one for one in self.messages if (one["channel"], one["ts"]) == (body["channel"], body["ts"])]
-        if not found:
-            return _json({"ok": False, "error": "message_not_found"})
-        self.messages.remove(found[0])
-        return _json({"ok": True})
 
     def _listed(self, query: dict[str, str], thread: str) -> Answer:
         own = [one for one in self.messages if one["channel"] == query["channel"]]
