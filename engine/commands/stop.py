@@ -12,6 +12,7 @@ from engine.config.problems import nearest
 from engine.errors import Permanent
 from engine.policy import stops
 from engine.store.models import Stop
+from outreach.render import Templates
 
 app = typer.Typer(
     add_completion=False,
@@ -49,13 +50,13 @@ def channel(name: Name, why: Why, config: ConfigFolder = None, who: Who = "", js
 def template(name: Name, why: Why, config: ConfigFolder = None, who: Who = "", json: AsJson = False) -> None:
     """Stop what a template says, or every template of a folder."""
     loaded = configured(config)
-    known = loaded.templates.templates() if loaded.templates else []
+    known = (loaded.templates or Templates(loaded.templates_dir)).templates()
     _known(name, [*known, *{each.partition("/")[0] for each in known}], "template")
     _throw(loaded, ("template", name), (person(who), why), json)
 
 
 def _known(name: str, known: list[str], what: str) -> None:
-    if known and name not in known:
+    if name not in known:
         raise Unusable(f"there is no {what} {name!r}", remedy=nearest(name, known))
 
 
