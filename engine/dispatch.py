@@ -20,6 +20,7 @@ from engine.policy import stops
 from engine.policy.decide import decide
 from engine.policy.facts import ChannelFacts, Decision, Reason
 from engine.policy.gather import Gathered, Gatherer
+from engine.policy.holdout import assign
 from engine.store import outbox
 from engine.store.database import Database
 from engine.store.models import DecisionRow, Intent, ReceiptRow, Stop
@@ -31,6 +32,8 @@ from outreach.retry import attempts, delay
 log = structlog.get_logger()
 BATCH = 50
 """Intents claimed at once."""
+ARMS = (Reason.ALLOWED, Reason.HELD_OUT)
+"""Reasons of decisions that put a customer into an arm of a holdout: those who are, or would have been, told."""
 HELD_OUTSIDE = 86400.0
 """Seconds for which a provider may hold a message."""
 ASK_AGAIN = 300.0
@@ -148,6 +151,8 @@ class Dispatcher:
         gathered = self._gatherer.gather(session, intent, now)
         decision = decide(gathered.facts)
         session.merge(_row(intent, gathered, decision, now))  # tried anew at the same moment: the same decision
+        if decision.reason in ARMS:
+            assign(session, intent, gathered.facts, now)
         if decision.verdict == "hold":
             outbox.hold(session, intent.id, decision.until or now, decision.reason)
             return None

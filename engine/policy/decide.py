@@ -5,7 +5,8 @@ The rules stand in `RULES` in the order they are asked; the first that objects d
 1. What forbids it for good: nobody to tell, an objection, an opt-out, no consent, no address that works
    (`engine.policy.reach`).
 2. What makes it pointless: the issue has ended (or not ended), moved on, or was told of already; a silence, an issue
-   that explains it, a ticket or conversation of the customer's on the same matter.
+   that explains it, a ticket or conversation of the customer's on the same matter; and last, so that both its arms are
+   those who would have been told, the holdout (`engine.policy.holdout`).
 3. What keeps it back: a kill switch (`engine.policy.stops`), for a channel only where it is the last way.
 4. What makes it early: quiet hours and caps. They are asked together, so that `until` is a moment at which all allow
    it. A held message is decided again when it comes due: by then it may be pointless.
@@ -28,6 +29,7 @@ from engine.playbooks import CLOSING
 from engine.policy.caps import free_at
 from engine.policy.contact_hours import contact_hours
 from engine.policy.facts import Check, Decision, Facts, Reason
+from engine.policy.holdout import is_held_out
 from engine.policy.reach import Way, best, in_flight, ways
 from engine.policy.stops import Leaving, halted
 
@@ -151,6 +153,11 @@ def _no_ticket_yet(facts: Facts) -> Decision | None:
     return _skip(Reason.OPEN_TICKET, f"Ticket {facts.open_ticket}.") if facts.open_ticket else None
 
 
+def _drawn(facts: Facts) -> Decision | None:
+    """It is not held out to measure what telling is worth."""
+    return _skip(Reason.HELD_OUT) if is_held_out(facts) else None
+
+
 def _going(facts: Facts) -> Decision | None:
     """No kill switch is on."""
     halt = halted(facts.halts, Leaving(facts.step.playbook, facts.step.template, facts.step.through))
@@ -185,6 +192,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         _unsilenced,
         _uninhibited,
         _no_collision,
+        _drawn,
         _going,
         _timely,
     ),

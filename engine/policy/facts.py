@@ -53,6 +53,7 @@ class Reason(StrEnum):
     CAPPED = "capped", "The person has had as many messages as the policy allows (C15)."
     NEVER = "never", "A cap of none forbids it (C15)."
     PER_CUSTOMER = "per_customer", "The person has had as many messages as the playbook allows (C15)."
+    HELD_OUT = "held_out", "It is one of the few that nobody is told of, to measure what telling is worth."
     STOPPED = "stopped", "Somebody threw the kill switch: it waits until that is taken back."
     AWAITING_OPENING = "awaiting_opening", "The message it follows is still on its way."
 
@@ -83,6 +84,10 @@ class StepFacts:
     template: str = ""
     through: tuple[str, ...] = ()
     """Of a ticket the desk, of an escalation the channel, that the playbook names."""
+    holdout: float = 0.0
+    """The playbook's share of issues of which customers are not told."""
+    draw: float = 1.0
+    """Where the draw of this account and issue fell: below the share it is held out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from engine.playbooks import TOLD, Told, open_outreach
 from engine.policy.caps import Sent
 from engine.policy.consent import Entry
 from engine.policy.facts import ChannelFacts, Facts, IssueFacts, PolicyFacts, StepFacts, Suppressed
+from engine.policy.holdout import draw
 from engine.policy.stops import halts
 from engine.store.models import Consent, CustomerContact, Intent, Issue, Suppression, Ticket
 
@@ -77,7 +78,7 @@ class Gatherer:
         return person(session, intent.recipient, intent.account, self._config.main.locale)
 
     def _step(self, intent: Intent) -> StepFacts:
-        payload = intent.payload
+        payload, playbook = intent.payload, self._config.playbooks.get(intent.playbook)
         return StepFacts(
             playbook=intent.playbook,
             episode=intent.episode,
@@ -87,6 +88,8 @@ class Gatherer:
             unless=payload.get("unless"),
             template=str(payload.get("template", "")),
             through=self._through(intent),
+            holdout=playbook.holdout if playbook else 0.0,
+            draw=draw(intent.playbook, intent.account or "", intent.issue),
         )
 
     def _through(self, intent: Intent) -> tuple[str, ...]:

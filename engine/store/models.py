@@ -196,6 +196,21 @@ class Stop(SQLModel, table=True):
     """When providers had been asked to give back what they held."""
 
 
+class Assignment(SQLModel, table=True):
+    """Into which arm of an experiment an account's issue was drawn."""
+
+    id: str = Field(primary_key=True)
+    experiment: str = Field(index=True)
+    """`holdout PLAYBOOK`."""
+    account: str
+    issue: str = Field(index=True)
+    arm: str
+    """told or held."""
+    share: float
+    """Of the arm that is held back."""
+    at: float
+
+
 class DecisionRow(SQLModel, table=True):
     """send, hold or skip, with its reason and all that it was taken from (`forewarn explain`)."""
 
