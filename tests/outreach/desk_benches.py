@@ -11,9 +11,15 @@ from outreach.base import Change, TicketDesk
 from outreach.desk_checks import DeskBench, Held
 from outreach.remote import RemoteDesk
 from outreach.tickets.builtin import BuiltinDesk, MemoryTickets
+from outreach.tickets.freshdesk import Freshdesk
+from outreach.tickets.zammad import Zammad
 from outreach.tickets.zendesk import Zendesk
+from tests.outreach.fakes import freshdesk as fd
+from tests.outreach.fakes import zammad as zm
 from tests.outreach.fakes import zendesk as zd
 from tests.outreach.fakes.desk import START, FakeDesk
+from tests.outreach.fakes.freshdesk import FakeFreshdesk
+from tests.outreach.fakes.zammad import FakeZammad
 from tests.outreach.fakes.zendesk import FakeZendesk
 
 NOBODY = "http://127.0.0.1:9"
@@ -128,11 +134,84 @@ class ZendeskBench(RemoteBench):
             "\n".join(each["body"] for each in comments),
             "\n".join(each["body"] for each in comments if each["public"]),
             [picture for each in comments for picture in each["pictures"]],
-            ticket["tags"],
+            tuple(ticket["tags"]),
             ticket["priority"],
             ticket["status"],
             str(ticket["problem_id"] or ""),
             ticket.get("requester", {}).get("email", ""),
+        )
+
+    def says(self, ticket: str, verdict: str) -> None:
+        self.fake.tickets[ticket]["tags"].append(f"forewarn-{verdict}")
+
+
+class ZammadBench(RemoteBench):
+    """Zammad."""
+
+    stamps = False
+    windows = False
+    closes = False
+
+    def build(self, **changes: Any) -> Zammad:
+        more = {"token": zm.TOKEN, "group": "Users", "customer": "bot@example.com", "webhook_secret": zm.SECRET}
+        return Zammad(**self.given(**more) | changes)
+
+    def uninvited(self) -> TicketDesk:
+        return self.build(token="guess")
+
+    def held(self) -> list[Held]:
+        return [self._held(ticket) for ticket in self.fake.tickets.values()]
+
+    def _held(self, ticket: dict[str, Any]) -> Held:
+        articles = ticket["articles"]
+        return Held(
+            str(ticket["id"]),
+            ticket["title"],
+            "\n".join(unmarked(each["body"]) for each in articles),
+            "\n".join([ticket["title"], *(each["body"] for each in articles if not each["internal"])]),
+            [picture for each in articles for picture in each["pictures"]],
+            tuple(ticket["tags"]),
+            ticket["priority"],
+            ticket["state"],
+            ticket["parent"],
+            ticket["customer"],
+        )
+
+    def says(self, ticket: str, verdict: str) -> None:
+        self.fake.tickets[ticket]["tags"].append(f"forewarn-{verdict}")
+
+
+class FreshdeskBench(RemoteBench):
+    """Freshdesk."""
+
+    signs = False
+    stamps = False
+
+    def build(self, **changes: Any) -> Freshdesk:
+        more = {"api_key": fd.KEY, "email": "bot@example.com", "webhook_secret": fd.SECRET}
+        return Freshdesk(**self.given(**more) | changes)
+
+    def uninvited(self) -> TicketDesk:
+        return self.build(api_key="guess")
+
+    def held(self) -> list[Held]:
+        return [self._held(ticket) for ticket in self.fake.tickets.values()]
+
+    def _held(self, ticket: dict[str, Any]) -> Held:
+        own = [ticket["description"]] if ticket["email"] != "bot@example.com" else []
+        open_notes = [each["body"] for each in ticket["notes"] if not each["private"]]
+        parents = [tag.split("-")[-1] for tag in ticket["tags"] if tag.startswith("forewarn-incident-")]
+        return Held(
+            str(ticket["id"]),
+            ticket["subject"],
+            unmarked("\n".join([ticket["description"], *(each["body"] for each in ticket["notes"])])),
+            "\n".join([ticket["subject"], *own, *open_notes]),
+            [picture for each in ticket["notes"] for picture in each["pictures"]],
+            tuple(ticket["tags"]),
+            str(ticket["priority"]),
+            str(ticket["status"]),
+            parents[0] if parents else "",
+            ticket["email"],
         )
 
     def says(self, ticket: str, verdict: str) -> None:
@@ -152,10 +231,26 @@ def zendesk() -> Iterator[ZendeskBench]:
         bench.desk.close()
 
 
+@contextmanager
+def freshdesk() -> Iterator[FreshdeskBench]:
+    with FakeFreshdesk() as fake:
+        bench = FreshdeskBench(fake)
+        yield bench
+        bench.desk.close()
+
+
+@contextmanager
+def zammad() -> Iterator[ZammadBench]:
+    with FakeZammad() as fake:
+        bench = ZammadBench(fake)
+        yield bench
+        bench.desk.close()
+
+
 def unmarked(text: str) -> str:
     """Return HTML as it is read."""
     return html.unescape(re.sub(r"<[^>]*>", "\n", text))
 
 
-REMOTE: list[Callable[[], AbstractContextManager[RemoteBench]]] = [zendesk]
+REMOTE: list[Callable[[], AbstractContextManager[RemoteBench]]] = [zendesk, zammad, freshdesk]
 ALL: list[Callable[[], AbstractContextManager[DeskBench]]] = [builtin, *REMOTE]

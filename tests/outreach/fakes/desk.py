@@ -49,9 +49,13 @@ class FakeDesk:
         """Answer the next request with this, and do nothing."""
         self._any.append(answer)
 
+    def answer_at(self, number: int, answer: Answer) -> None:
+        """Answer the request of that number from now, counted from 0, with this; those before it as ever."""
+        self._any = [None] * number + [answer]
+
     def fail_at(self, number: int) -> None:
-        """Answer the request of that number from now, counted from 0, with 503; those before it as ever."""
-        self._any = [None] * number + [Answer(503, b"busy")]
+        """Answer the request of that number from now, counted from 0, with 503."""
+        self.answer_at(number, Answer(503, b"busy"))
 
     def answer_next_write(self, answer: Answer) -> None:
         """Answer the next request that would change something with this, and do nothing."""
