@@ -25,7 +25,6 @@ NUMBERS = {Status.OPEN: 2, Status.PENDING: 3, Status.SOLVED: 4, Status.CLOSED: 5
 LAG = 900.0
 """Seconds by which the search index may lag ("a few minutes"): what is newer is looked for in the list."""
 PAGE = 100
-SECRET_HEADER = "X-Forewarn-Secret"
 
 
 class Freshdesk(RemoteDesk):
@@ -43,7 +42,7 @@ class Freshdesk(RemoteDesk):
     vendor: ClassVar[str] = "freshdesk"
     number: ClassVar[re.Pattern[str]] = re.compile(r"[0-9]{1,18}")
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- the constructor is the config schema
         self,
         *,
         url: str,
@@ -183,7 +182,7 @@ class Freshdesk(RemoteDesk):
         return ""
 
     def _verify(self, request: Request) -> None:
-        signed.secret_header(request, SECRET_HEADER, self._secret)
+        signed.secret_header(request, signed.SECRET_HEADER, self._secret)
 
     def _told(self, said: Mapping[str, Any]) -> TicketState | None:
         number = str(said.get("id", ""))

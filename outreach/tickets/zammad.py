@@ -45,7 +45,7 @@ class Zammad(RemoteDesk):
     vendor: ClassVar[str] = "zammad"
     number: ClassVar[re.Pattern[str]] = re.compile(r"[0-9]{1,18}")
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- the constructor is the config schema
         self,
         *,
         url: str,

@@ -12,13 +12,19 @@ from outreach.desk_checks import DeskBench, Held
 from outreach.remote import RemoteDesk
 from outreach.tickets.builtin import BuiltinDesk, MemoryTickets
 from outreach.tickets.freshdesk import Freshdesk
+from outreach.tickets.jira import Jira
+from outreach.tickets.servicenow import ServiceNow
 from outreach.tickets.zammad import Zammad
 from outreach.tickets.zendesk import Zendesk
 from tests.outreach.fakes import freshdesk as fd
+from tests.outreach.fakes import jira as jr
+from tests.outreach.fakes import servicenow as sn
 from tests.outreach.fakes import zammad as zm
 from tests.outreach.fakes import zendesk as zd
 from tests.outreach.fakes.desk import START, FakeDesk
 from tests.outreach.fakes.freshdesk import FakeFreshdesk
+from tests.outreach.fakes.jira import FakeJira
+from tests.outreach.fakes.servicenow import FakeServiceNow
 from tests.outreach.fakes.zammad import FakeZammad
 from tests.outreach.fakes.zendesk import FakeZendesk
 
@@ -218,6 +224,81 @@ class FreshdeskBench(RemoteBench):
         self.fake.tickets[ticket]["tags"].append(f"forewarn-{verdict}")
 
 
+class ServiceNowBench(RemoteBench):
+    """ServiceNow, with a field for tags."""
+
+    unknown = "f" * 32
+    signs = False
+    stamps = False
+    windows = False
+
+    def build(self, **changes: Any) -> ServiceNow:
+        more = {"user": sn.USER, "password": sn.PASSWORD, "tags_field": sn.TAGS, "webhook_secret": sn.SECRET}
+        return ServiceNow(**self.given(**more) | changes)
+
+    def uninvited(self) -> TicketDesk:
+        return self.build(password="guess")
+
+    def held(self) -> list[Held]:
+        return [self._held(case) for case in self.fake.tickets.values()]
+
+    def _held(self, case: dict[str, Any]) -> Held:
+        contacts = {one["sys_id"]: one["email"] for one in self.fake.contacts}
+        contact = contacts.get(case.get("contact"), "")
+        return Held(
+            case["sys_id"],
+            case["short_description"],
+            "\n".join([case["description"], *case["notes"]]),
+            "\n".join([case["short_description"], case["description"] if contact else ""]),
+            case["attachments"],
+            tuple(case[sn.TAGS].split(",")),
+            case["priority"],
+            case["state"],
+            case["parent"],
+            contact,
+        )
+
+    def says(self, ticket: str, verdict: str) -> None:
+        self.fake.tickets[ticket][sn.TAGS] += f",forewarn-{verdict}"
+
+
+class JiraBench(RemoteBench):
+    """Jira Service Management."""
+
+    unknown = "SUP-99999"
+
+    def build(self, **changes: Any) -> Jira:
+        more = {"email": jr.EMAIL, "token": jr.TOKEN, "project": "SUP", "service_desk": "10", "request_type": "25"}
+        return Jira(**self.given(**more, webhook_secret=jr.SECRET) | changes)
+
+    def uninvited(self) -> TicketDesk:
+        return self.build(token="guess")
+
+    def held(self) -> list[Held]:
+        return [self._held(issue) for issue in self.fake.tickets.values()]
+
+    def _held(self, issue: dict[str, Any]) -> Held:
+        people = {one["accountId"]: one["emailAddress"] for one in self.fake.customers if "emailAddress" in one}
+        comments, links = issue["comments"], [one for one in self.fake.links if one["child"] == issue["key"]]
+        assert len(links) < 2, "linked twice"
+        shown = [each["body"] for each in comments if each["public"]]
+        return Held(
+            issue["key"],
+            issue["summary"],
+            "\n".join([issue["description"], *(each["body"] for each in comments)]),
+            "\n".join([issue["summary"], issue["description"] if issue["reporter"] else "", *shown]),
+            [picture for each in comments for picture in each["pictures"]],
+            tuple(issue["labels"]),
+            issue["priority"],
+            issue["status"],
+            links[0]["parent"] if links else "",
+            people.get(issue["reporter"], ""),
+        )
+
+    def says(self, ticket: str, verdict: str) -> None:
+        self.fake.tickets[ticket]["labels"].append(f"forewarn-{verdict}")
+
+
 @contextmanager
 def builtin() -> Iterator[DeskBench]:
     yield BuiltinBench()
@@ -240,6 +321,22 @@ def freshdesk() -> Iterator[FreshdeskBench]:
 
 
 @contextmanager
+def servicenow() -> Iterator[ServiceNowBench]:
+    with FakeServiceNow() as fake:
+        bench = ServiceNowBench(fake)
+        yield bench
+        bench.desk.close()
+
+
+@contextmanager
+def jira() -> Iterator[JiraBench]:
+    with FakeJira() as fake:
+        bench = JiraBench(fake)
+        yield bench
+        bench.desk.close()
+
+
+@contextmanager
 def zammad() -> Iterator[ZammadBench]:
     with FakeZammad() as fake:
         bench = ZammadBench(fake)
@@ -252,5 +349,5 @@ def unmarked(text: str) -> str:
     return html.unescape(re.sub(r"<[^>]*>", "\n", text))
 
 
-REMOTE: list[Callable[[], AbstractContextManager[RemoteBench]]] = [zendesk, zammad, freshdesk]
+REMOTE: list[Callable[[], AbstractContextManager[RemoteBench]]] = [zendesk, zammad, freshdesk, servicenow, jira]
 ALL: list[Callable[[], AbstractContextManager[DeskBench]]] = [builtin, *REMOTE]
