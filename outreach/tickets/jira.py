@@ -160,7 +160,11 @@ class Jira(RemoteDesk):
         if not picture:
             self._api.ask("POST", f"{DESK}/request/{ticket}/comment", json={"body": text, "public": False})
             return
-        fields = {"temporaryAttachmentIds": [self._upload(picture)], "public": False, "additionalComment": {"body": text}}
+        fields = {
+            "temporaryAttachmentIds": [self._upload(picture)],
+            "public": False,
+            "additionalComment": {"body": text},
+        }
         self._api.ask("POST", f"{DESK}/request/{ticket}/attachment", json=fields)
 
     def _upload(self, picture: bytes) -> str:

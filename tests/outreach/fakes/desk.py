@@ -20,6 +20,7 @@ class FakeDesk:
     def __init__(self) -> None:
         self.now = START
         self.tickets: dict[str, dict[str, Any]] = {}
+        self.exchanges: list[tuple[Request, Answer]] = []
         self.remaining: int | None = None
         """How many requests are left in the window; None: it does not say."""
         self._any: list[Answer | None] = []
@@ -82,6 +83,11 @@ class FakeDesk:
     # -- how it answers
 
     def _answer(self, request: Request) -> Answer:
+        answered = self._answered(request)
+        self.exchanges.append((request, answered))
+        return answered
+
+    def _answered(self, request: Request) -> Answer:
         if not self.allowed(request):
             return self.denied()
         due = self._any.pop(0) if self._any else None

@@ -48,7 +48,9 @@ class FakeJira(FakeDesk):
         self.links: list[dict[str, Any]] = []
 
     def writes(self, request: Request) -> bool:
-        return request.method == "POST" and bool(re.fullmatch(r".*/request(/SUP-\d+/(comment|attachment))?", request.path))
+        return request.method == "POST" and bool(
+            re.fullmatch(r".*/request(/SUP-\d+/(comment|attachment))?", request.path)
+        )
 
     def allowed(self, request: Request) -> bool:
         basic = base64.b64encode(f"{EMAIL}:{TOKEN}".encode()).decode()
@@ -71,7 +73,7 @@ class FakeJira(FakeDesk):
     def find_customers(self, request: Request) -> Answer:
         assert request.headers["x-experimentalapi"] == "opt-in"
         asked = query(request)["query"]
-        found = [one for one in self.customers if asked in one.get("emailAddress", "joann@acme.example")]
+        found = [one for one in self.customers if asked.lower() in one.get("emailAddress", "joann@acme.example")]
         return answer(200, {"size": len(found), "start": 0, "limit": 50, "isLastPage": True, "values": found})
 
     def create(self, request: Request) -> Answer:
@@ -79,7 +81,9 @@ class FakeJira(FakeDesk):
         values = fields["requestFieldValues"]
         wrong = set(values) - VALUES or len(values["summary"]) > 255 or "\n" in values["summary"]
         if wrong or len(values["description"]) > 32767 or fields["serviceDeskId"] != "10":
-            return answer(400, {"errorMessage": "Field is not on the form", "i18nErrorMessage": {"i18nKey": "sd.field"}})
+            return answer(
+                400, {"errorMessage": "Field is not on the form", "i18nErrorMessage": {"i18nKey": "sd.field"}}
+            )
         key = f"SUP-{len(self.tickets) + 1}"
         self.tickets[key] = {"key": key, "status": "Waiting for support", "labels": [], "priority": "Medium",
                              "comments": [], "assignee": None, "updated": self.stamp(), "created": self.date(),
