@@ -12,7 +12,7 @@ from engine.picture import Band, picture
 from engine.policy.facts import Decision
 from engine.policy.gather import Gathered
 from engine.store.models import Entity, Intent, Issue
-from engine.wording import Speaker
+from engine.wording import Speaker, buttons
 from outreach.base import Channel, Draft, Message, Receipt, TicketDesk
 from outreach.render import Templates
 
@@ -114,6 +114,8 @@ class Writer:
             thread=intent.thread,
             unsubscribe_url=words["links"].get("unsubscribe", ""),
             data={"issue": words["issue"], "evidence": words["evidence"], "occasion": intent.occasion},
+            locale=text.locale,
+            choices=buttons(text.locale) if intent.kind == "escalate" else {},
         )
         said = {"subject": message.subject, "text": message.text, "html": message.html, "locale": text.locale}
         columns = {"channel": name, "address": message.to, "payload": {**intent.payload, **said}}

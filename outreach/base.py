@@ -74,6 +74,20 @@ class Message:
     """The RFC 8058 address; empty where the purpose does not ask for one."""
     data: Mapping[str, object] = field(default_factory=dict)
     """What a machine on the other side reads (webhook): JSON values only."""
+    locale: str = "en"
+    """The language of the words, as BCP 47 has it: who speaks needs it."""
+    content: str = ""
+    """The provider's id of an approved template that says it (WhatsApp); empty where there is none."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """What goes into that template."""
+    session_until: float = 0.0
+    """Until when the person may be written to freely, as they wrote to us (WhatsApp), epoch seconds."""
+    choices: Mapping[str, str] = field(default_factory=dict)
+    """What the person may answer by a key or a button: the key, and what it says."""
+
+
+ADDRESSES = ("email", "phone", "url", "slack", "pagerduty", "entity")
+"""The kinds of address there are; `entity` is the person or account itself, which reads what is kept for it."""
 
 
 class Channel(ABC):
@@ -86,7 +100,7 @@ class Channel(ABC):
     kind: ClassVar[str]
     """The name in YAML: `type: email`."""
     address: ClassVar[str]
-    """`email`, `phone` or `url`."""
+    """One of `ADDRESSES`."""
     plain: ClassVar[bool] = False
     """Whether it carries text only (SMS): no subject, no HTML."""
 
@@ -100,6 +114,10 @@ class Channel(ABC):
         ACCEPTED: it was; RETRY: surely it was not, so it may be sent; anything else stays UNKNOWN.
         """
         return None
+
+    def recall(self, provider_id: str) -> Receipt:
+        """Take a message back that the provider holds and has not sent yet. ACCEPTED: it will not be sent."""
+        return Receipt(Outcome.PERMANENT, f"{self.kind} sends at once: {provider_id or 'nothing'} cannot be recalled")
 
     def check(self) -> str:
         """Return what is wrong with reaching the provider now, or an empty string; sends nothing."""

@@ -6,6 +6,7 @@ whoever takes the request over HTTP knows nothing of vendors.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal, Protocol, runtime_checkable
 from urllib.parse import parse_qsl
 
 from outreach.base import Delivery, TicketState
@@ -69,6 +70,8 @@ class Replied:
     """`provider_id` of the message of ours that it answers, if the provider says so."""
     button: str = ""
     """What they pressed instead of writing: a key of a telephone, the value of a button."""
+    understood: Literal["", "stop", "start"] = ""
+    """What the provider already understood, and answered: an opt-out, or its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,8 @@ class Acknowledged:
     who: str
     action: str = "acknowledge"
     """`acknowledge` or `resolve`."""
+    id: str = ""
+    """The provider's id of it: the same when it is told again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,3 +105,18 @@ class Answer:
     body: str = ""
     media_type: str = "text/plain"
     status: int = 200
+
+
+@runtime_checkable
+class CalledBack(Protocol):
+    """A connector that its provider calls back."""
+
+    kind: str
+    vendor: str
+    """Whose words these are: part of the source of the events that are made of them."""
+
+    def receive(self, request: Request) -> Answer:
+        """Return what a request says. Raises ForgedError if it is not the provider's, UnreadableError if no use."""
+
+    def reply(self, text: str) -> Answer | None:
+        """Return the answer that brings `text` to who wrote; None where the provider carries none back."""

@@ -8,7 +8,9 @@ from engine.config.check_detectors import check_condition
 from engine.config.check_main import PREFERRED
 from engine.config.loaded import Loaded
 from engine.config.model import (
+    MOST_HELD_OUT,
     NOWHERE,
+    SAFETY,
     SEVERITIES,
     DetectorConfig,
     EscalateStep,
@@ -36,7 +38,24 @@ def check_playbooks(loaded: Loaded) -> None:
         if playbook.limits.per_customer is not None and playbook.limits.per_customer.count < 1:
             place = loaded.where(playbook.place, "limits", "per_customer")
             loaded.problems.error(place, "this playbook may never contact anyone", "write at least 1 per 24h")
+        _check_holdout(loaded, playbook)
     _check_answered(loaded)
+
+
+def _check_holdout(loaded: Loaded, playbook: PlaybookConfig) -> None:
+    """Nobody is kept from hearing of what may harm them."""
+    place = loaded.where(playbook.place, "holdout")
+    if not 0.0 <= playbook.holdout <= MOST_HELD_OUT:
+        loaded.problems.error(
+            place, f"{playbook.holdout:g} is no share to hold out", f"write 0% to {MOST_HELD_OUT:.0%}"
+        )
+    if playbook.holdout <= 0.0:
+        return
+    if any(isinstance(step, MessageStep) and step.emergency for step in playbook.steps):
+        loaded.problems.error(place, "an emergency is held back from nobody", "take holdout out, or the emergency step")
+    severities = playbook.when.severity or _given(loaded, playbook.when) or ()
+    if severities and set(severities) <= set(SAFETY):
+        loaded.problems.error(place, "critical issues are held back from nobody", "take holdout out")
 
 
 def _check_answered(loaded: Loaded) -> None:

@@ -283,6 +283,12 @@ class EscalateStep:
 Step = TicketStep | MessageStep | EscalateStep
 
 
+SAFETY = ("critical",)
+"""Severities of which everyone is told: nobody is held out."""
+MOST_HELD_OUT = 0.5
+"""A larger share would hold back more than it tells."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What bounds a playbook beyond the policy."""
@@ -299,6 +305,8 @@ class PlaybookConfig:
     steps: tuple[Step, ...]
     about: str = ""
     limits: Limits = Limits()
+    holdout: float = 0.0
+    """Share of issues of which customers are not told, to measure what telling is worth: `5%`; never critical ones."""
     expire: Duration = Duration(14 * 86400.0)
     """An issue still open after so long is closed as expired, and those told are told so (C16)."""
     place: Place = NOWHERE

@@ -214,6 +214,28 @@ class SilenceIn(In):
     recurring: dict[str, Any] = {}
 
 
+class StopIn(In):
+    """A kill switch to throw: everything, or a playbook, a channel (or desk), or a template (or folder of them)."""
+
+    scope: Literal["all", "playbook", "channel", "template"]
+    name: Word | None = None
+    why: Annotated[str, Field(min_length=1, max_length=2000)]
+
+
+class StopOut(Out):
+    """A kill switch; on until `ended_at`."""
+
+    id: str
+    scope: str
+    name: str
+    who: str
+    why: str
+    at: datetime
+    ended_at: datetime | None
+    ended_by: str
+    recalled_at: datetime | None
+
+
 class RetryIn(In):
     """Dead letters to try again."""
 
