@@ -1,4 +1,4 @@
-"""Jira Service Management, Cloud. Sources: developer.atlassian.com/cloud/jira/service-desk/rest and …/platform/rest/v2."""
+"""Jira Service Management, Cloud. Sources: developer.atlassian.com/cloud/jira, service-desk/rest, platform/rest/v2."""
 
 import json
 import math

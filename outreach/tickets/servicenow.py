@@ -1,4 +1,4 @@
-"""ServiceNow Customer Service Management. Source: developer.servicenow.com (Case, Table, Contact and Attachment API)."""
+"""ServiceNow Customer Service Management. Source: developer.servicenow.com (Case, Table, Contact, Attachment API)."""
 
 import math
 import re

@@ -86,7 +86,13 @@ class Zammad(RemoteDesk):
         return str(ticket.get(self._external) if self._external else str(ticket.get("title")).split(" ")[-1])
 
     def _find(self, query: str, page: int) -> list[Mapping[str, Any]]:
-        order = {"sort_by": "updated_at", "order_by": "asc", "page": page, "per_page": PAGE, "limit": PAGE}
+        order: dict[str, str | int] = {
+            "sort_by": "updated_at",
+            "order_by": "asc",
+            "page": page,
+            "per_page": PAGE,
+            "limit": PAGE,
+        }
         found = self._api.get("/api/v1/tickets/search", query=query, expand="true", **order).data
         return rows({"found": found}, "found")
 

@@ -76,6 +76,7 @@ class BuiltinBench(DeskBench):
 class RemoteBench(DeskBench):
     """A desk behind HTTP and its stand-in."""
 
+    desk: RemoteDesk
     fake: Any
     """One of `FakeDesk`, with an `event` and a `sign`."""
     signs: bool = True

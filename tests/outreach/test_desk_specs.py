@@ -67,7 +67,7 @@ def conversation(bench: RemoteBench) -> list[tuple[Request, Answer]]:
         desk.update(child, Change(status=status, severity="low", tags=("spread",)))
     desk.annotate(bench.unknown, "lost")
     desk.states(bench.time() - 60)
-    return bench.fake.exchanges
+    return list(bench.fake.exchanges)
 
 
 @pytest.mark.parametrize(("file", "make", "used", "beyond"), CASES, ids=[case[0] for case in CASES])

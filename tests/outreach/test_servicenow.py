@@ -58,7 +58,8 @@ def test_a_token_instead_of_a_password(bench: ServiceNowBench) -> None:
     desk = ServiceNow(url=bench.fake.url, token="sn-token", now=bench.time)
     assert desk.check() == ""
     desk.close()
-    for wrong in ({}, {"user": "u"}, {"user": "u", "password": "p", "token": "t"}):
+    wrongs: list[dict[str, Any]] = [{}, {"user": "u"}, {"user": "u", "password": "p", "token": "t"}]
+    for wrong in wrongs:
         with pytest.raises(ValueError, match="user and password, or token"):
             ServiceNow(url=bench.fake.url, **wrong)
 
