@@ -236,7 +236,7 @@ def check_update(bench: DeskBench) -> None:
     """Severity changes, tags are added to those there are, what is not given stays."""
     number = bench.made()
     before = bench.the(number)
-    _is(bench.desk.update(number, Change(severity="critical", tags=("spread out",))), Outcome.ACCEPTED)
+    _is(bench.desk.update(number, Change(severity="low", tags=("spread out",))), Outcome.ACCEPTED)
     after = bench.the(number)
     assert (after.status, after.priority == before.priority) == (before.status, False)
     assert len(after.tags) == len(before.tags) + 1

@@ -184,7 +184,10 @@ class RemoteDesk(TicketDesk):
             raise UnreadableError(f"the body is no JSON: {error}") from error
         if not isinstance(said, dict):
             raise UnreadableError("the body is no JSON object")
-        state = self._told(said)
+        try:
+            state = self._told(said)
+        except Failed as failed:  # the vendor may tell it again; polling will see it anyway
+            return Answer(body=failed.receipt.detail, status=503)
         return Answer((Ticketed(state),) if state else ())
 
     def reply(self, text: str) -> Answer | None:
@@ -247,9 +250,30 @@ def when(said: Any, *path: str | int) -> float:
         raise UnreadableError(f"{'.'.join(map(str, path))} is no time: {told!r}") from error
 
 
-def word(table: Mapping[str, Status], told: object, name: str = "status") -> Status:
+def word(table: Mapping[str, Status], told: object) -> Status:
     """Return what a vendor's word for a status means; UnreadableError for one that is not in the table."""
     found = table.get(str(told).strip().lower())
     if found is None:
-        raise UnreadableError(f"{name} is {told!r}, none of {', '.join(table)}")
+        raise UnreadableError(f"the status is {told!r}, none of {', '.join(table)}")
     return found
+
+
+def words(known: Mapping[str, Status], more: Mapping[str, str] | None) -> Mapping[str, Status]:
+    """Return a desk's table of statuses with those its administrator added. ValueError: there is no such status.
+
+    >>> words({"new": Status.OPEN}, {"Waiting for vendor": "pending"})["waiting for vendor"].value
+    'pending'
+    """
+    for told, status in (more or {}).items():
+        if status not in list(Status):
+            raise ValueError(f"statuses: {told} is {status!r}, none of {', '.join(Status)}")
+    return dict(known) | {told.strip().lower(): Status(status) for told, status in (more or {}).items()}
+
+
+def stands(table: Mapping[str, Status], told: object) -> Status:
+    """Return what a word means where administrators may add some: one that is not in the table is still OPEN.
+
+    >>> stands({"closed": Status.SOLVED}, "Waiting").value
+    'open'
+    """
+    return table.get(str(told).strip().lower(), Status.OPEN)

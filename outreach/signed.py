@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from outreach.inbound import ForgedError, Request
 
+SECRET_HEADER = "X-Forewarn-Secret"  # noqa: S105 -- a header's name
+"""Where vendors that sign nothing show the secret."""
 KEPT = 10_000
 """Signatures remembered at most."""
 

@@ -8,6 +8,7 @@ from engine.config.check_detectors import check_condition
 from engine.config.check_main import PREFERRED
 from engine.config.loaded import Loaded
 from engine.config.model import (
+    BUILTIN,
     MOST_HELD_OUT,
     NOWHERE,
     SAFETY,
@@ -168,9 +169,7 @@ def _check_message(loaded: Loaded, step: MessageStep) -> None:
 
 
 def _check_desk(loaded: Loaded, step: TicketStep) -> None:
-    from outreach.registry import desk_kinds  # noqa: PLC0415 -- reads a folder: only where there is a ticket
-
-    desks = desk_kinds()
+    desks = [BUILTIN, *loaded.declared["desks"]]
     if step.desk not in desks:
         loaded.problems.unknown(loaded.where(step.place, "desk"), "ticket desk", step.desk, desks)
 

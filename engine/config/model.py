@@ -239,7 +239,7 @@ class When:
 
 @dataclass(frozen=True, slots=True)
 class TicketStep:
-    """`ticket: {desk: builtin, queue: tier-2, template: api-errors/agent}`"""
+    """`ticket: {desk: builtin, queue: tier-2, template: api-errors/agent}`; the desk is a name in desks.yaml."""
 
     template: str
     desk: str = "builtin"
@@ -377,6 +377,15 @@ class ChannelConfig:
     place: Place = NOWHERE
 
 
+BUILTIN = "builtin"
+"""The name of the desk that is always there."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeskConfig(ChannelConfig):
+    """An entry of `desks.yaml`: a ticket desk, written as a channel is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Escalation:
     """Who is told when nobody acts: a channel of `channels.yaml` and an address on it."""
@@ -465,6 +474,8 @@ class Config:
     """Every file read, for reload and for `check`."""
     templates: "Templates | None" = None
     """The templates as they were when all was found to be right; None: nobody has looked yet."""
+    desks: Mapping[str, DeskConfig] = field(default_factory=dict)
+    """Those of desks.yaml; `builtin` is there without it."""
 
     @property
     def data_dir(self) -> Path:

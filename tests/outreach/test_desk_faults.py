@@ -199,3 +199,11 @@ def test_polling_leaves_the_rest_of_the_window_to_others(bench: RemoteBench) -> 
 def test_credentials_go_nowhere_in_the_clear(bench: RemoteBench, url: str) -> None:
     with pytest.raises(ValueError, match="url"):
         bench.build(url=url)
+
+
+def test_an_answer_without_end_is_not_read_to_its_end(bench: RemoteBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("outreach.rest.MAX_ANSWER", 100)
+    bench.fake.lie_next_write(json.dumps({"x": "y" * 200_000}).encode())
+    receipt = bench.desk.create(bench.draft())
+    assert receipt.outcome in (Outcome.UNKNOWN, Outcome.RETRY)
+    assert len(receipt.detail) < 1000

@@ -20,6 +20,7 @@ class FakeDesk:
     def __init__(self) -> None:
         self.now = START
         self.tickets: dict[str, dict[str, Any]] = {}
+        self.exchanges: list[tuple[Request, Answer]] = []
         self.remaining: int | None = None
         """How many requests are left in the window; None: it does not say."""
         self._any: list[Answer | None] = []
@@ -49,9 +50,13 @@ class FakeDesk:
         """Answer the next request with this, and do nothing."""
         self._any.append(answer)
 
+    def answer_at(self, number: int, answer: Answer) -> None:
+        """Answer the request of that number from now, counted from 0, with this; those before it as ever."""
+        self._any = [None] * number + [answer]
+
     def fail_at(self, number: int) -> None:
-        """Answer the request of that number from now, counted from 0, with 503; those before it as ever."""
-        self._any = [None] * number + [Answer(503, b"busy")]
+        """Answer the request of that number from now, counted from 0, with 503."""
+        self.answer_at(number, Answer(503, b"busy"))
 
     def answer_next_write(self, answer: Answer) -> None:
         """Answer the next request that would change something with this, and do nothing."""
@@ -78,6 +83,11 @@ class FakeDesk:
     # -- how it answers
 
     def _answer(self, request: Request) -> Answer:
+        answered = self._answered(request)
+        self.exchanges.append((request, answered))
+        return answered
+
+    def _answered(self, request: Request) -> Answer:
         if not self.allowed(request):
             return self.denied()
         due = self._any.pop(0) if self._any else None
