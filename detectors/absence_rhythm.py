@@ -62,7 +62,7 @@ def fresh_rhythms(size: int) -> Any:
 @compiled
 def hour_of(time: float) -> int:
     """Return the number of the hour since 1970."""
-    return int(math.floor(time / HOUR))
+    return math.floor(time / HOUR)
 
 
 @compiled
@@ -257,6 +257,6 @@ def _find_dawn(rhythm: Any) -> None:
         total += rhythm.hours[slot]
     if rhythm.closed < 2 or math.hypot(east, north) < MASSED * total:
         return
-    dawn = int(round(math.atan2(east, north) / (2.0 * math.pi) * 24.0 + 12.0)) % 24
+    dawn = round(math.atan2(east, north) / (2.0 * math.pi) * 24.0 + 12.0) % 24
     if 1 < (dawn - rhythm.dawn) % 24 < 23:
         rhythm.dawn = dawn

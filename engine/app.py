@@ -13,7 +13,7 @@ from engine.clock import Clock
 from engine.config.check import checked
 from engine.config.model import NOWHERE, Config
 from engine.config.problems import Problem, errors
-from engine.config.ready import ready
+from engine.connectors import channels_of, desks_of, exchange, rehearsed
 from engine.dispatch import Dispatcher
 from engine.errors import ConfigError
 from engine.events import Decoder, Schema
@@ -28,8 +28,7 @@ from engine.tickets import Tickets
 from engine.upkeep import Upkeep
 from engine.web.services import Services
 from engine.wording import Speaker
-from outreach.base import Channel
-from outreach.registry import channel_class
+from outreach.base import Channel, TicketDesk
 from outreach.render import Templates
 from outreach.tickets.builtin import BuiltinDesk
 
@@ -51,13 +50,15 @@ class Engine:
         self.storage = storage
         self.tickets = Tickets(storage.database, clock)
         self._given = channels is not None
-        self.channels = dict(channels) if channels is not None else _channels(config)
-        self._retired: list[Channel] = []
+        """Whether this is a rehearsal: what is sent stays here, tickets too."""
+        self.channels = dict(channels) if channels is not None else channels_of(config)
+        self.desks = self._desks(config)
+        self._retired: list[Channel | TicketDesk] = []
         self.links = Links(config.main.listen.public_url, storage.secret)
         self.pipelines = self._pipelines()
         self.intake = Intake(storage.log, storage.dead_letters, self._decoder(), clock)
         self.schedule = Schedule((), storage.database, clock)
-        self._next: tuple[Config, dict[str, Channel]] | None = None
+        self._next: tuple[Config, dict[str, Channel], dict[str, TicketDesk]] | None = None
         self._snapshot_due = False
         self._assemble()
 
@@ -76,7 +77,7 @@ class Engine:
             self.storage.database,
             Outside(
                 channels=self.channels,
-                desks={"builtin": BuiltinDesk(store=self.tickets)},
+                desks=self.desks,
                 templates=config.templates or Templates(config.templates_dir, default_locale=config.main.locale),
                 speaker=Speaker(config, self.links),
             ),
@@ -155,7 +156,7 @@ class Engine:
         config, problems = checked(self.config.folder)
         try:
             if config is not None:
-                self._next = config, self._channels_of(config)
+                self._next = config, self._channels_of(config), self._desks_of(config)
                 return problems
         except ConfigError as error:
             log.warning("configuration not taken over", error=str(error))
@@ -166,18 +167,23 @@ class Engine:
     def _channels_of(self, config: Config) -> dict[str, Channel]:
         """Return the channels there now, unless `config` says other than the configuration in force."""
         same = self._given or config.channels == self.config.channels
-        return self.channels if same else _channels(config)
+        return self.channels if same else channels_of(config)
+
+    def _desks_of(self, config: Config) -> dict[str, TicketDesk]:
+        """Return the ticket desks, as `_channels_of`."""
+        return self.desks if config.desks == self.config.desks else self._desks(config)
+
+    def _desks(self, config: Config) -> dict[str, TicketDesk]:
+        own = BuiltinDesk(store=self.tickets)
+        return rehearsed(config, own) if self._given else desks_of(config, own)
 
     def _take_over(self) -> None:
         """Go on under the configuration that was read last; called between two steps, where nothing is under way."""
         if self._next is None:
             return
-        (self.config, channels), self._next = self._next, None
-        if channels is not self.channels:
-            self._retired += self.channels.values()  # one may be sending: closed at the end
-            self.channels.update(channels)  # in place: the web part holds it too
-            for name in self.channels.keys() - channels.keys():
-                del self.channels[name]
+        (self.config, channels, desks), self._next = self._next, None
+        self._retired += exchange(self.channels, channels)  # one may be sending: closed at the end
+        self._retired += exchange(self.desks, desks)
         for pipeline in self.pipelines:
             pipeline.reconfigure(self.config)
         self._assemble()
@@ -187,8 +193,8 @@ class Engine:
         """Let go of connections and files. What was not snapshot is replayed at the next start."""
         with ExitStack() as stack:
             stack.callback(self.storage.close)
-            for channel in (*self._retired, *self.channels.values()):
-                stack.callback(channel.close)
+            for connector in (*self._retired, *self.channels.values(), *self.desks.values()):
+                stack.callback(connector.close)
 
 
 def intake(config: Config, storage: Storage, clock: Clock) -> Intake:
@@ -220,11 +226,3 @@ def services(engine: Engine, unready: Callable[[], Sequence[str]]) -> Services:
         lag=engine.lag,
         reload=engine.reload,
     )
-
-
-def _channels(config: Config) -> dict[str, Channel]:
-    """Return the channels that can be used. Raises ConfigError for one that is needed and cannot be."""
-    usable, problems = ready(config)
-    if problems:
-        raise ConfigError("\n".join(map(str, problems)))
-    return {name: channel_class(each.type)(**each.params) for name, each in usable.items()}

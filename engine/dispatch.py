@@ -16,20 +16,26 @@ from engine.config.model import Config
 from engine.deliveries import known, suppress
 from engine.ids import derive
 from engine.letters import Outside, Writer
+from engine.policy import stops
 from engine.policy.decide import decide
 from engine.policy.facts import ChannelFacts, Decision, Reason
 from engine.policy.gather import Gathered, Gatherer
+from engine.policy.holdout import assign
 from engine.store import outbox
 from engine.store.database import Database
-from engine.store.models import DecisionRow, Intent, ReceiptRow
+from engine.store.models import DecisionRow, Intent, ReceiptRow, Stop
 from engine.store.outbox import Status
-from outreach.base import Outcome, Receipt
+from outreach.base import Channel, Outcome, Receipt
 from outreach.render import TemplateError
 from outreach.retry import attempts, delay
 
 log = structlog.get_logger()
 BATCH = 50
 """Intents claimed at once."""
+ARMS = (Reason.ALLOWED, Reason.HELD_OUT)
+"""Reasons of decisions that put a customer into an arm of a holdout: those who are, or would have been, told."""
+HELD_OUTSIDE = 86400.0
+"""Seconds for which a provider may hold a message."""
 ASK_AGAIN = 300.0
 """Seconds between two questions about an unknown outcome."""
 
@@ -59,6 +65,7 @@ class Dispatcher:
 
     def run_once(self, limit: int = BATCH) -> int:
         """Deal with up to `limit` intents that are due; returns how many there were."""
+        self.recall()
         claimed = self._claim(limit)
         leaving: Leaving | None = None
         receipt: Receipt | None = None
@@ -86,6 +93,41 @@ class Dispatcher:
             asked = outbox.unknown(session, self._clock.time(), limit)
         return sum(self._ask(intent) for intent in asked)
 
+    def recall(self) -> int:
+        """Ask providers to give back what they hold of what was stopped since; returns how much they did."""
+        with self._database.reading() as session:
+            asked = stops.unrecalled(session)
+        return sum(self._recall(stop) for stop in asked)
+
+    def _recall(self, stop: Stop) -> int:
+        now = self._clock.time()
+        with self._database.reading() as session:
+            held = [
+                intent for intent in outbox.held_outside(session, now - HELD_OUTSIDE) if self._concerns(stop, intent)
+            ]
+        done = [self._recalled(intent, stop) for intent in held]
+        with self._database.transaction() as session:
+            stops.recalled(session, stop.id, self._clock.time())
+        return sum(done)
+
+    def _concerns(self, stop: Stop, intent: Intent) -> bool:
+        """Return whether a message was stopped, by a channel whose provider may still hold it."""
+        channel = self._outside.channels.get(intent.channel)
+        if channel is None or type(channel).recall is Channel.recall:
+            return False
+        template = str(intent.payload.get("template", ""))
+        halt = stops.Halt(stop.id, stop.scope, stop.name)  # type: ignore[arg-type]  # the column holds what Scope lists
+        return stops.halted([halt], stops.Leaving(intent.playbook, template, (intent.channel,))) is not None
+
+    def _recalled(self, intent: Intent, stop: Stop) -> bool:
+        receipt = self._outside.channels[intent.channel].recall(intent.provider_id)
+        now = self._clock.time()
+        with self._database.transaction() as session:
+            session.add(_receipt(intent, receipt, now, "recall"))
+            if receipt.outcome is Outcome.ACCEPTED:
+                outbox.settle(session, intent.id, Status.SKIPPED, now=now, detail=f"recalled: stop {stop.id}")
+        return receipt.outcome is Outcome.ACCEPTED
+
     def _annotate(self) -> None:
         """Write the notes that decisions left for open tickets."""
         while self._notes:
@@ -109,6 +151,8 @@ class Dispatcher:
         gathered = self._gatherer.gather(session, intent, now)
         decision = decide(gathered.facts)
         session.merge(_row(intent, gathered, decision, now))  # tried anew at the same moment: the same decision
+        if decision.reason in ARMS:
+            assign(session, intent, gathered.facts, now)
         if decision.verdict == "hold":
             outbox.hold(session, intent.id, decision.until or now, decision.reason)
             return None

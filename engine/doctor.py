@@ -3,7 +3,7 @@
 import shutil
 import socket
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,15 +12,16 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from engine.clock import Clock
-from engine.config.model import Config
+from engine.config.model import ChannelConfig, Config
 from engine.config.problems import Problem, errors
-from engine.config.ready import ready
+from engine.config.ready import ready, ready_desks
 from engine.errors import ForewarnError
 from engine.lock import locked
 from engine.snapshots import Snapshots
 from engine.storage import DATABASE, DEAD_LETTERS, LOG, SNAPSHOTS
 from engine.store.database import Database
-from outreach.registry import channel_class
+from outreach.base import Channel, TicketDesk
+from outreach.registry import channel_class, desk_class
 
 LITTLE, TOO_LITTLE = 2 << 30, 200 << 20
 """Bytes free under which to warn, and under which an engine should not be started."""
@@ -51,6 +52,7 @@ def examine(config: Config, clock: Clock) -> Iterator[Found]:
         ("port", _port),
         ("public url", _public_url),
         ("channels", _channels),
+        ("desks", _desks),
     )
     for what, look in looks:
         try:
@@ -175,11 +177,25 @@ def _is_locked(folder: Path) -> bool:
 
 
 def _channels(config: Config) -> Iterator[Found]:
-    usable, problems = ready(config)
-    yield from (Found("channels", "failed", str(problem)) for problem in problems)
-    for name in sorted(config.channels.keys() - usable.keys()):
-        yield Found(f"channel {name}", "warning", "not used: its secrets are not set")
+    yield from _connectors("channel", config.channels, ready(config), channel_class)
+
+
+def _desks(config: Config) -> Iterator[Found]:
+    yield from _connectors("desk", config.desks, ready_desks(config), desk_class)
+
+
+def _connectors(
+    what: str,
+    given: Mapping[str, ChannelConfig],
+    found: tuple[Mapping[str, ChannelConfig], list[Problem]],
+    find: Callable[[str], type[Channel] | type[TicketDesk]],
+) -> Iterator[Found]:
+    """Ask whatever is configured and has its secrets whether it can be reached."""
+    usable, problems = found
+    yield from (Found(f"{what}s", "failed", str(problem)) for problem in problems)
+    for name in sorted(given.keys() - usable.keys()):
+        yield Found(f"{what} {name}", "warning", "not used: its secrets are not set")
     for name, each in usable.items():
-        with closing(channel_class(each.type)(**each.params)) as channel:
-            problem = channel.check()
-        yield Found(f"channel {name}", "failed" if problem else "ok", problem and f"{problem}; see {each.place}")
+        with closing(find(each.type)(**each.params)) as connector:
+            problem = connector.check()
+        yield Found(f"{what} {name}", "failed" if problem else "ok", problem and f"{problem}; see {each.place}")

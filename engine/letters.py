@@ -12,9 +12,9 @@ from engine.picture import Band, picture
 from engine.policy.facts import Decision
 from engine.policy.gather import Gathered
 from engine.store.models import Entity, Intent, Issue
-from engine.wording import Speaker
+from engine.wording import Speaker, buttons
 from outreach.base import Channel, Draft, Message, Receipt, TicketDesk
-from outreach.render import Templates
+from outreach.render import TemplateError, Templates
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,8 @@ class Writer:
         if intent.kind == "ticket":
             said = intent.payload
             draft = Draft(intent.id, str(said["queue"]), str(said.get("subject", "")), "", "", intent.account or "")
-            return self._outside.desks[str(said["desk"])].find(draft)
+            desk = self._outside.desks.get(str(said["desk"]))
+            return desk.find(draft) if desk else None
         channel = self._outside.channels.get(intent.channel)
         message = Message(intent.id, intent.address, str(intent.payload.get("text", "")))
         return channel.find(message) if channel else None
@@ -80,7 +81,12 @@ class Writer:
         return self._letter(addressed, target.channel, self._config.main.locale, words)
 
     def _ticket(self, session: Session, intent: Intent, issue: Issue, now: float) -> Letter:
-        desk = self._outside.desks[str(intent.payload["desk"])]
+        name = str(intent.payload["desk"])
+        desk = self._outside.desks.get(name)
+        if desk is None:
+            raise TemplateError(
+                f"there is no ticket desk {name!r} any more", place="desks.yaml", remedy="name it again"
+            )
         words = self._to_agent(session, issue, now)
         template = str(intent.payload["template"])
         text = self._outside.templates.render(template, "ticket", self._config.main.locale, words)
@@ -114,6 +120,8 @@ class Writer:
             thread=intent.thread,
             unsubscribe_url=words["links"].get("unsubscribe", ""),
             data={"issue": words["issue"], "evidence": words["evidence"], "occasion": intent.occasion},
+            locale=text.locale,
+            choices=buttons(text.locale) if intent.kind == "escalate" else {},
         )
         said = {"subject": message.subject, "text": message.text, "html": message.html, "locale": text.locale}
         columns = {"channel": name, "address": message.to, "payload": {**intent.payload, **said}}

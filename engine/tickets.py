@@ -14,9 +14,13 @@ from engine.ids import derive
 from engine.intake import Intake
 from engine.store.database import Database
 from engine.store.models import Issue, Ticket, TicketNote
-from outreach.base import Draft
+from outreach.base import Change, Draft, Status, TicketState
+from outreach.drafts import verdict as verdict_of
 
 Verdict = Literal["true", "false", "unclear"]
+CHANGED = 1000
+"""Tickets told at once as changed."""
+STATUSES = {"open": Status.OPEN, "claimed": Status.OPEN, "pending": Status.PENDING, "resolved": Status.SOLVED}
 SEVERITY_FIRST = {"critical": 0, "high": 1, "medium": 2, "low": 3}
 
 
@@ -40,9 +44,45 @@ class Tickets:
             session.add(ticket)
             return ticket.number
 
-    def annotate(self, number: int, note: str) -> bool:
-        """Add an internal note; False if there is no such ticket."""
-        return self._note(number, "engine", note)
+    def annotate(self, number: int, note: str, picture: bytes = b"") -> bool:
+        """Add an internal note, with an SVG picture; False if there is no such ticket."""
+        return self._note(number, "engine", note, picture.decode())
+
+    def link(self, number: int, parent: int) -> bool:
+        """Make a ticket one of an incident's `parent`; False if there is no such ticket or parent."""
+        with self._database.transaction() as session:
+            ticket, above = self._find(session, number), self._find(session, parent)
+            if ticket is None or above is None:
+                return False
+            ticket.parent, ticket.updated_at = parent, self._clock.time()
+            return True
+
+    def update(self, number: int, change: Change) -> bool:
+        """Change a ticket; False if there is no such one. One that was resolved this way can still get a verdict."""
+        with self._database.transaction() as session:
+            ticket = self._find(session, number)
+            if ticket is None:
+                return False
+            ticket.updated_at = self._clock.time()
+            ticket.severity = change.severity or ticket.severity
+            ticket.tags = list(dict.fromkeys([*ticket.tags, *change.tags]))
+            if change.status:
+                self._move(ticket, change.status)
+            return True
+
+    @staticmethod
+    def _move(ticket: Ticket, status: Status) -> None:
+        """Give a ticket a status in the words of this desk; one that somebody works on stays claimed while open."""
+        opened = "claimed" if ticket.assignee else "open"
+        ticket.status = {Status.OPEN: opened, Status.PENDING: "pending"}.get(status, "resolved")
+        ticket.resolved_at = ticket.updated_at if ticket.status == "resolved" else None
+
+    def changed(self, since: float) -> list[TicketState]:
+        """Return the tickets that changed since (epoch seconds), oldest first, in the words of all desks."""
+        found = select(Ticket).where(col(Ticket.updated_at) >= since)
+        with self._database.reading() as session:
+            rows = session.exec(found.order_by(col(Ticket.updated_at), col(Ticket.number)).limit(CHANGED)).all()
+        return [_state(row) for row in rows]
 
     def number_of(self, draft_id: str) -> int | None:
         """Return the number of the ticket made from a draft."""
@@ -87,7 +127,7 @@ class Tickets:
         """End it with a verdict, which goes into the log as an event: the detector learns from it."""
         with self._database.transaction() as session:
             ticket = self._need(session, number)
-            if ticket.status == "resolved":
+            if ticket.status == "resolved" and ticket.verdict:
                 raise Permanent(f"ticket {number} was resolved before, with verdict {ticket.verdict}")
             issue = session.get(Issue, ticket.issue)
         if issue is not None:
@@ -115,13 +155,13 @@ class Tickets:
             "forewarn.verdict", issue.subject, data, id=f"ticket-{ticket.number}", source="forewarn/desk", time=now
         )
 
-    def _note(self, number: int, who: str, text: str) -> bool:
+    def _note(self, number: int, who: str, text: str, picture: str = "") -> bool:
         with self._database.transaction() as session:
-            ticket = session.exec(select(Ticket).where(Ticket.number == number)).first()
+            ticket = self._find(session, number)
             if ticket is None:
                 return False
             ticket.updated_at = self._clock.time()
-            session.merge(_note(ticket, who, text, ticket.updated_at))
+            session.merge(_note(ticket, who, text, ticket.updated_at, picture))
             return True
 
     def _ticket(self, draft: Draft, number: int) -> Ticket:
@@ -141,6 +181,7 @@ class Tickets:
             evidence=dict(draft.evidence),
             picture=draft.picture.decode(),
             next_step=draft.next_step,
+            parent=int(draft.parent) if draft.parent.isascii() and draft.parent.isdigit() else None,
             tags=list(draft.tags),
             opened_at=now,
             updated_at=now,
@@ -151,8 +192,12 @@ class Tickets:
         return session.exec(select(Ticket).where(Ticket.external == draft_id)).first()
 
     @staticmethod
-    def _need(session: Session, number: int) -> Ticket:
-        found = session.exec(select(Ticket).where(Ticket.number == number)).first()
+    def _find(session: Session, number: int) -> Ticket | None:
+        return session.exec(select(Ticket).where(Ticket.number == number)).first()
+
+    @classmethod
+    def _need(cls, session: Session, number: int) -> Ticket:
+        found = cls._find(session, number)
         if found is None:
             raise _unknown(number)
         return found
@@ -163,8 +208,19 @@ def picture_url(ticket: Ticket) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(ticket.picture.encode()).decode()
 
 
-def _note(ticket: Ticket, who: str, text: str, now: float) -> TicketNote:
-    return TicketNote(id=derive("tkn", ticket.id, who, repr(now), text), ticket=ticket.id, at=now, who=who, text=text)
+def _note(ticket: Ticket, who: str, text: str, now: float, picture: str = "") -> TicketNote:
+    id_ = derive("tkn", ticket.id, who, repr(now), text)
+    return TicketNote(id=id_, ticket=ticket.id, at=now, who=who, text=text, picture=picture)
+
+
+def _state(ticket: Ticket) -> TicketState:
+    return TicketState(
+        str(ticket.number),
+        STATUSES.get(ticket.status, Status.OPEN),
+        ticket.updated_at,
+        ticket.verdict or verdict_of(ticket.tags),
+        ticket.assignee,
+    )
 
 
 def _unknown(number: int) -> Permanent:

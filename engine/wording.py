@@ -14,6 +14,22 @@ UPDATE_WITHIN = 4 * 3600.0
 """By when a customer hears more, unless the issue ends before."""
 
 
+_BUTTONS: Mapping[str, Mapping[str, str]] = {
+    "en": {"acknowledge": "I look after it", "resolve": "It is over"},
+    "de": {"acknowledge": "Ich kümmere mich darum", "resolve": "Es ist vorbei"},
+}
+"""What a colleague who is told may answer with a button, where the channel has some."""
+
+
+def buttons(locale: str) -> Mapping[str, str]:
+    """Return the buttons of a message to a colleague, in English where there are none in their language.
+
+    >>> buttons("de-AT")["acknowledge"], buttons("fr")["resolve"]
+    ('Ich kümmere mich darum', 'It is over')
+    """
+    return _BUTTONS.get(locale.replace("_", "-").partition("-")[0], _BUTTONS["en"])
+
+
 @dataclass(frozen=True, slots=True)
 class Speaker:
     """What all messages of one engine have in common."""

@@ -1,8 +1,28 @@
 """Addresses, looked at before anything is sent to them. Nothing here asks the network."""
 
+import re
+from collections.abc import Mapping
 from email.headerregistry import Address
 from email.utils import parseaddr
 from typing import NamedTuple
+
+FORMS: Mapping[str, tuple[re.Pattern[str], str]] = {
+    "email": (re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+"), "an e-mail address"),
+    "phone": (re.compile(r"\+[1-9]\d{6,14}"), "a phone number as +15551234567"),
+    "url": (re.compile(r"https?://\S+"), "a URL"),
+    "slack": (re.compile(r"[CDGUW][A-Z0-9]{2,20}"), "the id of a Slack channel or person as C0123ABCD"),
+    "pagerduty": (re.compile(r"[A-Za-z0-9]{32}"), "the integration's routing key: 32 letters and digits"),
+}
+"""What addresses look like, by kind, and how to say so; whether they are right is for whoever sends to them."""
+
+
+def kind_of(text: str) -> str:
+    """Return what kind of address it is; empty if none.
+
+    >>> [kind_of(text) for text in ("ann@example.com", "+43 664 1", "+436641234567", "C0123ABCD")]
+    ['email', '', 'phone', 'slack']
+    """
+    return next((kind for kind, (form, _) in FORMS.items() if form.fullmatch(text)), "")
 
 
 class Mailbox(NamedTuple):

@@ -74,6 +74,20 @@ class Message:
     """The RFC 8058 address; empty where the purpose does not ask for one."""
     data: Mapping[str, object] = field(default_factory=dict)
     """What a machine on the other side reads (webhook): JSON values only."""
+    locale: str = "en"
+    """The language of the words, as BCP 47 has it: who speaks needs it."""
+    content: str = ""
+    """The provider's id of an approved template that says it (WhatsApp); empty where there is none."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """What goes into that template."""
+    session_until: float = 0.0
+    """Until when the person may be written to freely, as they wrote to us (WhatsApp), epoch seconds."""
+    choices: Mapping[str, str] = field(default_factory=dict)
+    """What the person may answer by a key or a button: the key, and what it says."""
+
+
+ADDRESSES = ("email", "phone", "url", "slack", "pagerduty", "entity")
+"""The kinds of address there are; `entity` is the person or account itself, which reads what is kept for it."""
 
 
 class Channel(ABC):
@@ -86,7 +100,7 @@ class Channel(ABC):
     kind: ClassVar[str]
     """The name in YAML: `type: email`."""
     address: ClassVar[str]
-    """`email`, `phone` or `url`."""
+    """One of `ADDRESSES`."""
     plain: ClassVar[bool] = False
     """Whether it carries text only (SMS): no subject, no HTML."""
 
@@ -100,6 +114,10 @@ class Channel(ABC):
         ACCEPTED: it was; RETRY: surely it was not, so it may be sent; anything else stays UNKNOWN.
         """
         return None
+
+    def recall(self, provider_id: str) -> Receipt:
+        """Take a message back that the provider holds and has not sent yet. ACCEPTED: it will not be sent."""
+        return Receipt(Outcome.PERMANENT, f"{self.kind} sends at once: {provider_id or 'nothing'} cannot be recalled")
 
     def check(self) -> str:
         """Return what is wrong with reaching the provider now, or an empty string; sends nothing."""
@@ -128,24 +146,83 @@ class Draft:
     picture: bytes = b""
     """The evidence as an SVG picture."""
     next_step: str = ""
+    parent: str = ""
+    """The desk's number of the incident's ticket that this one belongs to; empty where there is none."""
+
+
+class Status(StrEnum):
+    """Where a ticket stands, in the words of all desks."""
+
+    OPEN = "open"
+    PENDING = "pending"
+    """Somebody waits: for the customer, a supplier, a date."""
+    SOLVED = "solved"
+    CLOSED = "closed"
+    """For good: nothing can be added."""
+
+
+@dataclass(frozen=True, slots=True)
+class TicketState:
+    """What agents made of a ticket."""
+
+    ticket: str
+    """The desk's number."""
+    status: Status
+    updated: float
+    """When it last changed, epoch seconds."""
+    verdict: str = ""
+    """`true`, `false` or `unclear`, as an agent said by a field or a tag `forewarn-…`; empty: nothing yet."""
+    assignee: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to be different about a ticket; what is None or empty stays."""
+
+    status: Status | None = None
+    severity: str | None = None
+    tags: Sequence[str] = ()
+    """Added to those there are."""
 
 
 class TicketDesk(ABC):
-    """The base of every ticket desk. One file with one subclass under `outreach/tickets/`."""
+    """The base of every ticket desk. One file with one subclass under `outreach/tickets/`.
+
+    As channels, a desk never raises for what the other side says; `states` and `receive` have errors of their own.
+    """
 
     kind: ClassVar[str]
 
     @abstractmethod
     def create(self, draft: Draft) -> Receipt:
-        """Make the ticket, once for each `draft.id`; `provider_id` is the desk's number for it."""
+        """Make the ticket, once for each `draft.id`; `provider_id` is the desk's number for it.
+
+        A desk without an idempotency key looks for `draft.id` before it makes one.
+        """
 
     @abstractmethod
-    def annotate(self, ticket: str, note: str) -> Receipt:
-        """Add an internal note to the ticket with the desk's number `ticket`."""
+    def annotate(self, ticket: str, note: str, picture: bytes = b"") -> Receipt:
+        """Add an internal note, with the evidence as an SVG picture attached, to the ticket of that number."""
+
+    @abstractmethod
+    def link(self, ticket: str, parent: str) -> Receipt:
+        """Make a ticket one of the incident's `parent`."""
+
+    @abstractmethod
+    def update(self, ticket: str, change: Change) -> Receipt:
+        """Change a ticket."""
+
+    @abstractmethod
+    def states(self, since: float) -> "Sequence[TicketState] | Receipt":
+        """Return our tickets that changed since that time (epoch seconds), oldest first, or why they can't be read."""
 
     def find(self, draft: Draft) -> Receipt | None:
         """Look a ticket up by `draft.id`, as `Channel.find`."""
         return None
+
+    def check(self) -> str:
+        """Return what is wrong with reaching the desk now, or an empty string; makes nothing."""
+        return ""
 
     def close(self) -> None:
         """Let go of connections."""

@@ -4,7 +4,7 @@ Sources: twilio.com/docs/api/errors, /messaging/api/message-resource, /messaging
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from outreach.base import Delivery, Outcome, Receipt
 from outreach.retry import of_status, retry_after
@@ -30,6 +30,7 @@ ERRORS: Mapping[int, tuple[Outcome, bool]] = {
     30006: (Outcome.PERMANENT, True),  # a landline, or a carrier out of reach
     30007: (Outcome.PERMANENT, False),  # filtered by the carrier
     63014: (Outcome.PERMANENT, True),  # blocked by the recipient
+    63016: (Outcome.PERMANENT, False),  # WhatsApp: free words outside of the 24 hours
 }
 """Error number → outcome, and whether the address is suppressed. Any other goes by its HTTP status."""
 
@@ -48,30 +49,18 @@ STATES: Mapping[str, Delivery] = {
 }
 """`MessageStatus` → delivery. Anything else is UNKNOWN, the raw form is kept."""
 
-
-class StatusReport(NamedTuple):
-    """What a status callback says."""
-
-    provider_id: str
-    delivery: Delivery
-    code: str
-    """Twilio's error number, or empty."""
-    suppress: bool
-    raw: Mapping[str, str]
-
-
-def report(form: Mapping[str, str]) -> StatusReport:
-    """Translate the form of a status callback.
-
-    >>> report({"MessageSid": "SM1", "MessageStatus": "undelivered", "ErrorCode": "30005"})[:4]
-    ('SM1', <Delivery.BOUNCED: 'bounced'>, '30005', True)
-    """
-    code = form.get("ErrorCode", "")
-    state = STATES.get(form.get("MessageStatus") or form.get("SmsStatus", ""), Delivery.UNKNOWN)
-    known = ERRORS.get(int(code)) if code.isascii() and code.isdigit() else None
-    return StatusReport(
-        form.get("MessageSid") or form.get("SmsSid", ""), state, code, bool(known and known[1]), dict(form)
-    )
+CALLS: Mapping[str, Delivery] = {
+    "queued": Delivery.QUEUED,
+    "initiated": Delivery.QUEUED,
+    "ringing": Delivery.SENT,
+    "in-progress": Delivery.SENT,
+    "completed": Delivery.DELIVERED,
+    "busy": Delivery.FAILED,
+    "no-answer": Delivery.FAILED,
+    "failed": Delivery.FAILED,
+    "canceled": Delivery.FAILED,
+}
+"""`CallStatus` → delivery."""
 
 
 def refusal(status: int, code: int | None, detail: str) -> Receipt:

@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import pytest
 
+from engine.config.check import check
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 FOREWARN = str(Path(sys.executable).with_name("forewarn"))
@@ -76,6 +78,12 @@ def test_every_command_of_the_walk_through_works(shop: Path) -> None:
     assert (shop / "shop" / "config" / "detectors" / "slow-exports.yaml").exists()
     problems = json.loads(forewarn(shop, "check", "--config", "shop", "--json"))
     assert {each["severity"] for each in problems} <= {"warning"}
+
+
+def test_the_desks_are_right_once_their_secrets_are_there(shop: Path) -> None:
+    secrets = dict.fromkeys(re.findall(r"env: (\w+)", README), "x")
+    problems = check(shop / "shop" / "config", secrets)
+    assert [str(each) for each in problems if each.place.file == "desks.yaml"] == []
 
 
 def test_the_engine_runs_and_stops_when_told(shop: Path) -> None:

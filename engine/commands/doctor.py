@@ -15,6 +15,7 @@ from engine.config.ready import ready
 from engine.doctor import Found, configuration, examine
 from engine.ids import derive
 from engine.logs import quiet
+from outreach.address import kind_of
 from outreach.base import Message, Outcome
 from outreach.registry import channel_class
 
@@ -70,6 +71,6 @@ def _sent(config: Config, address: str, name: str) -> Found:
 
 def _suitable(config: Config, address: str) -> str:
     """Return the first usable channel that sends to such an address."""
-    kind = "email" if "@" in address else "url" if "://" in address else "phone"
+    kind = kind_of(address) or "phone"
     usable, _ = ready(config)
     return next((name for name, each in usable.items() if channel_class(each.type).address == kind), kind)

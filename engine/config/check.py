@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from engine.config.check_calendars import check_calendars
+from engine.config.check_desks import check_desks
 from engine.config.check_detectors import check_detectors
 from engine.config.check_main import check_main
 from engine.config.check_playbooks import check_playbooks
@@ -28,6 +29,7 @@ def checked(folder: Path, environ: Mapping[str, str] | None = None) -> tuple[Con
     """Return the configuration, or None where anything is an error, and all problems."""
     loaded = read_folder(folder, environ)
     check_main(loaded)
+    check_desks(loaded)
     check_policy(loaded)
     check_calendars(loaded)
     check_detectors(loaded)

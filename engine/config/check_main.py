@@ -1,7 +1,5 @@
 """What forewarn.yaml and channels.yaml say."""
 
-import re
-
 from babel import Locale, UnknownLocaleError
 from babel.localedata import locale_identifiers
 
@@ -14,14 +12,10 @@ from engine.config.reader import Reader
 from engine.config.secrets import unset
 from engine.config.special import made
 from engine.config.yamlsource import Scalar
+from outreach.address import FORMS
 
 PREFERRED = "preferred"
 """In a list of channels: the recipient's own choice, so no name for a channel."""
-_ADDRESSES = {
-    "email": (re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+"), "an e-mail address"),
-    "phone": (re.compile(r"\+[1-9]\d{6,14}"), "a phone number as +15551234567"),
-    "url": (re.compile(r"https?://\S+"), "a URL"),
-}
 
 
 def check_main(loaded: Loaded) -> None:
@@ -56,7 +50,7 @@ def _check_numbers(loaded: Loaded, main: MainConfig) -> None:
 def _check_texts(loaded: Loaded, main: MainConfig) -> None:
     if not main.sender.company.strip():
         loaded.problems.error(_at(loaded, "sender", "company"), "customers must know who writes to them")
-    if not _ADDRESSES["url"][0].fullmatch(main.listen.public_url):
+    if not FORMS["url"][0].fullmatch(main.listen.public_url):
         place = _at(loaded, "listen", "public_url")
         loaded.problems.error(place, f'"{main.listen.public_url}" is no URL', "write https://…")
     try:
@@ -82,9 +76,9 @@ def _check_escalation(loaded: Loaded, name: str, escalation: Escalation) -> None
         loaded.problems.unknown(place, "channel", escalation.channel, loaded.declared["channels"])
         return
     kind = address_kind(loaded, escalation.channel)
-    if kind in _ADDRESSES and not _ADDRESSES[kind][0].fullmatch(escalation.address):
+    if kind in FORMS and not FORMS[kind][0].fullmatch(escalation.address):
         place = _at(loaded, "escalations", name, "address")
-        loaded.problems.error(place, f'"{escalation.address}" is no address for it', f"write {_ADDRESSES[kind][1]}")
+        loaded.problems.error(place, f'"{escalation.address}" is no address for it', f"write {FORMS[kind][1]}")
 
 
 def address_kind(loaded: Loaded, channel: str) -> str:

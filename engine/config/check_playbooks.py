@@ -8,7 +8,10 @@ from engine.config.check_detectors import check_condition
 from engine.config.check_main import PREFERRED
 from engine.config.loaded import Loaded
 from engine.config.model import (
+    BUILTIN,
+    MOST_HELD_OUT,
     NOWHERE,
+    SAFETY,
     SEVERITIES,
     DetectorConfig,
     EscalateStep,
@@ -36,7 +39,36 @@ def check_playbooks(loaded: Loaded) -> None:
         if playbook.limits.per_customer is not None and playbook.limits.per_customer.count < 1:
             place = loaded.where(playbook.place, "limits", "per_customer")
             loaded.problems.error(place, "this playbook may never contact anyone", "write at least 1 per 24h")
+        _check_holdout(loaded, playbook)
+        _check_worth(loaded, playbook)
     _check_answered(loaded)
+
+
+def _check_holdout(loaded: Loaded, playbook: PlaybookConfig) -> None:
+    """Nobody is kept from hearing of what may harm them."""
+    place = loaded.where(playbook.place, "holdout")
+    if not 0.0 <= playbook.holdout <= MOST_HELD_OUT:
+        loaded.problems.error(
+            place, f"{playbook.holdout:g} is no share to hold out", f"write 0% to {MOST_HELD_OUT:.0%}"
+        )
+    if playbook.holdout <= 0.0:
+        return
+    if any(isinstance(step, MessageStep) and step.emergency for step in playbook.steps):
+        loaded.problems.error(place, "an emergency is held back from nobody", "take holdout out, or the emergency step")
+    severities = playbook.when.severity or _given(loaded, playbook.when) or ()
+    if severities and set(severities) <= set(SAFETY):
+        loaded.problems.error(place, "critical issues are held back from nobody", "take holdout out")
+
+
+def _check_worth(loaded: Loaded, playbook: PlaybookConfig) -> None:
+    if playbook.worth is None:
+        return
+    for name in ("contact", "message", "needless"):
+        if getattr(playbook.worth, name) < 0:
+            loaded.problems.error(loaded.where(playbook.place, "worth", name), "a cost is 0 or more")
+    for name in ("calls", "wrong"):
+        if not 0.0 <= getattr(playbook.worth, name) <= 1.0:
+            loaded.problems.error(loaded.where(playbook.place, "worth", name), "a probability is 0% to 100%")
 
 
 def _check_answered(loaded: Loaded) -> None:
@@ -137,9 +169,7 @@ def _check_message(loaded: Loaded, step: MessageStep) -> None:
 
 
 def _check_desk(loaded: Loaded, step: TicketStep) -> None:
-    from outreach.registry import desk_kinds  # noqa: PLC0415 -- reads a folder: only where there is a ticket
-
-    desks = desk_kinds()
+    desks = [BUILTIN, *loaded.declared["desks"]]
     if step.desk not in desks:
         loaded.problems.unknown(loaded.where(step.place, "desk"), "ticket desk", step.desk, desks)
 

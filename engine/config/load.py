@@ -1,15 +1,17 @@
 """From a folder to a `Config`, or to all that is wrong with it."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from engine.config.loaded import Loaded
 from engine.config.model import (
+    BUILTIN,
     CalendarConfig,
     ChannelConfig,
     Config,
+    DeskConfig,
     DetectorConfig,
     MainConfig,
     Place,
@@ -23,7 +25,8 @@ from engine.config.special import SPECIAL, choose, parameters
 from engine.config.yamlsource import Entry, Node, Scalar, Table, read_file
 from engine.errors import ConfigError
 
-MAIN, POLICY, CHANNELS, CALENDARS = "forewarn.yaml", "policy.yaml", "channels.yaml", "calendars.yaml"
+MAIN, POLICY, CALENDARS = "forewarn.yaml", "policy.yaml", "calendars.yaml"
+CHANNELS, DESKS = "channels.yaml", "desks.yaml"
 TEST_ENDING = ".test.yaml"
 Named = TypeVar("Named", DetectorConfig, PlaybookConfig)
 
@@ -57,6 +60,7 @@ def read_folder(folder: Path, environ: Mapping[str, str] | None = None) -> Loade
     _read_main(loaded)
     _read_policy(loaded)
     _read_channels(loaded)
+    _read_desks(loaded)
     _read_calendars(loaded)
     loaded.detectors = _read_section(loaded, "detectors", DetectorConfig)
     loaded.playbooks = _read_section(loaded, "playbooks", PlaybookConfig)
@@ -94,24 +98,45 @@ def _root(loaded: Loaded, name: str, node: Node, cls: type) -> Any:
 
 
 def _read_channels(loaded: Loaded) -> None:
-    loaded.declared["channels"] = {}
-    for entry in _entries(loaded, CHANNELS, "write a name, and under it type and parameters"):
-        loaded.declared["channels"][entry.key] = entry.place
-        _read_channel(loaded, entry)
+    from outreach.registry import channel_class, channel_types  # noqa: PLC0415 -- reads a folder
+
+    for entry in _connectors(loaded, CHANNELS, "channels"):
+        read = _connector(loaded, entry, "the channel", channel_types(), channel_class)
+        if read is not None:
+            loaded.channels[entry.key] = ChannelConfig(*read)
 
 
-def _read_channel(loaded: Loaded, entry: Entry) -> None:
-    from outreach.registry import channel_class, channel_types  # noqa: PLC0415 -- heavy: only where there is one
+def _read_desks(loaded: Loaded) -> None:
+    from outreach.registry import desk_class, desk_kinds  # noqa: PLC0415 -- reads a folder
 
-    reader = _reader(loaded, Vault(loaded.environ, loaded.folder))
-    chosen = choose(reader, entry.value, "type", channel_types(), channel_class)
+    for entry in _connectors(loaded, DESKS, "desks"):
+        kinds = [kind for kind in desk_kinds() if kind != BUILTIN]
+        read = _connector(loaded, entry, "the desk", kinds, desk_class)
+        if read is not None:
+            loaded.desks[entry.key] = DeskConfig(*read)
+
+
+def _connectors(loaded: Loaded, file: str, section: str) -> Iterator[Entry]:
+    loaded.declared[section] = {}
+    for entry in _entries(loaded, file, "write a name, and under it type and parameters"):
+        loaded.declared[section][entry.key] = entry.place
+        yield entry
+
+
+def _connector(
+    loaded: Loaded, entry: Entry, what: str, types: Sequence[str], find: Callable[[str], type]
+) -> tuple[str, str, dict[str, Any], Place] | None:
+    """Return the name, type and parameters of something that speaks to the world, and where it stands."""
+    reader = _reader(loaded, Vault(loaded.environ, loaded.folder, what))
+    chosen = choose(reader, entry.value, "type", types, find)
     if chosen is None:
-        return
+        return None
     cls, table = chosen
     params = parameters(reader, cls, table, "type")
     named = table.get("type")
-    if params is not None and isinstance(named, Scalar):
-        loaded.channels[entry.key] = ChannelConfig(entry.key, named.text, params, table.place)
+    if params is None or not isinstance(named, Scalar):
+        return None
+    return entry.key, named.text, params, table.place
 
 
 def _read_calendars(loaded: Loaded) -> None:

@@ -9,6 +9,7 @@ from engine.config.model import (
     CalendarConfig,
     ChannelConfig,
     Config,
+    DeskConfig,
     DetectorConfig,
     MainConfig,
     Place,
@@ -34,11 +35,12 @@ class Loaded:
     detectors: dict[str, DetectorConfig] = field(default_factory=dict)
     playbooks: dict[str, PlaybookConfig] = field(default_factory=dict)
     channels: dict[str, ChannelConfig] = field(default_factory=dict)
+    desks: dict[str, DeskConfig] = field(default_factory=dict)
     calendars: dict[str, CalendarConfig] = field(default_factory=dict)
     declared: dict[str, dict[str, Place]] = field(default_factory=dict)
-    """By section (detectors, playbooks, channels, calendars): every name written down, readable or not, and where."""
+    """By section (detectors, playbooks, channels, desks, calendars): every name written down, and where."""
     roots: dict[str, Table] = field(default_factory=dict)
-    """The mappings that forewarn.yaml, policy.yaml, channels.yaml and calendars.yaml are."""
+    """The mappings that forewarn.yaml, policy.yaml, channels.yaml, desks.yaml and calendars.yaml are."""
     files: list[str] = field(default_factory=list)
     tables: dict[Place, Table] = field(default_factory=dict)
     """Every mapping that was read, by its place."""
@@ -50,7 +52,7 @@ class Loaded:
         if self.main is None or errors(self.problems.found):
             return None
         parts = self.detectors, self.playbooks, self.channels, self.calendars
-        return Config(self.folder, self.main, self.policy, *parts, tuple(self.files), self.templates)
+        return Config(self.folder, self.main, self.policy, *parts, tuple(self.files), self.templates, self.desks)
 
     def where(self, start: Place, *path: str | int) -> Place:
         """Return the place of what stands under `path` in the mapping at `start`, or of the nearest thing above it."""

@@ -239,7 +239,7 @@ class When:
 
 @dataclass(frozen=True, slots=True)
 class TicketStep:
-    """`ticket: {desk: builtin, queue: tier-2, template: api-errors/agent}`"""
+    """`ticket: {desk: builtin, queue: tier-2, template: api-errors/agent}`; the desk is a name in desks.yaml."""
 
     template: str
     desk: str = "builtin"
@@ -284,6 +284,28 @@ Step = TicketStep | MessageStep | EscalateStep
 
 
 @dataclass(frozen=True, slots=True)
+class WorthConfig:
+    """`{contact: 12, calls: 30%, message: 0.05, needless: 1.5, wrong: 10%}`, money in the company's own currency."""
+
+    contact: float
+    """What it costs that a customer contacts us."""
+    calls: float = 0.3
+    """A guess of how likely one does who is not told; the engine learns it."""
+    message: float = 0.0
+    """What a message costs."""
+    needless: float = 0.0
+    """What it costs in annoyance that one was told of what was none."""
+    wrong: float = 0.1
+    """A guess of how often that is; the engine learns it from verdicts."""
+
+
+SAFETY = ("critical",)
+"""Severities of which everyone is told: nobody is held out."""
+MOST_HELD_OUT = 0.5
+"""A larger share would hold back more than it tells."""
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What bounds a playbook beyond the policy."""
 
@@ -299,6 +321,10 @@ class PlaybookConfig:
     steps: tuple[Step, ...]
     about: str = ""
     limits: Limits = Limits()
+    holdout: float = 0.0
+    """Share of issues of which customers are not told, to measure what telling is worth: `5%`; never critical ones."""
+    worth: WorthConfig | None = None
+    """What telling is worth; None: it is always worth it."""
     expire: Duration = Duration(14 * 86400.0)
     """An issue still open after so long is closed as expired, and those told are told so (C16)."""
     place: Place = NOWHERE
@@ -349,6 +375,15 @@ class ChannelConfig:
     params: Mapping[str, Any]
     """Read against the constructor; secrets already resolved."""
     place: Place = NOWHERE
+
+
+BUILTIN = "builtin"
+"""The name of the desk that is always there."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeskConfig(ChannelConfig):
+    """An entry of `desks.yaml`: a ticket desk, written as a channel is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -439,6 +474,8 @@ class Config:
     """Every file read, for reload and for `check`."""
     templates: "Templates | None" = None
     """The templates as they were when all was found to be right; None: nobody has looked yet."""
+    desks: Mapping[str, DeskConfig] = field(default_factory=dict)
+    """Those of desks.yaml; `builtin` is there without it."""
 
     @property
     def data_dir(self) -> Path:

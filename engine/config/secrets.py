@@ -47,6 +47,8 @@ class Vault:
     environ: Mapping[str, str]
     folder: Path
     """What relative paths of `{file: …}` are relative to."""
+    what: str = "the channel"
+    """Whose secrets they are."""
 
     def asked(self, node: object) -> bool:
         """Say whether `node` is `{env: NAME}` or `{file: PATH}`."""
@@ -60,7 +62,7 @@ class Vault:
             return Unset("it has no name")
         secret = self._env(entry.value.text) if entry.key == "env" else self._file(entry.value.text)
         if isinstance(secret, Unset):
-            problems.warning(entry.value.place, secret.reason, "the channel cannot be used without it")
+            problems.warning(entry.value.place, secret.reason, f"{self.what} cannot be used without it")
         return secret
 
     def _env(self, name: str) -> Secret:

@@ -47,7 +47,7 @@ class Control(Struct, kw_only=True, frozen=True):
 class Address(Struct, frozen=True, forbid_unknown_fields=True):
     """Where a person can be reached."""
 
-    kind: Literal["email", "phone", "url"]
+    kind: Literal["email", "phone", "url", "slack", "pagerduty"]
     value: Text
 
 

@@ -5,8 +5,10 @@ The rules stand in `RULES` in the order they are asked; the first that objects d
 1. What forbids it for good: nobody to tell, an objection, an opt-out, no consent, no address that works
    (`engine.policy.reach`).
 2. What makes it pointless: the issue has ended (or not ended), moved on, or was told of already; a silence, an issue
-   that explains it, a ticket or conversation of the customer's on the same matter.
-3. What makes it early: quiet hours and caps. They are asked together, so that `until` is a moment at which all allow
+   that explains it, a ticket or conversation of the customer's on the same matter; and last, so that both its arms are
+   those who would have been told, the holdout (`engine.policy.holdout`).
+3. What keeps it back: a kill switch (`engine.policy.stops`), for a channel only where it is the last way.
+4. What makes it early: quiet hours and caps. They are asked together, so that `until` is a moment at which all allow
    it. A held message is decided again when it comes due: by then it may be pointless.
 
 A closing message is a promise to someone who was told (C16): it goes on the channel and to the address they were told
@@ -21,14 +23,18 @@ from datetime import UTC, datetime
 from functools import partial
 
 from detectors.durations import Duration
-from engine.config.model import Per
+from engine.config.model import SAFETY, Per
 from engine.issues.view import ACTIVE
 from engine.playbooks import CLOSING
 from engine.policy.caps import free_at
 from engine.policy.contact_hours import contact_hours
 from engine.policy.facts import Check, Decision, Facts, Reason
+from engine.policy.holdout import is_held_out
 from engine.policy.reach import Way, best, in_flight, ways
+from engine.policy.stops import Leaving, halted
 
+STOPPED_WAIT = 60.0
+"""Seconds after which it is asked again whether a kill switch is still on."""
 OPENING_WAIT = 60.0
 """Seconds after which it is asked again whether the opening message has gone out."""
 _ROUNDS = 100
@@ -78,6 +84,8 @@ def _reachable(facts: Facts) -> Decision | None:
     if any(way.obstacle is None for way in found):
         return None
     obstacles = {way.obstacle for way in found}
+    if Reason.STOPPED in obstacles:
+        return None  # a channel may come back
     reason = next((each for each in _GRAVITY if each in obstacles), Reason.NO_ADDRESS)
     tried = ", ".join(f"{way.channel}: {way.obstacle}" for way in found)
     return _skip(reason, f"Tried {tried}." if tried else "")
@@ -145,6 +153,28 @@ def _no_ticket_yet(facts: Facts) -> Decision | None:
     return _skip(Reason.OPEN_TICKET, f"Ticket {facts.open_ticket}.") if facts.open_ticket else None
 
 
+def _worthwhile(facts: Facts) -> Decision | None:
+    """Telling is worth what it costs; of what may harm people they are told whatever it costs."""
+    safety = facts.issue.severity in SAFETY or facts.step.emergency
+    if facts.worth is None or facts.occasion in CLOSING or safety or facts.worth.expected > 0.0:
+        return None
+    return _skip(Reason.NOT_WORTH, facts.worth.sentence)
+
+
+def _drawn(facts: Facts) -> Decision | None:
+    """It is not held out to measure what telling is worth."""
+    return _skip(Reason.HELD_OUT) if is_held_out(facts) else None
+
+
+def _going(facts: Facts) -> Decision | None:
+    """No kill switch is on."""
+    halt = halted(facts.halts, Leaving(facts.step.playbook, facts.step.template, facts.step.through))
+    if halt is not None:
+        return _stop(facts, f"Stop {halt.id}.")
+    stuck = facts.kind == "message" and best(facts) is None
+    return _stop(facts, "Every channel it could go by is stopped.") if stuck else None
+
+
 def _timely(facts: Facts) -> Decision | None:
     """It is an hour at which they may be contacted (C5), and they were not contacted too often (C15)."""
     barriers = list(_barriers(facts))
@@ -170,10 +200,13 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         _unsilenced,
         _uninhibited,
         _no_collision,
+        _worthwhile,
+        _drawn,
+        _going,
         _timely,
     ),
-    "ticket": (*_STILL_SO, _unsilenced, _uninhibited, _no_ticket_yet),
-    "escalate": (*_STILL_SO, _unsilenced, _uninhibited),
+    "ticket": (*_STILL_SO, _unsilenced, _uninhibited, _no_ticket_yet, _going),
+    "escalate": (*_STILL_SO, _unsilenced, _uninhibited, _going),
     "annotate": (),
 }
 """By the kind of what is planned: the rules, in the order they are asked."""
@@ -232,6 +265,10 @@ def _free(now: float, barriers: Sequence[_Barrier]) -> float | None:
             return moment
         moment = later
     return None
+
+
+def _stop(facts: Facts, note: str) -> Decision:
+    return Decision("hold", Reason.STOPPED, facts.now + STOPPED_WAIT, detail=f"{Reason.STOPPED.sentence} {note}")
 
 
 def _skip(reason: Reason, note: str = "") -> Decision:

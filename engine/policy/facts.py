@@ -12,6 +12,8 @@ from engine.entities import Person
 from engine.playbooks import Occasion, Told
 from engine.policy.caps import Sent
 from engine.policy.consent import Entry, Scope
+from engine.policy.stops import Halt
+from engine.policy.worth import Worth
 
 Verdict = Literal["send", "hold", "skip"]
 
@@ -52,6 +54,9 @@ class Reason(StrEnum):
     CAPPED = "capped", "The person has had as many messages as the policy allows (C15)."
     NEVER = "never", "A cap of none forbids it (C15)."
     PER_CUSTOMER = "per_customer", "The person has had as many messages as the playbook allows (C15)."
+    HELD_OUT = "held_out", "It is one of the few that nobody is told of, to measure what telling is worth."
+    NOT_WORTH = "not_worth", "Telling would cost more than it saves."
+    STOPPED = "stopped", "Somebody threw the kill switch: it waits until that is taken back."
     AWAITING_OPENING = "awaiting_opening", "The message it follows is still on its way."
 
 
@@ -78,6 +83,13 @@ class StepFacts:
     emergency: str = ""
     """Name of the approver of an emergency class (C6)."""
     unless: str | None = None
+    template: str = ""
+    through: tuple[str, ...] = ()
+    """Of a ticket the desk, of an escalation the channel, that the playbook names."""
+    holdout: float = 0.0
+    """The playbook's share of issues of which customers are not told."""
+    draw: float = 1.0
+    """Where the draw of this account and issue fell: below the share it is held out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +165,10 @@ class Facts:
     """A ticket on the same matter that is not this issue's own doing: the customer's, or an agent's."""
     conversation: str = ""
     """A live conversation with the customer on the same matter."""
+    worth: Worth | None = None
+    """What telling is worth, where the playbook says what a contact costs."""
+    halts: tuple[Halt, ...] = ()
+    """The kill switches that are on."""
 
     def plain(self) -> dict[str, Any]:
         """Return them as plain JSON values, to be stored with the decision."""

@@ -16,6 +16,9 @@ from engine.playbooks import TOLD, Told, open_outreach
 from engine.policy.caps import Sent
 from engine.policy.consent import Entry
 from engine.policy.facts import ChannelFacts, Facts, IssueFacts, PolicyFacts, StepFacts, Suppressed
+from engine.policy.holdout import draw
+from engine.policy.stops import halts
+from engine.policy.worth import Appraiser, Worth
 from engine.store.models import Consent, CustomerContact, Intent, Issue, Suppression, Ticket
 
 CONVERSATION = 4 * 3600.0
@@ -38,6 +41,7 @@ class Gatherer:
     def __init__(self, config: Config, channels: Mapping[str, ChannelFacts]) -> None:
         self._config = config
         self._channels = channels
+        self._appraiser = Appraiser()
         self._memory = max((cap.seconds for cap in self._caps()), default=0.0) + 2 * 86400.0
 
     def gather(self, session: Session, intent: Intent, now: float) -> Gathered:
@@ -50,7 +54,7 @@ class Gatherer:
             occasion=intent.occasion,  # type: ignore[arg-type]  # the column holds what playbooks.Occasion lists
             kind=intent.kind,  # type: ignore[arg-type]  # as above
             issue=_issue(seen),
-            step=_step(intent),
+            step=self._step(intent),
             person=person,
             channels=self._channels,
             policy=self._policy(intent),
@@ -62,6 +66,8 @@ class Gatherer:
             inhibited_by=self._inhibited_by(session, seen),
             open_ticket=_open_ticket(session, intent, issue),
             conversation=_conversation(session, intent, now),
+            worth=self._worth(session, intent, issue, now),
+            halts=halts(session),
         )
         return Gathered(facts, issue, person)
 
@@ -73,6 +79,33 @@ class Gatherer:
         if intent.kind != "message" or not intent.recipient:
             return None
         return person(session, intent.recipient, intent.account, self._config.main.locale)
+
+    def _step(self, intent: Intent) -> StepFacts:
+        payload, playbook = intent.payload, self._config.playbooks.get(intent.playbook)
+        return StepFacts(
+            playbook=intent.playbook,
+            episode=intent.episode,
+            purpose=str(payload.get("purpose", "service")),
+            channels=tuple(payload.get("channels", ())),
+            emergency=str(payload.get("emergency", "")),
+            unless=payload.get("unless"),
+            template=str(payload.get("template", "")),
+            through=self._through(intent),
+            holdout=playbook.holdout if playbook else 0.0,
+            draw=draw(intent.playbook, intent.account or "", intent.issue),
+        )
+
+    def _through(self, intent: Intent) -> tuple[str, ...]:
+        if intent.kind == "ticket":
+            return (str(intent.payload.get("desk", "")),)
+        target = self._config.main.escalations.get(str(intent.payload.get("to", "")))
+        return (target.channel,) if target else ()
+
+    def _worth(self, session: Session, intent: Intent, issue: Issue | None, now: float) -> Worth | None:
+        playbook = self._config.playbooks.get(intent.playbook)
+        if intent.kind != "message" or issue is None or playbook is None or playbook.worth is None:
+            return None
+        return self._appraiser.worth(session, playbook.name, playbook.worth, issue.detector, now)
 
     def _policy(self, intent: Intent) -> PolicyFacts:
         playbook = self._config.playbooks.get(intent.playbook)
@@ -111,18 +144,6 @@ def _issue(seen: IssueView | None) -> IssueFacts:
     if seen is None:
         return NOTHING
     return IssueFacts(seen.id, seen.status, seen.severity, seen.reopened, seen.flapping, seen.opened_at)
-
-
-def _step(intent: Intent) -> StepFacts:
-    payload = intent.payload
-    return StepFacts(
-        playbook=intent.playbook,
-        episode=intent.episode,
-        purpose=str(payload.get("purpose", "service")),
-        channels=tuple(payload.get("channels", ())),
-        emergency=str(payload.get("emergency", "")),
-        unless=payload.get("unless"),
-    )
 
 
 def _consents(session: Session, person: Person | None) -> tuple[Entry, ...]:

@@ -10,6 +10,7 @@ from engine.entities import Person
 from engine.playbooks import CLOSING, Told
 from engine.policy.consent import ALLOWED, Standing, Use, standing
 from engine.policy.facts import Facts, Reason
+from engine.policy.stops import blocked
 
 _STANDING = {
     Standing.OBJECTED: Reason.OBJECTED,
@@ -78,6 +79,8 @@ def _weighed(facts: Facts, name: str, address: str) -> Way:
     )
     if found not in ALLOWED:
         return Way(name, address, _STANDING[found])
+    if blocked(facts.halts, name):
+        return Way(name, address, Reason.STOPPED)
     dead = any(each.address == address and each.channel in {"*", kind} for each in facts.suppressions)
     return Way(name, address, Reason.SUPPRESSED if dead else None)
 

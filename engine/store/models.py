@@ -179,6 +179,38 @@ class Silence(SQLModel, table=True):
     created_at: float
 
 
+class Stop(SQLModel, table=True):
+    """A kill switch that was thrown: until it is taken back nothing of its scope leaves."""
+
+    id: str = Field(primary_key=True)
+    scope: str
+    """all, playbook, channel or template."""
+    name: str = ""
+    """Of the playbook, the channel (or desk), or the template (or the folder of templates)."""
+    who: str
+    why: str
+    at: float
+    ended_at: float | None = Field(default=None, index=True)
+    ended_by: str = ""
+    recalled_at: float | None = None
+    """When providers had been asked to give back what they held."""
+
+
+class Assignment(SQLModel, table=True):
+    """Into which arm of an experiment an account's issue was drawn."""
+
+    id: str = Field(primary_key=True)
+    experiment: str = Field(index=True)
+    """`holdout PLAYBOOK`."""
+    account: str
+    issue: str = Field(index=True)
+    arm: str
+    """told or held."""
+    share: float
+    """Of the arm that is held back."""
+    at: float
+
+
 class DecisionRow(SQLModel, table=True):
     """send, hold or skip, with its reason and all that it was taken from (`forewarn explain`)."""
 
@@ -277,7 +309,7 @@ class Ticket(SQLModel, table=True):
     severity: str
     requester: str = ""
     status: str = Field(index=True)
-    """open, claimed or resolved."""
+    """open, claimed, pending or resolved."""
     assignee: str = ""
     verdict: str = ""
     """true, false or unclear, once resolved."""
@@ -285,6 +317,8 @@ class Ticket(SQLModel, table=True):
     picture: str = ""
     """SVG."""
     next_step: str = ""
+    parent: int | None = Field(default=None, index=True)
+    """Number of the incident's ticket that this one belongs to."""
     tags: list[str] = _json_list()
     opened_at: float
     updated_at: float
@@ -300,6 +334,8 @@ class TicketNote(SQLModel, table=True):
     at: float
     who: str
     text: str
+    picture: str = ""
+    """SVG."""
 
 
 class CustomerContact(SQLModel, table=True):

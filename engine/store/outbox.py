@@ -37,11 +37,12 @@ TRANSITIONS: Mapping[Status, frozenset[Status]] = {
     Status.CLAIMED: frozenset({Status.SENDING, Status.SKIPPED, Status.FAILED, Status.PENDING}),
     Status.SENDING: frozenset({Status.SENT, Status.FAILED, Status.UNKNOWN, Status.PENDING}),
     Status.UNKNOWN: frozenset({Status.SENT, Status.FAILED, Status.PENDING, Status.UNKNOWN}),
-    Status.SENT: frozenset(),
+    Status.SENT: frozenset({Status.SKIPPED}),
     Status.FAILED: frozenset(),
     Status.SKIPPED: frozenset(),
 }
-"""From → to. `sending` goes back to `pending` only when it surely was not taken."""
+"""From → to. `sending` goes back to `pending` only when it surely was not taken, `sent` to `skipped` only when the
+provider gave it back."""
 
 DUE = (
     select(Intent)
@@ -79,6 +80,18 @@ def due(session: Session, now: float, limit: int, kinds: Collection[str] | None 
 def unknown(session: Session, now: float, limit: int, kinds: Collection[str] | None = None) -> list[Intent]:
     """Return up to `limit` intents whose outcome is to be asked about now, in the order of `due_at`."""
     return _due(session, Status.UNKNOWN, now, limit, kinds)
+
+
+def held_outside(session: Session, since: float) -> Sequence[Intent]:
+    """Return messages sent since then of which the provider has not said that they left it."""
+    sent = select(Intent).where(
+        Intent.kind == "message",
+        Intent.status == Status.SENT,
+        col(Intent.sent_at) >= since,
+        col(Intent.delivery).in_(("", "queued")),
+        Intent.provider_id != "",
+    )
+    return session.exec(sent.order_by(col(Intent.sent_at), col(Intent.id))).all()
 
 
 def claim(session: Session, ids: Collection[str], by: str, now: float) -> list[Intent]:

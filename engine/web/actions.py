@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from engine.errors import Permanent
 from engine.events import make_event
 from engine.ids import derive
-from engine.store.models import Issue
+from engine.policy import stops
+from engine.store.models import Issue, Stop
 from engine.web.problems import Refused
 from engine.web.queries import need
 from engine.web.services import Services
@@ -43,3 +45,21 @@ def publish(services: Services, *events: bytes, origin: str = "web") -> None:
 def consent(subject: str, key: str, source: str, data: Mapping[str, Any], time: float) -> bytes:
     """Return a `forewarn.consent` event."""
     return make_event("forewarn.consent", subject, data, id=key, source=source, time=time)
+
+
+def stop(services: Services, scope: str, name: str, who: str, why: str) -> Stop:
+    """Throw a kill switch, at once. Raises Refused (422) for one that makes no sense."""
+    try:
+        with services.database.transaction() as session:
+            return stops.throw(session, scope, name, who, why, services.clock.time())
+    except Permanent as error:
+        raise Refused(422, str(error)) from error
+
+
+def go_on(services: Services, id_: str, who: str) -> Stop:
+    """Take a kill switch back. Raises Refused (404) if none such is on."""
+    try:
+        with services.database.transaction() as session:
+            return stops.take_back(session, id_, who, services.clock.time())
+    except Permanent as error:
+        raise Refused(404, str(error)) from error

@@ -12,6 +12,7 @@ from engine.eventlog.base import DeadLetter
 from engine.intake import Accepted
 from engine.issues import silences
 from engine.issues.book import history
+from engine.policy import stops
 from engine.store.models import DecisionRow, Issue, Silence, Ticket, TicketNote
 from engine.web import actions, queries
 from engine.web.problems import Refused, problem
@@ -31,6 +32,8 @@ from engine.web.schemas import (
     RetryIn,
     SilenceIn,
     SilenceOut,
+    StopIn,
+    StopOut,
     Taken,
     TextIn,
     TicketDetail,
@@ -95,6 +98,25 @@ def act_on_issue(
     """Acknowledge, resolve or dismiss an issue (a false alarm), or write a note into its history."""
     note = said.note if said else ""
     return Taken(event=actions.on_issue(services, what, issue, caller.name, note))
+
+
+@router.get("/stops", tags=["stops"])
+def list_stops(services: Injected) -> list[StopOut]:
+    """List kill switches, those that are on first."""
+    with services.database.reading() as session:
+        return [StopOut.model_validate(row) for row in stops.thrown(session)]
+
+
+@router.post("/stops", status_code=201, tags=["stops"])
+def throw_stop(services: Injected, caller: Asking, wanted: StopIn) -> StopOut:
+    """Throw a kill switch: on return nothing of its scope leaves any more."""
+    return StopOut.model_validate(actions.stop(services, wanted.scope, wanted.name or "", caller.name, wanted.why))
+
+
+@router.post("/stops/{stop_id}/end", tags=["stops"])
+def end_stop(services: Injected, caller: Asking, stop_id: str) -> StopOut:
+    """Let what was stopped go on."""
+    return StopOut.model_validate(actions.go_on(services, stop_id, caller.name))
 
 
 @router.get("/silences", tags=["silences"])

@@ -10,10 +10,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from engine.config.model import SEVERITIES
+from engine.config.model import SEVERITIES, Config
 from engine.evaluations import evaluations
 from engine.issues.book import history
 from engine.letters import evidence_picture
+from engine.policy import stops
 from engine.store.models import DecisionRow, Issue, LeadTime, Ticket
 from engine.tickets import Verdict
 from engine.web import actions, queries
@@ -53,7 +54,31 @@ def home(services: Injected, caller: Asking) -> Response:
             wrong=[*services.unready(), *unreachable(services)],
             lag=services.lag(),
             blind=[each.detector for each in evaluations(session) if each.labels_missing],
+            stops=[row for row in stops.thrown(session) if row.ended_at is None],
+            stoppable=_stoppable(services.config()),
         )
+
+
+def _stoppable(config: Config) -> dict[str, list[str]]:
+    """Return what a kill switch can be thrown for, beside everything."""
+    templates = config.templates.templates() if config.templates else []
+    folders = sorted({name.partition("/")[0] for name in templates})
+    return {"playbook": sorted(config.playbooks), "channel": [*config.channels, "builtin"], "template": folders}
+
+
+@router.post("/stops")
+async def stop(services: Injected, caller: Asking, form: Form) -> Response:
+    """Throw a kill switch; whoever comes back to the overview sees it."""
+    scope, _, name = form.get("what", "").partition(" ")
+    await run_in_threadpool(actions.stop, services, scope, name.strip()[:200], caller.name, form.get("why", "")[:2000])
+    return RedirectResponse("/", 303)
+
+
+@router.post("/stops/{stop_id}/end")
+async def go_on(services: Injected, caller: Asking, stop_id: str) -> Response:
+    """Let what was stopped go on."""
+    await run_in_threadpool(actions.go_on, services, stop_id, caller.name)
+    return RedirectResponse("/", 303)
 
 
 @router.get("/issues")

@@ -129,6 +129,7 @@ class TicketOut(Out):
     status: str
     assignee: str
     verdict: str
+    parent: int | None
     tags: list[str]
     opened_at: datetime
     updated_at: datetime
@@ -141,6 +142,8 @@ class NoteOut(Out):
     at: datetime
     who: str
     text: str
+    picture: str
+    """SVG; empty where there is none."""
 
 
 class TicketDetail(TicketOut):
@@ -209,6 +212,28 @@ class SilenceIn(In):
     starts_at: AwareDatetime | None = None
     ends_at: AwareDatetime | None = None
     recurring: dict[str, Any] = {}
+
+
+class StopIn(In):
+    """A kill switch to throw: everything, or a playbook, a channel (or desk), or a template (or folder of them)."""
+
+    scope: Literal["all", "playbook", "channel", "template"]
+    name: Word | None = None
+    why: Annotated[str, Field(min_length=1, max_length=2000)]
+
+
+class StopOut(Out):
+    """A kill switch; on until `ended_at`."""
+
+    id: str
+    scope: str
+    name: str
+    who: str
+    why: str
+    at: datetime
+    ended_at: datetime | None
+    ended_by: str
+    recalled_at: datetime | None
 
 
 class RetryIn(In):

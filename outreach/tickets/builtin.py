@@ -1,9 +1,12 @@
 """The desk that comes with Forewarn. The tickets themselves are the engine's: it hands in where they are kept."""
 
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Protocol
 
-from outreach.base import Draft, Outcome, Receipt, TicketDesk
+from outreach import drafts
+from outreach.base import Change, Draft, Outcome, Receipt, Status, TicketDesk, TicketState
 
 
 class TicketStore(Protocol):
@@ -12,8 +15,17 @@ class TicketStore(Protocol):
     def add(self, draft: Draft) -> int:
         """Keep a ticket once for each `draft.id`; return its number, on a repeat the one it has."""
 
-    def annotate(self, number: int, note: str) -> bool:
-        """Add an internal note; False if there is no such ticket."""
+    def annotate(self, number: int, note: str, picture: bytes = b"") -> bool:
+        """Add an internal note, with an SVG picture; False if there is no such ticket."""
+
+    def link(self, number: int, parent: int) -> bool:
+        """Make a ticket one of a parent; False if there is no such ticket or parent."""
+
+    def update(self, number: int, change: Change) -> bool:
+        """Change a ticket; False if there is no such one."""
+
+    def changed(self, since: float) -> Sequence[TicketState]:
+        """Return the tickets that changed since (epoch seconds), oldest first."""
 
     def number_of(self, draft_id: str) -> int | None:
         """Return the number of the ticket made from a draft; None if there is none."""
@@ -29,26 +41,61 @@ class MemoryTickets:
     ['1', '1']
     """
 
+    now: Callable[[], float] = time.time
     drafts: dict[int, Draft] = field(default_factory=dict)
-    notes: dict[int, list[str]] = field(default_factory=dict)
+    notes: dict[int, list[tuple[str, bytes]]] = field(default_factory=dict)
+    states: dict[int, TicketState] = field(default_factory=dict)
 
     def add(self, draft: Draft) -> int:
         """Keep a ticket."""
         known = self.number_of(draft.id)
         number = known or len(self.drafts) + 1
-        self.drafts.setdefault(number, draft)
+        if known is None:
+            self.drafts[number] = draft
+            self.states[number] = TicketState(str(number), Status.OPEN, self.now())
         return number
 
-    def annotate(self, number: int, note: str) -> bool:
+    def annotate(self, number: int, note: str, picture: bytes = b"") -> bool:
         """Add a note."""
         if number not in self.drafts:
             return False
-        self.notes.setdefault(number, []).append(note)
+        self.notes.setdefault(number, []).append((note, picture))
+        self._touch(number)
         return True
+
+    def link(self, number: int, parent: int) -> bool:
+        """Note the parent."""
+        if number not in self.drafts or parent not in self.drafts:
+            return False
+        self.drafts[number] = replace(self.drafts[number], parent=str(parent))
+        self._touch(number)
+        return True
+
+    def update(self, number: int, change: Change) -> bool:
+        """Change a ticket."""
+        draft = self.drafts.get(number)
+        if draft is None:
+            return False
+        tags = tuple(dict.fromkeys((*draft.tags, *change.tags)))
+        self.drafts[number] = replace(draft, severity=change.severity or draft.severity, tags=tags)
+        self.states[number] = replace(
+            self.states[number],
+            status=change.status or self.states[number].status,
+            verdict=drafts.verdict(tags) or self.states[number].verdict,
+        )
+        self._touch(number)
+        return True
+
+    def changed(self, since: float) -> Sequence[TicketState]:
+        """Return what changed."""
+        return sorted((each for each in self.states.values() if each.updated >= since), key=lambda each: each.updated)
 
     def number_of(self, draft_id: str) -> int | None:
         """Return the number of a draft's ticket."""
         return next((number for number, draft in self.drafts.items() if draft.id == draft_id), None)
+
+    def _touch(self, number: int) -> None:
+        self.states[number] = replace(self.states[number], updated=self.now())
 
 
 class BuiltinDesk(TicketDesk):
@@ -61,13 +108,27 @@ class BuiltinDesk(TicketDesk):
 
     def create(self, draft: Draft) -> Receipt:
         """Make the ticket; a repeat finds the first one."""
-        return Receipt(Outcome.ACCEPTED, provider_id=str(self._store.add(draft)))
+        plain = replace(draft, subject=drafts.subject(draft, 300))
+        return Receipt(Outcome.ACCEPTED, provider_id=str(self._store.add(plain)))
 
-    def annotate(self, ticket: str, note: str) -> Receipt:
+    def annotate(self, ticket: str, note: str, picture: bytes = b"") -> Receipt:
         """Add an internal note."""
-        if ticket.isascii() and ticket.isdigit() and self._store.annotate(int(ticket), note):
-            return Receipt(Outcome.ACCEPTED, provider_id=ticket)
-        return Receipt(Outcome.PERMANENT, f"there is no ticket {ticket!r}")
+        return self._done(ticket, lambda number: self._store.annotate(number, note, picture))
+
+    def link(self, ticket: str, parent: str) -> Receipt:
+        """Make a ticket one of the incident's."""
+        above = _number(parent)
+        if above is None:
+            return Receipt(Outcome.PERMANENT, f"there is no ticket {parent[:80]!r}")
+        return self._done(ticket, lambda number: self._store.link(number, above), f" or no ticket {parent!r}")
+
+    def update(self, ticket: str, change: Change) -> Receipt:
+        """Change a ticket."""
+        return self._done(ticket, lambda number: self._store.update(number, change))
+
+    def states(self, since: float) -> Sequence[TicketState]:
+        """Return the tickets that changed since."""
+        return self._store.changed(since)
 
     def find(self, draft: Draft) -> Receipt:
         """Look a ticket up by its draft."""
@@ -75,3 +136,14 @@ class BuiltinDesk(TicketDesk):
         if number is None:
             return Receipt(Outcome.RETRY, "no ticket was made of this draft")
         return Receipt(Outcome.ACCEPTED, provider_id=str(number))
+
+    @staticmethod
+    def _done(ticket: str, what: Callable[[int], bool], more: str = "") -> Receipt:
+        number = _number(ticket)
+        if number is not None and what(number):
+            return Receipt(Outcome.ACCEPTED, provider_id=ticket)
+        return Receipt(Outcome.PERMANENT, f"there is no ticket {ticket[:80]!r}{more}")
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None

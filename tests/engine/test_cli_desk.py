@@ -393,3 +393,21 @@ def test_a_backtest_says_what_would_have_been(forewarn: Forewarn, shop: Path) ->
 
 def test_a_scenario_that_is_not_there_is_told(forewarn: Forewarn) -> None:
     assert forewarn("simulate", "--scenario", "x.yaml", "--out", "y").code == 2
+
+
+def test_a_stop_is_thrown_listed_and_taken_back(forewarn: Forewarn, lived: list[str]) -> None:
+    thrown = forewarn("stop", "all", "--why", "wrong texts", "--json").json
+    assert (thrown["scope"], thrown["why"], thrown["ended_at"]) == ("all", "wrong texts", None)
+    again = forewarn("stop", "all", "--why", "again")
+    assert (again.code, "stopped already" in again.err) == (2, True)
+    assert "wrong texts" in forewarn("stop", "list").out
+    assert forewarn("stop", "end", thrown["id"]).code == 0
+    assert forewarn("stop", "list").out == "nothing is stopped\n"
+    assert [row["id"] for row in forewarn("stop", "list", "--all", "--json").json] == [thrown["id"]]
+
+
+def test_what_is_not_there_cannot_be_stopped(forewarn: Forewarn, lived: list[str]) -> None:
+    for scope in ("playbook", "channel", "template"):
+        ran = forewarn("stop", scope, "nothing-such", "--why", "x")
+        assert (ran.code, f"no {scope}" in ran.err) == (2, True)
+    assert forewarn("stop", "end", "stp_x").code == 2

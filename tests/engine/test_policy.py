@@ -23,6 +23,7 @@ from engine.policy.facts import (
     StepFacts,
     Suppressed,
 )
+from engine.policy.stops import Halt
 
 
 def at(text: str, zone: str = "Europe/Vienna") -> float:
@@ -375,3 +376,46 @@ def test_policy_facts_come_from_the_configuration() -> None:
     config = PolicyConfig(caps={"sms": Per(2, 86400.0, True)}, revocation_scope="program")
     found = PolicyFacts.of(config, limits)
     assert (found.per_customer, found.caps, found.revocation_scope) == (limits.per_customer, config.caps, "program")
+
+
+ALL, MAIL_STOPPED = Halt("stp_1", "all"), Halt("stp_2", "channel", "email")
+
+
+@pytest.mark.parametrize(
+    ("halt", "held"),
+    [
+        (ALL, True),
+        (Halt("stp_1", "playbook", "api"), True),
+        (Halt("stp_1", "playbook", "other"), False),
+        (Halt("stp_1", "template", "api/notice"), True),
+        (Halt("stp_1", "template", "api"), True),
+        (Halt("stp_1", "template", "ap"), False),
+        (Halt("stp_1", "channel", "sms"), False),
+    ],
+)
+def test_a_kill_switch_holds_what_it_speaks_of(halt: Halt, held: bool) -> None:
+    decision = decide(step(replace(FACTS, halts=(halt,)), template="api/notice"))
+    assert (decision.reason is Reason.STOPPED) is held
+    assert (decision.verdict, decision.until) == (("hold", NOON + 60) if held else ("send", None))
+
+
+def test_a_stopped_channel_gives_way_to_the_next_and_holds_where_it_is_the_last() -> None:
+    both = replace(FACTS, halts=(MAIL_STOPPED,), consents=(SMS_CONSENT,))
+    assert decide(both).channel == "sms"
+    assert reason(step(both, channels=("email",))) is Reason.STOPPED
+
+
+def test_a_kill_switch_holds_closing_messages_emergencies_tickets_and_escalations_too() -> None:
+    assert reason(closing(halts=(ALL,))) is Reason.STOPPED
+    assert reason(step(replace(FACTS, halts=(ALL,)), emergency="Ann")) is Reason.STOPPED
+    for kind in ("ticket", "escalate"):
+        other: Any = {"kind": kind, "person": None}
+        assert reason(replace(FACTS, halts=(ALL,), **other)) is Reason.STOPPED
+        through = step(replace(FACTS, halts=(MAIL_STOPPED,), **other), through=("email",))
+        assert reason(through) is Reason.STOPPED
+        assert reason(step(through, through=("slack",))) is Reason.ALLOWED
+
+
+def test_what_became_pointless_while_it_was_held_is_skipped() -> None:
+    resolved = replace(FACTS, halts=(MAIL_STOPPED,), issue=replace(FACTS.issue, status="resolved"))
+    assert reason(step(resolved, channels=("email",))) is Reason.MOOT

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.events import make_event
+from engine.policy import stops
 from engine.replay import drain
 from engine.store.models import DecisionRow, Issue, Label, LeadTime, Ticket, TicketNote
 from tests.journeys.stage import Stage, parts, stage, starter_config
@@ -209,3 +210,16 @@ def test_what_is_over_by_the_morning_is_not_told(night: Stage) -> None:
     assert night.mails(ANN) == []
     assert [(row.verdict, row.reason) for row in held(night)] == [("hold", "quiet_hours"), ("skip", "moot")]
     assert len(night.mails(BOB)) == 2, "who was told in his afternoon hears the end of it"
+
+
+def test_a_kill_switch_holds_everything_at_once_and_what_is_still_so_goes_on_after(night: Stage) -> None:
+    with night.engine.storage.database.transaction() as session:
+        made = stops.throw(session, "all", "", "ann", "wrong texts went out", night.clock.time())
+    told = len(night.server.mails)
+    night.pass_to(MORNING + HOUR)
+    assert len(night.server.mails) == told
+    assert {row.reason for row in held(night)[1:]} == {"stopped"}
+    with night.engine.storage.database.transaction() as session:
+        stops.take_back(session, made.id, "ann", night.clock.time())
+    night.pass_to(MORNING + HOUR + 5 * MINUTE)
+    assert len(night.mails(ANN)) == 1

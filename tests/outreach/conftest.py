@@ -6,6 +6,8 @@ import pytest
 
 from tests.outreach.fakes.certificate import Certificate, write
 from tests.outreach.fakes.mail import MailServer
+from tests.outreach.fakes.pagerduty import FakePagerDuty
+from tests.outreach.fakes.slack import FakeSlack
 from tests.outreach.fakes.twilio import FakeTwilio
 
 
@@ -24,4 +26,16 @@ def mail_server(certificate: Certificate) -> Iterator[MailServer]:
 @pytest.fixture
 def twilio() -> Iterator[FakeTwilio]:
     with FakeTwilio() as server:
+        yield server
+
+
+@pytest.fixture
+def slack() -> Iterator[FakeSlack]:
+    with FakeSlack() as server:
+        yield server
+
+
+@pytest.fixture
+def pagerduty() -> Iterator[FakePagerDuty]:
+    with FakePagerDuty() as server:
         yield server

@@ -24,6 +24,6 @@ def test_notes_need_a_ticket() -> None:
     desk = BuiltinDesk(store=store)
     number = desk.create(DRAFT).provider_id
     assert desk.annotate(number, "again").outcome is Outcome.ACCEPTED
-    assert store.notes == {1: ["again"]}
+    assert store.notes == {1: [("again", b"")]}
     for wrong in ("2", "", "x", "-1", "²"):
         assert desk.annotate(wrong, "lost").outcome is Outcome.PERMANENT

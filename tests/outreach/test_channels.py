@@ -1,8 +1,11 @@
 """The conformance checks of `outreach.checks`, over every channel."""
 
+import json
 import re
+import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,11 +13,18 @@ import pytest
 from outreach.base import Channel, Message, Outcome, Receipt
 from outreach.channels.email import Email
 from outreach.channels.memory import MemoryChannel
+from outreach.channels.pagerduty import PagerDuty
+from outreach.channels.slack import Slack
 from outreach.channels.sms import Sms
+from outreach.channels.teams import Teams
+from outreach.channels.voice import Voice
 from outreach.channels.webhook import Webhook
+from outreach.channels.whatsapp import WhatsApp
 from outreach.checks import Bench, Taken, checks
-from tests.outreach.fakes import twilio
+from tests.outreach.fakes import pagerduty, slack, twilio
 from tests.outreach.fakes.mail import BreakingServer, MailServer
+from tests.outreach.fakes.pagerduty import FakePagerDuty
+from tests.outreach.fakes.slack import FakeSlack
 from tests.outreach.fakes.twilio import FakeTwilio
 from tests.outreach.fakes.web import Answer, Request, WebServer
 
@@ -85,7 +95,7 @@ class SmsBench(Bench):
         self._server = stack.enter_context(FakeTwilio())
         self.channel = self._sms(self._server.url)
 
-    def _sms(self, url: str) -> Sms:
+    def _sms(self, url: str) -> Channel:
         return Sms(
             account_sid=twilio.ACCOUNT,
             auth_token=twilio.TOKEN,
@@ -103,6 +113,40 @@ class SmsBench(Bench):
 
     def unreachable(self) -> Channel:
         return self._sms(f"http://127.0.0.1:{NOBODY}")
+
+
+class WhatsAppBench(SmsBench):
+    refused = twilio.INVALID
+
+    def __init__(self, stack: ExitStack) -> None:
+        super().__init__(stack)
+        self._server.in_session = {f"whatsapp:{number}" for number in (self.good, self.refused)}
+        self._server.opted_out = {f"whatsapp:{self.refused}"}
+
+    def _sms(self, url: str) -> Channel:
+        account: dict[str, Any] = {"account_sid": twilio.ACCOUNT, "auth_token": twilio.TOKEN, "from_": twilio.FROM}
+        return WhatsApp(base_url=url, timeout=0.5, now=lambda: 1795352700.0, **account)
+
+    def message(self, id_: str = "int_1", text: str = "Grüße, Łódź – 東京") -> Message:
+        return replace(super().message(id_, text), session_until=1795352701.0)
+
+
+class VoiceBench(SmsBench):
+    refused, named = twilio.INVALID, False
+
+    def _sms(self, url: str) -> Channel:
+        return Voice(
+            account_sid=twilio.ACCOUNT,
+            auth_token=twilio.TOKEN,
+            from_=twilio.FROM,
+            base_url=url,
+            timeout=0.5,
+            now=lambda: 1795352700.0,
+        )
+
+    def taken(self) -> list[Taken]:
+        spoken = (ET.fromstring(self._server.spoken[one["sid"]]).findtext("Say") for one in self._server.calls)
+        return [Taken("", text or "") for text in spoken]
 
 
 class WebhookBench(Bench):
@@ -138,7 +182,79 @@ class WebhookBench(Bench):
         return self._webhook()
 
 
-BENCHES: list[Callable[[ExitStack], Bench]] = [MemoryBench, EmailBench, SmsBench, WebhookBench]
+class SlackBench(Bench):
+    good, refused, threads = "C0OPERATIONS", slack.ARCHIVED, False
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._server = stack.enter_context(FakeSlack())
+        self.channel = self._slack(self._server.url)
+
+    def _slack(self, url: str) -> Slack:
+        return Slack(token=slack.TOKEN, base_url=url, timeout=0.5, now=lambda: slack.NOW)
+
+    def taken(self) -> list[Taken]:
+        return [
+            Taken(one["metadata"]["event_payload"]["id"], one["blocks"][1]["text"]["text"])
+            for one in self._server.messages
+        ]
+
+    def swallow(self) -> None:
+        self._server.swallow()
+
+    def unreachable(self) -> Channel:
+        return self._slack(f"http://127.0.0.1:{NOBODY}")
+
+
+class PagerDutyBench(Bench):
+    good, refused, threads = pagerduty.KEY, pagerduty.GONE, False
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._server = stack.enter_context(FakePagerDuty())
+        self.channel = PagerDuty(base_url=self._server.url, timeout=0.5)
+
+    def taken(self) -> list[Taken]:
+        events = self._server.events
+        return [Taken(one["dedup_key"], one["payload"]["custom_details"]["text"]) for one in events]
+
+    def swallow(self) -> None:
+        self._server.swallow()
+
+    def unreachable(self) -> Channel:
+        return PagerDuty(base_url=f"http://127.0.0.1:{NOBODY}", timeout=0.5)
+
+
+class TeamsBench(Bench):
+    threads, named = False, False
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._silent = False
+        self._server = stack.enter_context(WebServer(self._answer))
+        self.good, self.refused = f"{self._server.url}/workflow", f"{self._server.url}/gone"
+        self.channel = Teams(timeout=0.5, allow_internal=True)
+        self._taken: list[Taken] = []
+
+    def _answer(self, request: Request) -> Answer:
+        if request.path == "/gone":
+            return Answer(404, b"workflow not found")
+        body = json.loads(request.body)["attachments"][0]["content"]["body"]
+        self._taken.append(Taken("", body[-1]["text"]))
+        silent, self._silent = self._silent, False
+        return Answer(202, silent=silent)
+
+    def taken(self) -> list[Taken]:
+        return self._taken
+
+    def swallow(self) -> None:
+        self._silent = True
+
+    def unreachable(self) -> Channel:
+        self.good = f"http://127.0.0.1:{NOBODY}/"
+        return Teams(timeout=0.5, allow_internal=True)
+
+
+BENCHES: list[Callable[[ExitStack], Bench]] = [
+    MemoryBench, EmailBench, SmsBench, WhatsAppBench, VoiceBench, WebhookBench, SlackBench, PagerDutyBench, TeamsBench
+]  # fmt: skip
 
 
 @pytest.fixture(params=BENCHES, ids=lambda bench: str(bench.__name__))

@@ -1,14 +1,20 @@
 """Text messages against a stateful stand-in for Twilio, driven by Twilio's own SDK."""
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
+from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]  # ships no py.typed
 
 from outreach.base import Delivery, Message, Outcome
 from outreach.channels.sms import Sms
+from outreach.inbound import Delivered, ForgedError, Replied, Request, UnreadableError
 from outreach.text import mark
-from outreach.twilio import ERRORS, refusal, report
+from outreach.twilio import ERRORS, refusal
+from outreach.twilio_hooks import report
 from tests.outreach.fakes import twilio as fake
 from tests.outreach.fakes.twilio import FakeTwilio
 
@@ -107,7 +113,7 @@ def test_a_list_that_cannot_be_read_or_ends_too_early_leaves_it_unknown(
     broken = sender.find(MESSAGE)
     assert broken is not None
     assert broken.outcome is Outcome.UNKNOWN
-    monkeypatch.setattr("outreach.channels.sms.LOOK_AT", 3)
+    monkeypatch.setattr("outreach.twilio_channel.LOOK_AT", 3)
     for number in range(3):
         sender.send(replace(MESSAGE, id=f"int_{number}"))
     crowded = sender.find(replace(MESSAGE, id="int_9"))
@@ -115,35 +121,68 @@ def test_a_list_that_cannot_be_read_or_ends_too_early_leaves_it_unknown(
     assert crowded.outcome is Outcome.UNKNOWN
 
 
+def request(url: str, form: Mapping[str, str], signature: str) -> Request:
+    return Request(url, {"x-twilio-signature": signature}, urlencode(form).encode(), 0.0)
+
+
 def test_callbacks_are_verified_and_translated(twilio: FakeTwilio) -> None:
     sender = channel(twilio, status_callback=CALLBACK)
     sid = sender.send(MESSAGE).provider_id
     url, form, signature = twilio.callback(sid, "undelivered", "30005")
-    assert sender.verify(url, form, signature)
-    assert not sender.verify(url, form | {"MessageStatus": "delivered"}, signature)
-    assert not sender.verify("https://evil.example/", form, signature)
-    assert not sender.verify(url, form, "")
-    told = sender.delivery(form)
-    assert (told.provider_id, told.delivery, told.code, told.suppress) == (sid, Delivery.BOUNCED, "30005", True)
+    answer = sender.receive(request(url, form, signature))
+    (told,) = answer.told
+    assert isinstance(told, Delivered)
+    assert (told.provider_id, told.state, told.code, told.suppress) == (sid, Delivery.BOUNCED, "30005", True)
     assert told.raw == form
+    assert answer.media_type == "application/xml"
+    for forged in (
+        request(url, form | {"MessageStatus": "delivered"}, signature),
+        request("https://evil.example/", form, signature),
+        request(url, form, ""),
+    ):
+        with pytest.raises(ForgedError, match="auth_token"):
+            sender.receive(forged)
+
+
+def test_a_body_of_json_is_verified_by_its_digest(twilio: FakeTwilio) -> None:
+    body = b'{"MessageSid":"SM1"}'
+    url = f"{CALLBACK}?bodySHA256={hashlib.sha256(body).hexdigest()}"
+    signature = RequestValidator(fake.TOKEN).compute_signature(url, {})
+    headers = {"x-twilio-signature": signature, "content-type": "application/json"}
+    with pytest.raises(UnreadableError):  # it is genuine, and says nothing that we know
+        channel(twilio).receive(Request(url, headers, body, 0.0))
+    with pytest.raises(ForgedError):
+        channel(twilio).receive(Request(url, headers, body + b" ", 0.0))
 
 
 def test_inbound_messages_are_verified(twilio: FakeTwilio) -> None:
     form, signature = twilio.inbound(CALLBACK, MESSAGE.to, "STOP")
-    assert channel(twilio).verify(CALLBACK, form, signature)
+    (told,) = channel(twilio).receive(request(CALLBACK, form, signature)).told
+    assert isinstance(told, Replied)
+    assert (told.sender, told.text, told.understood) == (MESSAGE.to, "STOP", "stop")
+
+
+def test_what_is_scheduled_can_be_recalled_and_what_is_sent_cannot(twilio: FakeTwilio) -> None:
+    sender = channel(twilio)
+    first, second = (sender.send(replace(MESSAGE, id=f"int_{number}")).provider_id for number in (1, 2))
+    twilio.messages[0]["status"] = "scheduled"
+    twilio.messages[1]["status"] = "delivered"
+    assert sender.recall(first).outcome is Outcome.ACCEPTED
+    assert twilio.messages[0]["status"] == "canceled"
+    assert sender.recall(second).outcome is Outcome.PERMANENT
 
 
 STATES = {
     "accepted": Delivery.QUEUED, "scheduled": Delivery.QUEUED, "queued": Delivery.QUEUED, "sending": Delivery.QUEUED,
     "sent": Delivery.SENT, "partially_delivered": Delivery.SENT, "delivered": Delivery.DELIVERED, "read": Delivery.READ,
-    "undelivered": Delivery.BOUNCED, "failed": Delivery.FAILED, "canceled": Delivery.FAILED,
+    "undelivered": Delivery.FAILED, "failed": Delivery.FAILED, "canceled": Delivery.FAILED,
     "receiving": Delivery.UNKNOWN, "something new": Delivery.UNKNOWN, "": Delivery.UNKNOWN,
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("state", STATES)
 def test_states(state: str) -> None:
-    assert report({"MessageSid": "SM1", "MessageStatus": state}).delivery is STATES[state]
+    assert report({"MessageSid": "SM1", "MessageStatus": state}).state is STATES[state]
     assert report({"SmsSid": "SM1", "SmsStatus": state}).provider_id == "SM1"
 
 

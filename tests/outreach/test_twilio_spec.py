@@ -12,6 +12,9 @@ import pytest
 
 from outreach.base import Message
 from outreach.channels.sms import Sms
+from outreach.channels.voice import Voice
+from outreach.channels.whatsapp import WhatsApp
+from outreach.twilio import CALLS, STATES
 from tests.outreach.fakes import twilio as fake
 from tests.outreach.fakes.twilio import FakeTwilio
 
@@ -101,8 +104,42 @@ def test_a_whole_conversation(spec: dict[str, Any], twilio: FakeTwilio) -> None:
     assert list(problems(answer, page, spec)) == []
 
 
-def test_every_state_of_a_message_is_known(spec: dict[str, Any]) -> None:
-    from outreach.twilio import STATES  # noqa: PLC0415 -- only where the description is there
+def test_a_call(spec: dict[str, Any], twilio: FakeTwilio) -> None:
+    account: dict[str, Any] = {"account_sid": fake.ACCOUNT, "auth_token": fake.TOKEN, "from_": fake.FROM}
+    channel = Voice(base_url=twilio.url, status_callback="https://forewarn.example.org/hooks/twilio", **account)
+    message = Message("int_1", "+436641234567", "Ihre Webhooks kommen wieder an.", locale="de")
+    sid = channel.send(message).provider_id
+    channel.find(message)
+    channel.recall(sid)
+    made, listed, recalled = twilio.requests
+    path = spec["paths"][MESSAGES.replace("Messages", "Calls")]
 
+    fields = parse_qs(made.body.decode())
+    form: dict[str, Any] = {name: value[0] for name, value in fields.items()} | {"Timeout": int(fields["Timeout"][0])}
+    form["StatusCallbackEvent"] = fields["StatusCallbackEvent"]
+    described = path["post"]["requestBody"]["content"]["application/x-www-form-urlencoded"]["schema"]
+    assert list(problems(form, described, spec)) == []
+    assert set(parse_qs(urlsplit(listed.path).query)) <= {one["name"] for one in path["get"]["parameters"]}
+    assert recalled.path.replace(fake.ACCOUNT, "{AccountSid}").replace(sid, "{Sid}") in spec["paths"]
+    created = path["post"]["responses"]["201"]["content"]["application/json"]["schema"]
+    assert [list(problems(one, created, spec)) for one in twilio.calls] == [[]]
+
+
+def test_a_whatsapp_template(spec: dict[str, Any], twilio: FakeTwilio) -> None:
+    account: dict[str, Any] = {"account_sid": fake.ACCOUNT, "auth_token": fake.TOKEN, "from_": fake.FROM}
+    message = Message("int_1", "+436641234567", "", content="HX" + "c" * 32, variables={"1": "Webhooks"})
+    WhatsApp(base_url=twilio.url, **account).send(message)
+    form = {key: value[0] for key, value in parse_qs(twilio.requests[0].body.decode()).items()}
+    described = spec["paths"][MESSAGES]["post"]["requestBody"]["content"]["application/x-www-form-urlencoded"]["schema"]
+    assert list(problems(form, described, spec)) == []
+    created = spec["paths"][MESSAGES]["post"]["responses"]["201"]["content"]["application/json"]["schema"]
+    assert [list(problems(one, created, spec)) for one in twilio.messages] == [[]]
+
+
+def test_every_state_of_a_call_is_known(spec: dict[str, Any]) -> None:
+    assert set(spec["components"]["schemas"]["call_enum_status"]["enum"]) <= set(CALLS)
+
+
+def test_every_state_of_a_message_is_known(spec: dict[str, Any]) -> None:
     described = set(spec["components"]["schemas"]["message_enum_status"]["enum"])
     assert described - set(STATES) == {"receiving", "received"}

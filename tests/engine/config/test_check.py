@@ -184,6 +184,13 @@ BROKEN: list[tuple[Mapping[str, str | None], str]] = [
         steps("ticket: {template: errors/agent}", after="limits: {per_customer: 0 per day}\n"),
         f"{P}:5:24: this playbook may never contact anyone",
     ),
+    (steps(NOTICE, RESOLVED, after="holdout: 60%\n"), f"{P}:6:10: 0.6 is no share to hold out; write 0% to 50%"),
+    (
+        steps("message: {template: errors/notice, emergency: Ann}", RESOLVED, after="holdout: 5%\n"),
+        f"{P}:6:10: an emergency is held back from nobody",
+    ),
+    (steps(NOTICE, RESOLVED, after="worth: {contact: -1}\n"), f"{P}:6:18: a cost is 0 or more"),
+    (steps(NOTICE, RESOLVED, after="worth: {contact: 9, calls: 3}\n"), f"{P}:6:28: a probability is 0% to 100%"),
     # policy
     (policy('hours: {from: "25:00", to: "8:00"}'), 'policy.yaml:1:15: "25:00" is not a time of day'),
     (policy('hours: {from: "08:00", to: "08:00"}'), "policy.yaml:1:8: these hours are empty"),

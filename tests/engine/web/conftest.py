@@ -25,6 +25,7 @@ from engine.web.server import create_app
 from engine.web.services import Services
 from outreach.base import Channel, Draft
 from outreach.channels.memory import MemoryChannel
+from outreach.channels.slack import Slack
 from outreach.channels.sms import Sms
 from outreach.registry import channel_class
 
@@ -32,6 +33,7 @@ NOW = 1_700_000_000.0
 PUBLIC = "https://status.example.com"
 LOCAL = "http://127.0.0.1:8321"
 TWILIO_TOKEN = "twilio-auth-token"
+SLACK_SECRET = "slack-signing-secret"
 
 
 class Server:
@@ -167,6 +169,7 @@ def channels() -> dict[str, Channel]:
     return {
         "email": MemoryChannel.like(channel_class("email"))(),
         "sms": Sms(account_sid="AC1", auth_token=TWILIO_TOKEN, from_="+15005550006"),
+        "slack": Slack(token="xoxb-1", signing_secret=SLACK_SECRET),
     }
 
 

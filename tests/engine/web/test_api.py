@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from engine.config.model import Place
 from engine.config.problems import Problem
+from engine.policy import stops
 from engine.store.models import Silence
 
 NOW = 1_700_000_000.0
@@ -270,3 +271,25 @@ def test_whatever_is_posted_is_never_a_500(desk: Any, server: Any, path: str, bo
 def test_whatever_is_asked_is_never_a_500(server: Any, path: str, query: dict[str, str]) -> None:
     for prefix in ("/v1/", "/"):
         assert server.get(prefix + path, params=query).status_code < 500
+
+
+def test_a_stop_acts_at_once_and_is_taken_back(desk: Any, server: Any) -> None:
+    made = server.post("/v1/stops", json={"scope": "channel", "name": "sms", "why": "wrong texts"})
+    assert made.status_code == 201
+    assert desk.events() == [], "it is no event: it must act where the log is what went wrong"
+    with desk.database.reading() as session:
+        assert [halt.name for halt in stops.halts(session)] == ["sms"]
+    (listed,) = server.get("/v1/stops").json()
+    assert (listed["id"], listed["who"], listed["ended_at"]) == (made.json()["id"], made.json()["who"], None)
+    assert server.post(f"/v1/stops/{listed['id']}/end").status_code == 200
+    assert server.post(f"/v1/stops/{listed['id']}/end").status_code == 404
+    with desk.database.reading() as session:
+        assert stops.halts(session) == ()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"scope": "planet", "why": "x"}, {"scope": "all", "name": "x", "why": "x"}, {"scope": "playbook", "why": "x"}],
+)
+def test_a_stop_that_makes_no_sense_is_refused(desk: Any, server: Any, body: Any) -> None:
+    assert server.post("/v1/stops", json={"why": "x", **body}).status_code == 422

@@ -172,3 +172,17 @@ def test_what_is_not_there_is_a_page_in_a_browser_and_a_problem_elsewhere(server
 def test_a_form_may_not_be_huge(desk: Any, server: Any) -> None:
     desk.add(desk.issue())
     assert server.form("/issues/iss_1/note", {"note": "x" * 300_000}).status_code == 413
+
+
+def test_the_overview_throws_the_kill_switch_shows_it_and_takes_it_back(desk: Any) -> None:
+    server = desk.server()
+    assert "<summary>Stop what leaves</summary>" in server.get("/").text
+    assert server.form("/stops", {"what": "channel sms", "why": EVIL}).status_code == 303
+    page = server.get("/").text
+    assert "Channel sms since" in page
+    assert EVIL not in page
+    action = re.search(r"/stops/(stp_\w+)/end", page)
+    assert action is not None
+    assert server.form(f"/stops/{action[1]}/end").status_code == 303
+    assert "Channel sms since" not in server.get("/").text
+    assert server.form("/stops", {"what": "planet", "why": "x"}).status_code == 422

@@ -1,5 +1,6 @@
 """What Twilio tells us: only what it signed counts, and every word of it becomes an event with Twilio's own id."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -8,11 +9,13 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from slack_sdk.signature import SignatureVerifier
 from sqlmodel import select
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]  # ships no py.typed
 
 from engine.errors import Retryable
 from engine.store.models import Ticket
+from tests.engine.web.conftest import SLACK_SECRET
 
 PUBLIC = "https://status.example.com"
 ANN = "+436641234567"
@@ -187,4 +190,42 @@ def test_whatever_twilio_signs_is_answered(desk: Any, form: dict[str, str]) -> N
 def test_whatever_others_send_is_refused(desk: Any, body: bytes, signature: str) -> None:
     answer = desk.server().post("/hooks/twilio/sms", content=body, headers={"x-twilio-signature": signature})
     assert answer.status_code in {403, 422}
+    assert desk.events() == []
+
+
+SENT = "C0OPERATIONS:1795352700.000100"
+
+
+def pressed(desk: Any, action: str, *, thread: str = SENT, at: float | None = None, secret: str = SLACK_SECRET) -> int:
+    """Press a button of a message in Slack; the request is signed by Slack's own SDK."""
+    place, _, stamp = thread.partition(":")
+    payload = {
+        "type": "block_actions",
+        "user": {"id": "U0ANN", "username": "ann"},
+        "container": {"channel_id": place, "message_ts": stamp},
+        "actions": [{"action_id": action, "action_ts": "1.5"}],
+    }
+    body, time = urlencode({"payload": json.dumps(payload)}).encode(), str(int(desk.clock.time() if at is None else at))
+    signature = SignatureVerifier(secret).generate_signature(timestamp=time, body=body) or ""
+    headers = {**FORM, "x-slack-request-timestamp": time, "x-slack-signature": signature}
+    desk.listen(public_url=PUBLIC)
+    return int(desk.server().post("/hooks/channel/slack", content=body, headers=headers).status_code)
+
+
+def test_a_button_in_slack_acknowledges_the_issue_once(desk: Any) -> None:
+    desk.add(*desk.everything(), desk.intent("int_9", kind="escalate", provider_id=SENT, channel="slack"))
+    for _ in range(2):
+        assert pressed(desk, "acknowledge") == 200
+    first, again = desk.of_type("forewarn.action")
+    assert (first["data"]["what"], first["data"]["issue"], first["data"]["who"]) == ("acknowledge", "iss_1", "ann")
+    assert (
+        (first["id"], first["source"]) == (again["id"], again["source"]) == (f"{SENT}:1.5:acknowledge", "slack/slack")
+    )
+
+
+def test_a_button_of_no_message_of_ours_and_a_forged_one_do_nothing(desk: Any) -> None:
+    desk.add(*desk.everything(), desk.intent("int_9", kind="escalate", provider_id=SENT, channel="slack"))
+    assert pressed(desk, "resolve", thread="C0OTHER:1.0") == 422
+    assert pressed(desk, "resolve", secret="another") == 403
+    assert pressed(desk, "resolve", at=desk.clock.time() - 301) == 403
     assert desk.events() == []

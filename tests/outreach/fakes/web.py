@@ -60,7 +60,7 @@ class WebServer:
                 outer.requests.append(request)
                 self.reply(outer._answer(request))
 
-            do_GET = do_POST = handle_any  # noqa: N815 -- http.server's naming
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any  # noqa: N815 -- http.server's naming
 
             def reply(self, answer: Answer) -> None:
                 if answer.silent:

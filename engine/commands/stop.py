@@ -1,0 +1,125 @@
+"""`forewarn stop`"""
+
+from typing import Annotated
+
+import typer
+
+from engine.commands.output import emit, moment, table
+from engine.commands.shared import CLOCK, AsJson, ConfigFolder, Unusable, Who, configured, person
+from engine.commands.stores import database
+from engine.config.model import Config
+from engine.config.problems import nearest
+from engine.errors import Permanent
+from engine.policy import stops
+from engine.store.models import Stop
+from outreach.render import Templates
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="The kill switch: nothing of its scope leaves, from this moment on, until `forewarn stop end`.",
+)
+COLUMNS = ("id", "stops", "since", "who", "why", "recalled", "ended")
+Why = Annotated[str, typer.Option(help="One sentence: why nothing is to leave.")]
+Name = Annotated[str, typer.Argument(metavar="NAME")]
+
+
+@app.command("all")
+def everything(why: Why, config: ConfigFolder = None, who: Who = "", json: AsJson = False) -> None:
+    """Stop everything: messages, tickets and escalations."""
+    _throw(configured(config), ("all", ""), (person(who), why), json)
+
+
+@app.command()
+def playbook(name: Name, why: Why, config: ConfigFolder = None, who: Who = "", json: AsJson = False) -> None:
+    """Stop what a playbook does."""
+    loaded = configured(config)
+    _known(name, list(loaded.playbooks), "playbook")
+    _throw(loaded, ("playbook", name), (person(who), why), json)
+
+
+@app.command()
+def channel(name: Name, why: Why, config: ConfigFolder = None, who: Who = "", json: AsJson = False) -> None:
+    """Stop a channel or a desk; messages go by the next channel of their step, if there is one."""
+    loaded = configured(config)
+    _known(name, [*loaded.channels, "builtin"], "channel")
+    _throw(loaded, ("channel", name), (person(who), why), json)
+
+
+@app.command()
+def template(name: Name, why: Why, config: ConfigFolder = None, who: Who = "", json: AsJson = False) -> None:
+    """Stop what a template says, or every template of a folder."""
+    loaded = configured(config)
+    known = (loaded.templates or Templates(loaded.templates_dir)).templates()
+    _known(name, [*known, *{each.partition("/")[0] for each in known}], "template")
+    _throw(loaded, ("template", name), (person(who), why), json)
+
+
+def _known(name: str, known: list[str], what: str) -> None:
+    if name not in known:
+        raise Unusable(f"there is no {what} {name!r}", remedy=nearest(name, known))
+
+
+def _throw(config: Config, what: tuple[str, str], said: tuple[str, str], json: bool) -> None:
+    now = CLOCK.time()
+    try:
+        with database(config) as opened, opened.transaction() as session:
+            made = stops.throw(session, *what, *said, now)
+            row = made.model_dump()
+    except Permanent as error:
+        raise Unusable(error.cause, remedy=error.remedy) from error
+    if json:
+        emit(row)
+    else:
+        typer.echo(f"stopped: {_what(made)}; take it back with `forewarn stop end {made.id}`")
+
+
+@app.command("list")
+def listed(
+    config: ConfigFolder = None,
+    past: Annotated[bool, typer.Option("--all", help="Those that are over too.")] = False,
+    json: AsJson = False,
+) -> None:
+    """List the stops that are on."""
+    with database(configured(config)) as opened, opened.reading() as session:
+        rows = [row for row in stops.thrown(session) if past or row.ended_at is None]
+    if json:
+        emit([row.model_dump() for row in rows])
+    else:
+        table([_row(row) for row in rows], COLUMNS, empty="nothing is stopped")
+
+
+@app.command()
+def end(
+    stop: Annotated[str, typer.Argument(metavar="STOP", help="Its id.")],
+    config: ConfigFolder = None,
+    who: Who = "",
+    json: AsJson = False,
+) -> None:
+    """Let what was stopped go on; what was held is decided again within a minute."""
+    try:
+        with database(configured(config)) as opened, opened.transaction() as session:
+            row = stops.take_back(session, stop, person(who), CLOCK.time())
+            told = row.model_dump()
+    except Permanent as error:
+        raise Unusable(error.cause, remedy=error.remedy) from error
+    if json:
+        emit(told)
+    else:
+        typer.echo(f"goes on: {_what(row)}")
+
+
+def _what(row: Stop) -> str:
+    return f"{row.scope} {row.name}".strip()
+
+
+def _row(row: Stop) -> dict[str, object]:
+    return {
+        "id": row.id,
+        "stops": _what(row),
+        "since": moment(row.at),
+        "who": row.who,
+        "why": row.why,
+        "recalled": moment(row.recalled_at),
+        "ended": f"{moment(row.ended_at)} by {row.ended_by}" if row.ended_at is not None else "",
+    }

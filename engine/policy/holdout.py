@@ -1,0 +1,54 @@
+"""The holdout: a share of issues of which customers are not told, so that what telling is worth can be measured.
+
+Who is held out is drawn for each account and issue, seeded by the playbook's name: the same draw at every claim, in a
+replay and on any machine, and the same for everyone of the account. It is stored the first time it is asked for.
+Tickets and escalations are made all the same, and nothing is held out where people may come to harm: critical issues
+and emergencies.
+"""
+
+import hashlib
+
+from sqlmodel import Session
+
+from engine.config.model import SAFETY
+from engine.ids import derive
+from engine.policy.facts import Facts
+from engine.store.database import insert_ignore
+from engine.store.models import Assignment, Intent
+
+
+def draw(playbook: str, account: str, issue: str) -> float:
+    """Return where the draw of an account and an issue fell, from 0 to under 1.
+
+    >>> draw("api", "account/acme", "iss_1") == draw("api", "account/acme", "iss_1")
+    True
+    """
+    digest = hashlib.blake2b(f"{playbook}\0{account}\0{issue}".encode(), digest_size=8, person=b"forewarn holdout")
+    return int.from_bytes(digest.digest()) / 2**64
+
+
+def is_held_out(facts: Facts) -> bool:
+    """Return whether an opening message is held back, to measure what it would have been worth."""
+    if facts.kind != "message" or facts.occasion != "opened" or facts.step.holdout <= 0.0:
+        return False
+    return not _is_safety(facts) and facts.step.draw < facts.step.holdout
+
+
+def _is_safety(facts: Facts) -> bool:
+    return facts.issue.severity in SAFETY or bool(facts.step.emergency)
+
+
+def assign(session: Session, intent: Intent, facts: Facts, now: float) -> None:
+    """Store the arm of the intent's account and issue, the first time it is asked for."""
+    if facts.kind != "message" or facts.occasion != "opened" or facts.step.holdout <= 0.0 or _is_safety(facts):
+        return
+    made = Assignment(
+        id=derive("asg", "holdout", intent.playbook, intent.account or "", intent.issue),
+        experiment=f"holdout {intent.playbook}",
+        account=intent.account or "",
+        issue=intent.issue,
+        arm="held" if is_held_out(facts) else "told",
+        share=facts.step.holdout,
+        at=now,
+    )
+    insert_ignore(session, Assignment, [made])

@@ -1,0 +1,279 @@
+"""The order of things that all desks behind HTTP share: look up, make, complete; a failure is a receipt."""
+
+import json
+import re
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from outreach.base import Change, Draft, Outcome, Receipt, Status, TicketDesk, TicketState
+from outreach.inbound import Answer, Request, Ticketed, UnreadableError
+from outreach.rest import Api, Failed, moment
+
+PAGES = 10
+"""Pages read at one polling; what changed after the last ticket on them comes next time."""
+RESERVE = 20
+"""Requests of the vendor's window that polling leaves to those who make tickets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A ticket that is there."""
+
+    ticket: str
+    detail: str = ""
+    """How people at the desk call it."""
+    whole: bool = True
+    """Whether everything was done that follows its creation."""
+
+
+class RemoteDesk(TicketDesk):
+    """A desk of a vendor. What fails on the way is `Failed`, and becomes a receipt here.
+
+    `create` looks for the draft, makes the ticket where there is none, and does what follows (notes, pictures, links),
+    the mark of a whole ticket last. An attempt that breaks off in between is RETRY, and the next one goes on with the
+    ticket there is. What the desk refuses for good after it made the ticket is told in `detail`.
+    """
+
+    number: ClassVar[re.Pattern[str]]
+    """What the desk's numbers look like: nothing else gets into a path."""
+    vendor: ClassVar[str]
+    """Whose words its webhooks are."""
+    _api: Api
+
+    # -- what a vendor's file says
+
+    @abstractmethod
+    def _search(self, id_: str) -> Made | None:
+        """Return the ticket of a draft."""
+
+    @abstractmethod
+    def _make(self, draft: Draft) -> Made:
+        """Make the ticket."""
+
+    @abstractmethod
+    def _note(self, ticket: str, note: str, picture: bytes) -> None:
+        """Write an internal note."""
+
+    @abstractmethod
+    def _link(self, ticket: str, parent: str) -> None:
+        """Make a ticket one of a parent."""
+
+    @abstractmethod
+    def _change(self, ticket: str, change: Change) -> None:
+        """Change a ticket."""
+
+    @abstractmethod
+    def _changed(self, since: float) -> Iterator[TicketState]:
+        """Yield our tickets that changed, oldest first."""
+
+    @abstractmethod
+    def _account(self) -> str:
+        """Return what is wrong with who we are at the desk, after asking it; else nothing."""
+
+    @abstractmethod
+    def _verify(self, request: Request) -> None:
+        """Raise ForgedError where a request is not the vendor's."""
+
+    @abstractmethod
+    def _told(self, said: Mapping[str, Any]) -> TicketState | None:
+        """Return what a webhook says of a ticket; None: nothing."""
+
+    def _rest(self, ticket: str, draft: Draft) -> Iterable[Callable[[], object]]:
+        """Return what follows the creation, in order."""
+        return ()
+
+    # -- the contract
+
+    def create(self, draft: Draft) -> Receipt:
+        """Make the ticket, or go on with the one there is."""
+        try:
+            made = self._known(draft.id) or self._make(draft)
+        except Failed as failed:
+            return failed.receipt
+        done = Receipt(Outcome.ACCEPTED, made.detail, provider_id=made.ticket)
+        return done if made.whole else self._complete(done, draft)
+
+    def _known(self, id_: str) -> Made | None:
+        """Return a draft's ticket. Nothing was made where the look-up fails, whatever the reason: RETRY."""
+        try:
+            return self._search(id_)
+        except Failed as failed:
+            told = f"could not be looked up: {failed.receipt.detail}"
+            raise Failed(replace(failed.receipt, outcome=Outcome.RETRY, detail=told)) from failed
+
+    def _complete(self, made: Receipt, draft: Draft) -> Receipt:
+        refused: list[str] = []
+        for step in self._rest(made.provider_id, draft):
+            try:
+                step()
+            except Failed as failed:
+                if failed.receipt.outcome is not Outcome.PERMANENT:
+                    told = f"ticket {made.provider_id} was made, not completed: {failed.receipt.detail}"
+                    return replace(failed.receipt, outcome=Outcome.RETRY, detail=told, provider_id=made.provider_id)
+                refused.append(failed.receipt.detail)
+        return replace(made, detail="; refused: ".join([made.detail, *refused]))
+
+    def find(self, draft: Draft) -> Receipt:
+        """Look a draft's ticket up. One that was not completed is RETRY: creating it again completes it."""
+        try:
+            made = self._search(draft.id)
+        except Failed as failed:
+            return replace(failed.receipt, outcome=Outcome.UNKNOWN, detail=f"not looked up: {failed.receipt.detail}")
+        if made is None:
+            return Receipt(Outcome.RETRY, "no ticket was made of this draft")
+        if not made.whole:
+            return Receipt(Outcome.RETRY, f"ticket {made.ticket} is to be completed", provider_id=made.ticket)
+        return Receipt(Outcome.ACCEPTED, made.detail, provider_id=made.ticket)
+
+    def annotate(self, ticket: str, note: str, picture: bytes = b"") -> Receipt:
+        """Add an internal note."""
+        return self._do(ticket, lambda: self._note(ticket, note, picture))
+
+    def link(self, ticket: str, parent: str) -> Receipt:
+        """Make a ticket one of the incident's `parent`."""
+        return self._do(ticket, lambda: self._link(ticket, parent), parent)
+
+    def update(self, ticket: str, change: Change) -> Receipt:
+        """Change a ticket."""
+        return self._do(ticket, lambda: self._change(ticket, change))
+
+    def _do(self, ticket: str, what: Callable[[], None], *others: str) -> Receipt:
+        for number in (ticket, *others):
+            if not self.number.fullmatch(number):
+                return Receipt(Outcome.PERMANENT, f"there is no ticket {number[:80]!r}")
+        try:
+            what()
+        except Failed as failed:
+            return failed.receipt
+        return Receipt(Outcome.ACCEPTED, provider_id=ticket)
+
+    def states(self, since: float) -> Sequence[TicketState] | Receipt:
+        """Return our tickets that changed since. What a vendor's index may show late is asked for again.
+
+        Where reading breaks off, what was read is returned: it is the oldest, so the next polling goes on from there.
+        """
+        read: list[TicketState] = []
+        try:
+            for state in self._changed(since):
+                read.append(state)  # noqa: PERF402 -- kept where the next one fails
+        except Failed as failed:
+            if not read:
+                return failed.receipt
+        except UnreadableError as error:
+            return Receipt(Outcome.RETRY, f"the desk's answer cannot be read: {error}")
+        return sorted(read, key=lambda state: state.updated)
+
+    def check(self) -> str:
+        """Ask who we are and look for a draft that never was."""
+        try:
+            return self._account() or self._lookable()
+        except Failed as failed:
+            return failed.receipt.detail
+
+    def _lookable(self) -> str:
+        return "a look-up finds a ticket that was never made" if self._search("int_none") else ""
+
+    def receive(self, request: Request) -> Answer:
+        """Turn a webhook into what it says. Raises ForgedError and UnreadableError."""
+        self._verify(request)
+        try:
+            said = json.loads(request.body)
+        except ValueError as error:
+            raise UnreadableError(f"the body is no JSON: {error}") from error
+        if not isinstance(said, dict):
+            raise UnreadableError("the body is no JSON object")
+        try:
+            state = self._told(said)
+        except Failed as failed:  # the vendor may tell it again; polling will see it anyway
+            return Answer(body=failed.receipt.detail, status=503)
+        return Answer((Ticketed(state),) if state else ())
+
+    def reply(self, text: str) -> Answer | None:
+        """Return nothing: a desk's webhook carries no words back."""
+        return None
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._api.close()
+
+
+def get(said: Any, *path: str | int) -> Any:
+    """Return what stands under `path`; UnreadableError names it where nothing can.
+
+    >>> get({"ticket": {"id": 7}}, "ticket", "id")
+    7
+    >>> get({"ticket": []}, "ticket", "id")
+    Traceback (most recent call last):
+    outreach.inbound.UnreadableError: there is no ticket.id
+    """
+    found = said
+    for part in path:
+        try:
+            found = found[part]
+        except (KeyError, IndexError, TypeError) as error:
+            raise UnreadableError(f"there is no {'.'.join(map(str, path))}") from error
+    return found
+
+
+def answered(said: Any, *path: str | int, repeatable: bool = False) -> str:
+    """Return the number or text a desk answered with. Failed where there is none: it may have done it all the same."""
+    try:
+        found = get(said, *path)
+    except UnreadableError as error:
+        outcome = Outcome.RETRY if repeatable else Outcome.UNKNOWN
+        raise Failed(Receipt(outcome, f"the desk said yes, and {error}")) from error
+    if found in (None, "") or not isinstance(found, str | int):
+        outcome = Outcome.RETRY if repeatable else Outcome.UNKNOWN
+        raise Failed(Receipt(outcome, f"the desk said yes, and {'.'.join(map(str, path))} is {found!r}"))
+    return str(found)
+
+
+def rows(said: Any, *path: str | int) -> list[Any]:
+    """Return a list a desk answered with. Failed where there is none: nothing was done by asking."""
+    try:
+        found = get(said, *path)
+    except UnreadableError as error:
+        raise Failed(Receipt(Outcome.RETRY, f"the desk's answer cannot be read: {error}")) from error
+    if not isinstance(found, list):
+        raise Failed(Receipt(Outcome.RETRY, "the desk's answer cannot be read: it is no list"))
+    return found
+
+
+def when(said: Any, *path: str | int) -> float:
+    """Return a time as epoch seconds; UnreadableError where there is none."""
+    told = get(said, *path)
+    try:
+        return moment(str(told))
+    except ValueError as error:
+        raise UnreadableError(f"{'.'.join(map(str, path))} is no time: {told!r}") from error
+
+
+def word(table: Mapping[str, Status], told: object) -> Status:
+    """Return what a vendor's word for a status means; UnreadableError for one that is not in the table."""
+    found = table.get(str(told).strip().lower())
+    if found is None:
+        raise UnreadableError(f"the status is {told!r}, none of {', '.join(table)}")
+    return found
+
+
+def words(known: Mapping[str, Status], more: Mapping[str, str] | None) -> Mapping[str, Status]:
+    """Return a desk's table of statuses with those its administrator added. ValueError: there is no such status.
+
+    >>> words({"new": Status.OPEN}, {"Waiting for vendor": "pending"})["waiting for vendor"].value
+    'pending'
+    """
+    for told, status in (more or {}).items():
+        if status not in list(Status):
+            raise ValueError(f"statuses: {told} is {status!r}, none of {', '.join(Status)}")
+    return dict(known) | {told.strip().lower(): Status(status) for told, status in (more or {}).items()}
+
+
+def stands(table: Mapping[str, Status], told: object) -> Status:
+    """Return what a word means where administrators may add some: one that is not in the table is still OPEN.
+
+    >>> stands({"closed": Status.SOLVED}, "Waiting").value
+    'open'
+    """
+    return table.get(str(told).strip().lower(), Status.OPEN)

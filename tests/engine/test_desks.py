@@ -1,0 +1,120 @@
+"""A vendor's ticket desk in the engine: tickets are made there, a rehearsal makes none, the doctor looks at it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlmodel import select
+
+from engine.app import Engine
+from engine.clock import SystemClock
+from engine.config.load import load_or_raise
+from engine.replay import drain
+from engine.storage import Storage
+from engine.store.models import Intent
+from outreach.channels.memory import MemoryChannel
+from tests.engine.conftest import Forewarn
+from tests.engine.test_cli_desk import PEOPLE, events
+from tests.outreach.fakes.zendesk import EMAIL, TOKEN, FakeZendesk
+
+PLAYBOOK = (
+    "name: errors\nwhen: {detector: errors}\nsteps:\n"
+    "  - ticket: {desk: support, queue: tier-2, template: errors/agent}\n"
+)
+
+
+@pytest.fixture
+def zendesk() -> Iterator[FakeZendesk]:
+    fake = FakeZendesk()
+    with fake:
+        yield fake
+
+
+@pytest.fixture
+def staffed(shop: Path, zendesk: FakeZendesk, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a configuration whose playbook makes a ticket at Zendesk."""
+    monkeypatch.setenv("ZENDESK_TOKEN", TOKEN)
+    desk = f"{{type: zendesk, url: {zendesk.url}, email: {EMAIL}, token: {{env: ZENDESK_TOKEN}}, timeout: 2}}"
+    (shop / "config/desks.yaml").write_text(f"support: {desk}\n")
+    (shop / "config/playbooks/errors.yaml").write_text(PLAYBOOK)
+    (shop / "templates/errors/agent/en").mkdir(parents=True, exist_ok=True)
+    (shop / "templates/errors/agent/en/ticket.txt.j2").write_text("Subject: Calls fail\n\n{{ issue.summary }}\n")
+    (shop / "templates/errors/agent/sample.json").write_text('{"issue": {"summary": "Calls fail."}}')
+    return shop
+
+
+def live(shop: Path, channels: Any = None) -> list[tuple[str, str, str]]:
+    """Run an engine until nothing is left to do; returns what became of its tickets: status, number, detail."""
+    config, clock = load_or_raise(shop), SystemClock()
+    engine = Engine(config, clock, Storage.embedded(config, clock, synchronous="OFF"), channels)
+    try:
+        engine.restore()
+        drain(engine)
+        engine.snapshot()
+        with engine.storage.database.reading() as session:
+            found = session.exec(select(Intent).where(Intent.kind == "ticket")).all()
+            return [(each.status, each.provider_id, each.detail) for each in found]
+    finally:
+        engine.close()
+
+
+def happen(shop: Path, forewarn: Forewarn) -> None:
+    (shop / "e.ndjson").write_text(PEOPLE + events(9))
+    assert forewarn("ingest", "e.ndjson").code == 0
+
+
+def test_a_step_makes_a_ticket_at_the_vendor(staffed: Path, forewarn: Forewarn, zendesk: FakeZendesk) -> None:
+    happen(staffed, forewarn)
+    ((status, number, _),) = live(staffed)
+    assert status == "sent"
+    ticket = zendesk.tickets[number]
+    assert ticket["subject"] == "Calls fail"
+    assert {"forewarn", "errors", "tier-2"} <= set(ticket["tags"])
+    assert ticket["comments"][0]["pictures"][0].startswith(b"<svg")
+    assert not ticket["comments"][0]["public"]
+
+
+def test_a_rehearsal_makes_none_there(staffed: Path, forewarn: Forewarn, zendesk: FakeZendesk) -> None:
+    happen(staffed, forewarn)
+    ((status, number, _),) = live(staffed, {"mail": MemoryChannel()})
+    assert (status, number) == ("sent", "1")
+    assert zendesk.requests == []
+
+
+def test_a_ticket_for_a_desk_that_is_gone_fails_and_says_so(staffed: Path, forewarn: Forewarn) -> None:
+    happen(staffed, forewarn)
+    config, clock = load_or_raise(staffed), SystemClock()
+    engine = Engine(config, clock, Storage.embedded(config, clock, synchronous="OFF"))
+    engine.restore()
+    while engine.step():
+        pass
+    (staffed / "config/desks.yaml").unlink()
+    (staffed / "config/playbooks/errors.yaml").write_text(PLAYBOOK.replace("desk: support, ", ""))
+    assert not [problem for problem in engine.reload() if problem.severity == "error"]
+    try:
+        drain(engine)
+        with engine.storage.database.reading() as session:
+            (intent,) = session.exec(select(Intent).where(Intent.kind == "ticket")).all()
+        assert (intent.status, "no ticket desk 'support'" in intent.detail) == ("failed", True)
+    finally:
+        engine.close()
+
+
+def test_the_doctor_looks_at_desks(
+    staffed: Path, forewarn: Forewarn, zendesk: FakeZendesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert found(forewarn) == {"what": "desk support", "state": "ok", "detail": ""}
+    monkeypatch.setenv("ZENDESK_TOKEN", "guess")
+    failed = found(forewarn)
+    assert failed["state"] == "failed"
+    assert "check the credentials" in failed["detail"]
+    assert failed["detail"].endswith("; see desks.yaml:1:10")
+    assert zendesk.tickets == {}
+    monkeypatch.delenv("ZENDESK_TOKEN")
+    assert found(forewarn)["state"] == "warning"
+
+
+def found(forewarn: Forewarn) -> Any:
+    ran = forewarn("doctor", "--json")
+    return next(each for each in ran.json if each["what"] == "desk support")
