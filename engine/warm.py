@@ -1,7 +1,8 @@
 """Compiling all kernels once, ahead of the first run, on two cores: ``python -m engine.warm``.
 
-Numba keeps what it compiled beside the sources (or in the user's cache, where those are read-only), so it takes half a
-minute after an installation and nothing afterwards. Without it the first command that needs a kernel compiles it.
+Numba keeps what it compiled beside the sources (or in the user's cache, where those are read-only), so it takes two
+minutes after an installation, most of it for `kind: risk`, and nothing afterwards. Without it the first command that
+needs a kernel compiles it.
 """
 
 from collections.abc import Callable
