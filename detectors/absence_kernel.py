@@ -6,18 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.absence_rhythm import (
-    HOUR,
-    LATEST,
-    LONGEST_PAUSE,
-    LONGEST_WALK,
-    PARTIAL,
-    arrive,
-    expected,
-    hour_of,
-    quiet_hours,
-    walk,
-)
+from detectors.absence_rhythm import HOUR, LATEST, LONGEST_WALK, expected, hour_of, quiet_hours, walk
+from detectors.absence_visits import LONGEST_PAUSE, PARTIAL, arrive
 from detectors.base import Floats, Ints, Observations
 from detectors.compiled import compiled
 
@@ -36,7 +26,7 @@ QUIET_HOURS = 4
 """Hours of the day that an outage may have silenced: a machine that rests in more may rest in the hours to come too."""
 MOST = 1e6  # arrivals an hour: gaps may be as short as numbers allow
 STEADY = 0.25
-"""The deviation in expected arrivals is that of four memories: over one it is wrong by a fifth, and the limit with it."""
+"""The deviation in expected arrivals is that of four memories: over one it, and the limit, is wrong by a fifth."""
 SPARSE = 2 * DAY
 """Mean gap from which on two weeks hold too little to learn a rhythm from."""
 

@@ -30,7 +30,7 @@ def detectors() -> None:
     from detectors.raising import RaiseRule  # noqa: PLC0415
     from detectors.registry import detector_class  # noqa: PLC0415
 
-    for kind, arguments in [(kind, each) for kind in KINDS for each in detector_class(kind).examples[:2]]:
+    for kind, arguments in [(name, each) for name in KINDS for each in detector_class(name).examples[:2]]:
         monitor = Monitor(kind, detector_class(kind)(**arguments), RaiseRule(), grace=1.0)
         monitor.detector.introduce(("one", "other"))
         monitor.prepare(MINUTE)
