@@ -14,7 +14,7 @@ PARTIAL = 65535
 """Instead of a count: the hour of the first arrival, of which only a part was watched, is not learned."""
 HOUR_VISITS, DAY_VISITS = 14.0, 6.0
 """What a slot expects is the mean over so many visits: two weeks of days, six weeks of weekdays."""
-SURPRISE, SURPRISE_WEIGHT = 4.0, 1 / 3
+SURPRISE, SURPRISE_HOUR, SURPRISE_DAY = 4.0, 1 / 3, 1 / 2
 """A silent hour or day of which so many arrivals were expected (chance: 2 %), or that lay past the due time, is learned
 in a few visits: to expect what no longer comes makes an alarm a day, to expect too little for some days a late one."""
 LATE_HOURS = 24
@@ -75,10 +75,10 @@ def _close_hour(rhythm: Any, hour: int, late: bool) -> None:
 
 @compiled
 def _factor(rhythm: Any, day: int) -> float:
-    """Return what a weekday has of a usual day; one never seen is judged by what it had so far."""
+    """Return what a weekday has of a usual day; one never seen is judged by what it had so far, if anything."""
     if saw(rhythm, 24 + day):
         return float(rhythm.days[day])
-    return _ratio(rhythm)
+    return _ratio(rhythm) if rhythm.day_count > 0.0 else 0.0
 
 
 @compiled
@@ -92,27 +92,33 @@ def _learn_hour(rhythm: Any, slot: int, count: float, factor: float, late: bool)
     expected = float(rhythm.hours[slot]) * factor
     weight = max(1.0 / HOUR_VISITS, 1.0 / (rhythm.closed + 2.0))
     if count == 0.0 and (late or expected >= SURPRISE):
-        weight = max(weight, SURPRISE_WEIGHT)
+        weight = max(weight, SURPRISE_HOUR)
     rhythm.hours[slot] += weight * min(factor, 1.0) * (count - expected) / max(factor, 1.0)
 
 
 @compiled
 def _close_day(rhythm: Any, day: int, late: bool) -> None:
-    """Learn the factor of a weekday; one that could not have had an arrival, as nothing is known yet, is none."""
-    ratio, known = _ratio(rhythm), saw(rhythm, 24 + day)
-    if not known and rhythm.day_count + rhythm.day_expected < 1.0:
-        return
-    if known:
-        weight = max(1.0 / DAY_VISITS, 1.0 / (rhythm.closed // 7 + 2.0))
-        if rhythm.day_count == 0.0 and (late or rhythm.day_expected * rhythm.days[day] >= SURPRISE):
-            weight = max(weight, SURPRISE_WEIGHT)
-        rhythm.days[day] += weight * (ratio - rhythm.days[day])
-    else:
-        rhythm.days[day] = ratio
-        see(rhythm, 24 + day)
+    """Learn the factor of a weekday, unless hardly anything was expected: of one never seen, a whole arrival at least.
+
+    When days begin at another hour from now on, the hours between are a day of their own of which little is expected.
+    """
+    known, ratio = saw(rhythm, 24 + day), _ratio(rhythm)
+    if rhythm.day_count + rhythm.day_expected >= (PRIOR if known else 1.0):
+        if known:
+            rhythm.days[day] += _day_weight(rhythm, day, late) * (ratio - rhythm.days[day])
+        else:
+            rhythm.days[day] = ratio
+            see(rhythm, 24 + day)
+        rhythm.closed = min(int(rhythm.closed) + 1, 255)
+        _find_dawn(rhythm)
     rhythm.day_count = rhythm.day_expected = 0.0
-    rhythm.closed = min(int(rhythm.closed) + 1, 255)
-    _find_dawn(rhythm)
+
+
+@compiled
+def _day_weight(rhythm: Any, day: int, late: bool) -> float:
+    if rhythm.day_count == 0.0 and (late or rhythm.day_expected * rhythm.days[day] >= SURPRISE):
+        return SURPRISE_DAY
+    return max(1.0 / DAY_VISITS, 1.0 / (float(rhythm.closed // 7) + 2.0))
 
 
 @compiled
@@ -131,4 +137,18 @@ def _find_dawn(rhythm: Any) -> None:
         return
     dawn = int(np.floor(math.atan2(east, north) / (2.0 * math.pi) * 24.0 + 12.5)) % 24
     if 1 < (dawn - rhythm.dawn) % 24 < 23:
+        if rhythm.closed < 7 and _between(rhythm, int(rhythm.dawn), dawn) >= 1.0:
+            rhythm.seen = int(rhythm.seen) & 0xFFFFFF  # weekdays seen so far were parts of two each
         rhythm.dawn = dawn
+
+
+@compiled
+def _between(rhythm: Any, one: int, other: int) -> float:
+    """Return the arrivals of the hours between two hours of the day, the shorter way round."""
+    start, hours = one, (other - one) % 24
+    if hours > 12:
+        start, hours = other, 24 - hours
+    total = 0.0
+    for hour in range(start, start + hours):
+        total += float(rhythm.hours[hour % 24])
+    return total

@@ -15,7 +15,7 @@ from detectors.raising import RaiseRule
 STEP, HOUR, DAY = 60.0, 3600.0, 86400.0
 START = 1704067200.0  # a Monday
 WEEKS, SERIES = 4, 30
-Hours = NDArray[np.float64]
+Hours = NDArray[Any]
 Rate = Callable[[Hours, Hours, Hours], Hours]
 """From the hour of the day, the weekday (0: Monday) and the day since the start to events an hour."""
 
@@ -24,8 +24,8 @@ def _events(rate: Rate, rng: np.random.Generator, days: int = 7 * WEEKS, first: 
     number = np.arange(24.0 * days)
     day = number // 24
     count = rng.poisson(rate(number % 24, day % 7, day) * np.ones(len(number)))
-    events = np.sort(np.repeat(number, count) + rng.random(count.sum())) * HOUR
-    return START + events[events >= first]
+    events: Hours = START + np.sort(np.repeat(number, count) + rng.random(count.sum())) * HOUR
+    return events[events >= START + first]
 
 
 def _windows(series: int, events: Hours) -> Observations:
@@ -54,7 +54,8 @@ def _watch(rate: Rate, *, days: int = 7 * WEEKS, first: float = 0.0) -> tuple[Mo
 def _told(monitor: Monitor, since: float) -> Hours:
     """Return the hours from `since`, after which nothing came, until each series is told."""
     missing, _ = monitor.detector.tick(1e12)
-    return (missing.time - since) / HOUR
+    hours: Hours = (missing.time - since) / HOUR
+    return hours
 
 
 def _false(signals: list[Signal], days: float, *, first: float = 0.0) -> tuple[float, float]:
@@ -157,7 +158,7 @@ def test_a_stop_at_the_weekend_is_told_in_the_first_busy_hours(rhythm: Rate) -> 
 def test_a_stop_of_the_night_in_america() -> None:
     monitor, _ = _watch(_evening_in_america(30.0), days=22)
     told = _told(monitor, START + 22 * DAY)
-    assert (told > 17).all()
+    assert (told > 16).all()
     assert (told < 18.5).all()
 
 
@@ -173,15 +174,17 @@ def test_the_last_busy_hour_may_have_moved() -> None:
 
 
 def test_a_rhythm_that_begins_later_is_learned() -> None:
-    """Around the clock for two weeks, then in office hours only: alarms at first, none after a few weeks."""
+    """Around the clock for two weeks, then in office hours: nights take a week, Saturdays four, Sundays then four."""
 
     def rate(hour: Hours, weekday: Hours, day: Hours) -> Hours:
         return np.where(day < 14, 6.0, _office(6.0)(hour, weekday, day))
 
-    _, signals = _watch(rate, days=63)
+    _, signals = _watch(rate, days=84)
     days = np.array([(signal.time - START) / DAY for signal in signals])
-    assert 1 <= (days > 14).sum() / SERIES <= 12
-    assert (days > 42).sum() / SERIES / 21 <= 0.03
+    by_week = np.histogram(days, np.arange(0, 85, 7))[0] / SERIES
+    assert 1 <= by_week[2:].sum() <= 15
+    assert by_week[4:].max() <= 1.1
+    assert by_week[11] <= 0.2
 
 
 def _beats(period: float, days: float, rng: np.random.Generator, jitter: float) -> Hours:
@@ -244,13 +247,13 @@ def test_a_job_of_every_night_is_missed_after_three() -> None:
 
 @pytest.mark.parametrize("days", [26, 54, 82])
 def test_a_job_of_weekdays_is_missed_within_a_week_or_so(days: int) -> None:
-    """After a Friday: the weekend counts for little, four or five nights without it are enough."""
+    """After a Friday: the weekend counts for little, five nights without it are enough."""
     nights = np.arange(days)
     for seed in range(10):
         jobs = _jobs(nights[nights % 7 < 5], np.random.default_rng(seed))
         monitor, signals = _watched([jobs])
         assert signals == []
-        assert 72 < _told(monitor, jobs[-1])[0] < 195
+        assert 72 < _told(monitor, jobs[-1])[0] < 205
 
 
 @pytest.mark.parametrize("every", [[7], [3, 4], [14, 16], [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]])
@@ -272,11 +275,7 @@ def test_chance_without_a_rhythm(rate: float, within: float) -> None:
 
 
 def test_a_first_week_is_told_at_the_latest_in_the_second() -> None:
-    days = 2 + 11 / 24
-    monitor, signals = _watch(_office(6.0), days=3, first=0.0)
-    del signals
-    end = START + days * DAY
+    end = START + 2 * DAY + 11 * HOUR
     streams = [_events(_office(6.0), np.random.default_rng(9300 + i)) for i in range(SERIES)]
     monitor, _ = _watched([events[events < end] for events in streams])
-    told = _told(monitor, START + 7 * DAY)
-    assert (told <= 12).all()
+    assert (_told(monitor, START + 7 * DAY) <= 12).all()
