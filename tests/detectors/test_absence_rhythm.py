@@ -24,8 +24,9 @@ def _events(rate: Rate, rng: np.random.Generator, days: int = 7 * WEEKS, first: 
     number = np.arange(24.0 * days)
     day = number // 24
     count = rng.poisson(rate(number % 24, day % 7, day) * np.ones(len(number)))
-    events: Hours = START + np.sort(np.repeat(number, count) + rng.random(count.sum())) * HOUR
-    return events[events >= START + first]
+    events = START + np.sort(np.repeat(number, count) + rng.random(count.sum())) * HOUR
+    kept: Hours = events[events >= START + first]
+    return kept
 
 
 def _windows(series: int, events: Hours) -> Observations:
