@@ -28,21 +28,21 @@ class Absence(Detector):
 
     What is learned is the limit `patience` × (mean + 2 deviations) of the gaps, exponentially weighted over about
     `memory` gaps (Finch, "Incremental calculation of weighted mean and variance", 2009); a gap beyond the limit is
-    learned as the limit. A series that is regular, as a heartbeat or a nightly job is (a deviation under half the mean,
-    and no gap beyond the limit that may have been a night or a weekend in the last 8 days), or that has less than an
-    event in two days, measures its gaps in seconds. All others measure them in *expected arrivals*: windows with an
-    event, by hour of the day (mean over about 14 visits) times a factor of the weekday (6 visits), so that a night
-    counts for little and a weekend for nothing. The mean of such gaps is taken as 1 at least, as is the deviation
-    unless it is under a half; it is learned over four memories.
+    learned as the limit. A series that is regular, as heartbeats and nightly jobs are (deviation under half the mean,
+    and no gap beyond the limit in 8 days that may have been a night or a weekend), or that has less than an event in
+    two days, measures its gaps in seconds. All others measure them in *expected arrivals*: windows with an event, by
+    hour of the day (a mean over about 14 visits) times a factor of the weekday (6 visits), so that a night counts for
+    little and a weekend for nothing. The mean of such gaps is taken as 1 at least and so is the deviation, that of
+    chance, unless it is under a half; it is learned over four memories. For a series with less than two events a day,
+    weekends are within the memory, and the limit in seconds holds too.
 
-    An hour or a weekday not visited yet counts for nothing, unless the series is regular: no first night and no first
-    weekend makes an alarm, but for a machine's that rests, once. In its first week a series with a rhythm that stops is
-    told as late as in its second. Days begin opposite the hour that events gather around, not at midnight UTC. The
-    rhythm may move by an hour within a silence, as by daylight saving time: arrivals that are expected only if it did
-    not count up to a third of the limit, so a stop in the last busy hour may be told in the next one. Silence past the
-    due time is learned for a day, in a few visits, as it may be the new rhythm; of a silence of more than four days the
-    rest teaches nothing. If two weeks do not hold the arrivals of the limit, the series is due after two weeks or, if
-    that is longer, the limit in seconds.
+    An hour or a weekday not visited yet counts for nothing unless the series is regular: a first night and a first
+    weekend make no alarm, or one for a machine that rests; a series with a rhythm that stops in its first week may be
+    told in its second. Days begin opposite the hour that events gather around, not at midnight UTC. The rhythm may have
+    moved by an hour within a silence, as by daylight saving time: of what would not be expected then, a third of the
+    limit counts at most, so a stop in the last busy hour may be told in the next ones. Silence past the due time is
+    learned for a day, with more weight, as it may be the new rhythm; that of more than four days is an outage. If two
+    weeks do not hold the arrivals of the limit, the series is due after those or the limit in seconds, the longer one.
 
     At the due time the score is 0.999, three decades of evidence, and three more come with each further limit's length
     of silence (daily: with each length of the window). An arrival scores 0. If an event comes after its due time the
@@ -55,6 +55,16 @@ class Absence(Detector):
     >>> missing, scores = detector.tick(600 + 47 * 60)
     >>> missing.time.tolist(), missing.value.tolist(), scores.score.round(6).tolist()
     ([1500.0], [2820.0], [1.0])
+
+    Learned, of a heartbeat every ten minutes:
+
+    >>> detector = Absence()
+    >>> detector.grow(1)
+    >>> beats = range(0, 6000, 600)
+    >>> scores = detector.update(Observations.of([0] * 10, beats, beats))
+    >>> missing, scores = detector.tick(86400)
+    >>> missing.time.tolist(), scores.expected.tolist(), scores.high.tolist()
+    ([7200.0], [600.0], [1800.0])
     """
 
     kind: ClassVar[str] = "absence"

@@ -6,18 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.absence_rhythm import (
-    HOUR,
-    LATEST,
-    LONGEST_PAUSE,
-    LONGEST_WALK,
-    PARTIAL,
-    arrive,
-    expected,
-    hour_of,
-    quiet_hours,
-    walk,
-)
+from detectors.absence_rhythm import HOUR, LATEST, LONGEST_WALK, expected, hour_of, quiet_hours, walk
+from detectors.absence_visits import LONGEST_PAUSE, PARTIAL, arrive
 from detectors.base import Floats, Ints, Observations
 from detectors.compiled import compiled
 
@@ -37,6 +27,9 @@ QUIET_HOURS = 4
 MOST = 1e6  # arrivals an hour: gaps may be as short as numbers allow
 STEADY = 0.25
 """The deviation in expected arrivals is that of four memories: over one it, and the limit, is wrong by a fifth."""
+SLOW = DAY / 2
+"""Mean gap from which on a memory of 50 gaps spans weeks: nights and weekends are in it, and its limit in seconds is
+one too as long as no gap was beyond."""
 SPARSE = 2 * DAY
 """Mean gap from which on two weeks hold too little to learn a rhythm from."""
 
@@ -183,8 +176,10 @@ def _learn_expected(rhythm: Any, gap: float, gaps: float, rules: Rules) -> None:
 
 @compiled
 def _arrivals_limit(rhythm: Any, rules: Rules) -> float:
-    variance = float(rhythm.variance)
-    return _limit(max(float(rhythm.mean), 1.0), variance if variance < REGULAR**2 else max(variance, 1.0), rules)
+    mean, variance = float(rhythm.mean), float(rhythm.variance)
+    if variance < REGULAR**2:
+        return _limit(mean, variance, rules)
+    return _limit(max(mean, 1.0), max(variance, 1.0), rules)
 
 
 @compiled
@@ -196,11 +191,12 @@ def _learned_due(row: Any, rhythm: Any, room: float, rules: Rules) -> float:
     regular = _is_regular(row, room, rules.step)
     if row.mean >= SPARSE or (regular and not paused):
         return float(row.last + seconds)
-    latest = row.last + max(seconds, LONGEST_WALK * HOUR)
+    ahead = LONGEST_WALK * HOUR
+    latest = row.last + (seconds if row.mean >= SLOW and not paused else max(seconds, ahead))
     limit = _arrivals_limit(rhythm, rules)
     usual = min(HOUR / row.mean, MOST) if regular else 0.0
     unseen = usual if quiet_hours(rhythm, usual) <= QUIET_HOURS else 0.0
-    due, counted = walk(rhythm, row.last, limit, row.last + LONGEST_WALK * HOUR, unseen)
+    due, counted = walk(rhythm, row.last, limit, min(row.last + ahead, latest), unseen)
     return float(due if counted >= limit else latest)
 
 
