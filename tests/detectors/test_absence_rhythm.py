@@ -55,8 +55,7 @@ def _watch(rate: Rate, *, days: int = 7 * WEEKS, first: float = 0.0) -> tuple[Mo
 def _told(monitor: Monitor, since: float) -> Hours:
     """Return the hours from `since`, after which nothing came, until each series is told."""
     missing, _ = monitor.detector.tick(1e12)
-    hours: Hours = (missing.time - since) / HOUR
-    return hours
+    return np.asarray((missing.time - since) / HOUR)
 
 
 def _false(signals: list[Signal], days: float, *, first: float = 0.0) -> tuple[float, float]:
