@@ -69,7 +69,7 @@ def _office(rate: float) -> Rate:
 
 
 def _weekend_on_friday(hour: Hours, weekday: Hours, day: Hours) -> Hours:
-    return 30.0 * ((hour >= 5) & (hour < 15) & (weekday != 4) & (weekday != 5))
+    return np.where((hour >= 5) & (hour < 15) & (weekday != 4) & (weekday != 5), 30.0, 0.0)
 
 
 def _evening_in_america(rate: float) -> Rate:
