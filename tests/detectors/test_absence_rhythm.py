@@ -55,8 +55,7 @@ def _watch(rate: Rate, *, days: int = 7 * WEEKS, first: float = 0.0) -> tuple[Mo
 def _told(monitor: Monitor, since: float) -> Hours:
     """Return the hours from `since`, after which nothing came, until each series is told."""
     missing, _ = monitor.detector.tick(1e12)
-    hours: Hours = (missing.time - since) / HOUR
-    return hours
+    return np.asarray((missing.time - since) / HOUR)
 
 
 def _false(signals: list[Signal], days: float, *, first: float = 0.0) -> tuple[float, float]:
@@ -70,7 +69,7 @@ def _office(rate: float) -> Rate:
 
 
 def _weekend_on_friday(hour: Hours, weekday: Hours, day: Hours) -> Hours:
-    return 30.0 * ((hour >= 5) & (hour < 15) & (weekday != 4) & (weekday != 5))
+    return np.asarray(30.0 * ((hour >= 5) & (hour < 15) & (weekday != 4) & (weekday != 5)))
 
 
 def _evening_in_america(rate: float) -> Rate:
@@ -95,7 +94,7 @@ def _changed(before: float, after: float) -> Rate:
 
 
 def _quiet_weekend(hour: Hours, weekday: Hours, day: Hours) -> Hours:
-    return 10.0 * ((hour >= 8) & (hour < 20)) * np.where(weekday < 5, 1.0, 0.2)
+    return np.asarray(10.0 * ((hour >= 8) & (hour < 20)) * np.where(weekday < 5, 1.0, 0.2))
 
 
 RHYTHMS: dict[str, Rate] = {
