@@ -69,7 +69,7 @@ def _office(rate: float) -> Rate:
 
 
 def _weekend_on_friday(hour: Hours, weekday: Hours, day: Hours) -> Hours:
-    return np.where((hour >= 5) & (hour < 15) & (weekday != 4) & (weekday != 5), 30.0, 0.0)
+    return np.asarray(30.0 * ((hour >= 5) & (hour < 15) & (weekday != 4) & (weekday != 5)))
 
 
 def _evening_in_america(rate: float) -> Rate:
@@ -94,7 +94,7 @@ def _changed(before: float, after: float) -> Rate:
 
 
 def _quiet_weekend(hour: Hours, weekday: Hours, day: Hours) -> Hours:
-    return 10.0 * ((hour >= 8) & (hour < 20)) * np.where(weekday < 5, 1.0, 0.2)
+    return np.asarray(10.0 * ((hour >= 8) & (hour < 20)) * np.where(weekday < 5, 1.0, 0.2))
 
 
 RHYTHMS: dict[str, Rate] = {
