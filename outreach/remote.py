@@ -28,6 +28,18 @@ class Made:
     """Whether everything was done that follows its creation."""
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a desk lists of the tickets that changed, oldest first."""
+
+    states: Sequence[TicketState]
+    """Ours."""
+    last: float
+    """When the last one on it changed, whosever it is."""
+    more: bool
+    """Whether there is another one to be read now."""
+
+
 class RemoteDesk(TicketDesk):
     """A desk of a vendor. What fails on the way is `Failed`, and becomes a receipt here.
 
@@ -163,7 +175,8 @@ class RemoteDesk(TicketDesk):
                 return failed.receipt
         except UnreadableError as error:
             return Receipt(Outcome.RETRY, f"the desk's answer cannot be read: {error}")
-        return sorted(read, key=lambda state: state.updated)
+        latest = {state.ticket: state for state in sorted(read, key=lambda state: state.updated)}
+        return sorted(latest.values(), key=lambda state: state.updated)
 
     def check(self) -> str:
         """Ask who we are and look for a draft that never was."""
@@ -197,6 +210,21 @@ class RemoteDesk(TicketDesk):
     def close(self) -> None:
         """Let go of connections."""
         self._api.close()
+
+
+def walk(since: float, read: Callable[[float, int], Page]) -> Iterator[TicketState]:
+    """Yield what is on the pages of a list that changes while it is read; `read` gets a time and a page from then on.
+
+    The next page begins at the time at which the one before ended: counted on from the first, it would leave out as
+    many as moved to the end meanwhile. Only where a page holds a single moment is the next one counted.
+    """
+    number = 1
+    for _ in range(PAGES):
+        page = read(since, number)
+        yield from page.states
+        if not page.more:
+            return
+        since, number = (page.last, 1) if page.last > since else (since, number + 1)
 
 
 def get(said: Any, *path: str | int) -> Any:
