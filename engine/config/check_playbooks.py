@@ -40,6 +40,7 @@ def check_playbooks(loaded: Loaded) -> None:
             place = loaded.where(playbook.place, "limits", "per_customer")
             loaded.problems.error(place, "this playbook may never contact anyone", "write at least 1 per 24h")
         _check_holdout(loaded, playbook)
+        _check_worth(loaded, playbook)
     _check_answered(loaded)
 
 
@@ -57,6 +58,17 @@ def _check_holdout(loaded: Loaded, playbook: PlaybookConfig) -> None:
     severities = playbook.when.severity or _given(loaded, playbook.when) or ()
     if severities and set(severities) <= set(SAFETY):
         loaded.problems.error(place, "critical issues are held back from nobody", "take holdout out")
+
+
+def _check_worth(loaded: Loaded, playbook: PlaybookConfig) -> None:
+    if playbook.worth is None:
+        return
+    for name in ("contact", "message", "needless"):
+        if getattr(playbook.worth, name) < 0:
+            loaded.problems.error(loaded.where(playbook.place, "worth", name), "a cost is 0 or more")
+    for name in ("calls", "wrong"):
+        if not 0.0 <= getattr(playbook.worth, name) <= 1.0:
+            loaded.problems.error(loaded.where(playbook.place, "worth", name), "a probability is 0% to 100%")
 
 
 def _check_answered(loaded: Loaded) -> None:

@@ -283,6 +283,22 @@ class EscalateStep:
 Step = TicketStep | MessageStep | EscalateStep
 
 
+@dataclass(frozen=True, slots=True)
+class WorthConfig:
+    """`{contact: 12, calls: 30%, message: 0.05, needless: 1.5, wrong: 10%}`, money in the company's own currency."""
+
+    contact: float
+    """What it costs that a customer contacts us."""
+    calls: float = 0.3
+    """A guess of how likely one does who is not told; the engine learns it."""
+    message: float = 0.0
+    """What a message costs."""
+    needless: float = 0.0
+    """What it costs in annoyance that one was told of what was none."""
+    wrong: float = 0.1
+    """A guess of how often that is; the engine learns it from verdicts."""
+
+
 SAFETY = ("critical",)
 """Severities of which everyone is told: nobody is held out."""
 MOST_HELD_OUT = 0.5
@@ -307,6 +323,8 @@ class PlaybookConfig:
     limits: Limits = Limits()
     holdout: float = 0.0
     """Share of issues of which customers are not told, to measure what telling is worth: `5%`; never critical ones."""
+    worth: WorthConfig | None = None
+    """What telling is worth; None: it is always worth it."""
     expire: Duration = Duration(14 * 86400.0)
     """An issue still open after so long is closed as expired, and those told are told so (C16)."""
     place: Place = NOWHERE

@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from detectors.durations import Duration
-from engine.config.model import Per
+from engine.config.model import SAFETY, Per
 from engine.issues.view import ACTIVE
 from engine.playbooks import CLOSING
 from engine.policy.caps import free_at
@@ -153,6 +153,14 @@ def _no_ticket_yet(facts: Facts) -> Decision | None:
     return _skip(Reason.OPEN_TICKET, f"Ticket {facts.open_ticket}.") if facts.open_ticket else None
 
 
+def _worthwhile(facts: Facts) -> Decision | None:
+    """Telling is worth what it costs; of what may harm people they are told whatever it costs."""
+    safety = facts.issue.severity in SAFETY or facts.step.emergency
+    if facts.worth is None or facts.occasion in CLOSING or safety or facts.worth.expected > 0.0:
+        return None
+    return _skip(Reason.NOT_WORTH, facts.worth.sentence)
+
+
 def _drawn(facts: Facts) -> Decision | None:
     """It is not held out to measure what telling is worth."""
     return _skip(Reason.HELD_OUT) if is_held_out(facts) else None
@@ -192,6 +200,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         _unsilenced,
         _uninhibited,
         _no_collision,
+        _worthwhile,
         _drawn,
         _going,
         _timely,

@@ -13,6 +13,7 @@ from engine.playbooks import Occasion, Told
 from engine.policy.caps import Sent
 from engine.policy.consent import Entry, Scope
 from engine.policy.stops import Halt
+from engine.policy.worth import Worth
 
 Verdict = Literal["send", "hold", "skip"]
 
@@ -54,6 +55,7 @@ class Reason(StrEnum):
     NEVER = "never", "A cap of none forbids it (C15)."
     PER_CUSTOMER = "per_customer", "The person has had as many messages as the playbook allows (C15)."
     HELD_OUT = "held_out", "It is one of the few that nobody is told of, to measure what telling is worth."
+    NOT_WORTH = "not_worth", "Telling would cost more than it saves."
     STOPPED = "stopped", "Somebody threw the kill switch: it waits until that is taken back."
     AWAITING_OPENING = "awaiting_opening", "The message it follows is still on its way."
 
@@ -163,6 +165,8 @@ class Facts:
     """A ticket on the same matter that is not this issue's own doing: the customer's, or an agent's."""
     conversation: str = ""
     """A live conversation with the customer on the same matter."""
+    worth: Worth | None = None
+    """What telling is worth, where the playbook says what a contact costs."""
     halts: tuple[Halt, ...] = ()
     """The kill switches that are on."""
 

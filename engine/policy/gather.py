@@ -18,6 +18,7 @@ from engine.policy.consent import Entry
 from engine.policy.facts import ChannelFacts, Facts, IssueFacts, PolicyFacts, StepFacts, Suppressed
 from engine.policy.holdout import draw
 from engine.policy.stops import halts
+from engine.policy.worth import Appraiser, Worth
 from engine.store.models import Consent, CustomerContact, Intent, Issue, Suppression, Ticket
 
 CONVERSATION = 4 * 3600.0
@@ -40,6 +41,7 @@ class Gatherer:
     def __init__(self, config: Config, channels: Mapping[str, ChannelFacts]) -> None:
         self._config = config
         self._channels = channels
+        self._appraiser = Appraiser()
         self._memory = max((cap.seconds for cap in self._caps()), default=0.0) + 2 * 86400.0
 
     def gather(self, session: Session, intent: Intent, now: float) -> Gathered:
@@ -64,6 +66,7 @@ class Gatherer:
             inhibited_by=self._inhibited_by(session, seen),
             open_ticket=_open_ticket(session, intent, issue),
             conversation=_conversation(session, intent, now),
+            worth=self._worth(session, intent, issue, now),
             halts=halts(session),
         )
         return Gathered(facts, issue, person)
@@ -97,6 +100,12 @@ class Gatherer:
             return (str(intent.payload.get("desk", "")),)
         target = self._config.main.escalations.get(str(intent.payload.get("to", "")))
         return (target.channel,) if target else ()
+
+    def _worth(self, session: Session, intent: Intent, issue: Issue | None, now: float) -> Worth | None:
+        playbook = self._config.playbooks.get(intent.playbook)
+        if intent.kind != "message" or issue is None or playbook is None or playbook.worth is None:
+            return None
+        return self._appraiser.worth(session, playbook.name, playbook.worth, issue.detector, now)
 
     def _policy(self, intent: Intent) -> PolicyFacts:
         playbook = self._config.playbooks.get(intent.playbook)

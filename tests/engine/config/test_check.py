@@ -189,6 +189,8 @@ BROKEN: list[tuple[Mapping[str, str | None], str]] = [
         steps("message: {template: errors/notice, emergency: Ann}", RESOLVED, after="holdout: 5%\n"),
         f"{P}:6:10: an emergency is held back from nobody",
     ),
+    (steps(NOTICE, RESOLVED, after="worth: {contact: -1}\n"), f"{P}:6:18: a cost is 0 or more"),
+    (steps(NOTICE, RESOLVED, after="worth: {contact: 9, calls: 3}\n"), f"{P}:6:28: a probability is 0% to 100%"),
     # policy
     (policy('hours: {from: "25:00", to: "8:00"}'), 'policy.yaml:1:15: "25:00" is not a time of day'),
     (policy('hours: {from: "08:00", to: "08:00"}'), "policy.yaml:1:8: these hours are empty"),
