@@ -7,9 +7,10 @@ from functools import partial
 from typing import Any, ClassVar
 
 from outreach import drafts, signed
+from outreach.answers import answered, get, rows, stands, when, words
 from outreach.base import Change, Draft, Outcome, Status, TicketState
 from outreach.inbound import Request
-from outreach.remote import RESERVE, Made, Page, RemoteDesk, answered, get, rows, stands, walk, when, words
+from outreach.remote import RESERVE, Made, Page, RemoteDesk, walk
 from outreach.rest import Api, Failed, iso
 
 PRIORITIES = {"low": 1, "medium": 2, "high": 3, "critical": 4}

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from outreach import drafts, signed
+from outreach.answers import answered, get, rows, when, word
 from outreach.base import Change, Draft, Outcome, Receipt, Status, TicketState
 from outreach.inbound import Request
-from outreach.remote import RESERVE, Made, Page, RemoteDesk, answered, get, rows, walk, when, word
+from outreach.remote import RESERVE, Made, Page, RemoteDesk, walk
 from outreach.rest import Api, Failed, iso
 
 PRIORITIES = {"low": "low", "medium": "normal", "high": "high", "critical": "urgent"}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from outreach.base import Change, Outcome, Receipt, Status
-from outreach.desk_checks import PICTURE
+from outreach.desk_bench import PICTURE
 from outreach.inbound import Request, Ticketed, UnreadableError
 from tests.outreach.desk_benches import ZendeskBench, zendesk
 from tests.outreach.fakes.desk import answer, sent
