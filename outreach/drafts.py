@@ -25,9 +25,19 @@ def subject(draft: Draft, most: int) -> str:
 
 
 def body(draft: Draft, most: int = 30_000) -> str:
-    """Return the text an agent reads, ending with the reference by which the ticket is found again."""
-    end = f"\n\n{reference(draft.id)}"
-    return cut(clean(draft.body), most - len(end)) + end
+    """Return the text an agent reads, ending with the reference by which the ticket is found again.
+
+    >>> print(body(Draft("int_1", "q", "s", "It fails.", "high", "", next_step="Call them.")))
+    It fails.
+    <BLANKLINE>
+    Next step: Call them.
+    <BLANKLINE>
+    Forewarn reference: int_1
+    """
+    told = bool(draft.next_step) and draft.next_step not in draft.body
+    next_step = f"\n\nNext step: {one_line(draft.next_step)}" if told else ""
+    end = cut(next_step, most // 4) + f"\n\n{reference(draft.id)}"
+    return cut(clean(draft.body).rstrip(), most - len(end)) + end
 
 
 def reference(id_: str) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from outreach.base import Change, Draft, Outcome, Receipt, Status, TicketDesk, TicketState
+from outreach.base import Change, Draft, Outcome, Receipt, TicketDesk, TicketState
 from outreach.inbound import Answer, Request, Ticketed, UnreadableError
-from outreach.rest import Api, Failed, moment
+from outreach.rest import Api, Failed
 
 PAGES = 10
 """Pages read at one polling; what changed after the last ticket on them comes next time."""
@@ -26,6 +26,18 @@ class Made:
     """How people at the desk call it."""
     whole: bool = True
     """Whether everything was done that follows its creation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a desk lists of the tickets that changed, oldest first."""
+
+    states: Sequence[TicketState]
+    """Ours."""
+    last: float
+    """When the last one on it changed, whosever it is."""
+    more: bool
+    """Whether there is another one to be read now."""
 
 
 class RemoteDesk(TicketDesk):
@@ -163,7 +175,8 @@ class RemoteDesk(TicketDesk):
                 return failed.receipt
         except UnreadableError as error:
             return Receipt(Outcome.RETRY, f"the desk's answer cannot be read: {error}")
-        return sorted(read, key=lambda state: state.updated)
+        latest = {state.ticket: state for state in sorted(read, key=lambda state: state.updated)}
+        return sorted(latest.values(), key=lambda state: state.updated)
 
     def check(self) -> str:
         """Ask who we are and look for a draft that never was."""
@@ -199,81 +212,16 @@ class RemoteDesk(TicketDesk):
         self._api.close()
 
 
-def get(said: Any, *path: str | int) -> Any:
-    """Return what stands under `path`; UnreadableError names it where nothing can.
+def walk(since: float, read: Callable[[float, int], Page]) -> Iterator[TicketState]:
+    """Yield what is on the pages of a list that changes while it is read; `read` gets a time and a page from then on.
 
-    >>> get({"ticket": {"id": 7}}, "ticket", "id")
-    7
-    >>> get({"ticket": []}, "ticket", "id")
-    Traceback (most recent call last):
-    outreach.inbound.UnreadableError: there is no ticket.id
+    The next page begins at the time at which the one before ended: counted on from the first, it would leave out as
+    many as moved to the end meanwhile. Only where a page holds a single moment is the next one counted.
     """
-    found = said
-    for part in path:
-        try:
-            found = found[part]
-        except (KeyError, IndexError, TypeError) as error:
-            raise UnreadableError(f"there is no {'.'.join(map(str, path))}") from error
-    return found
-
-
-def answered(said: Any, *path: str | int, repeatable: bool = False) -> str:
-    """Return the number or text a desk answered with. Failed where there is none: it may have done it all the same."""
-    try:
-        found = get(said, *path)
-    except UnreadableError as error:
-        outcome = Outcome.RETRY if repeatable else Outcome.UNKNOWN
-        raise Failed(Receipt(outcome, f"the desk said yes, and {error}")) from error
-    if found in (None, "") or not isinstance(found, str | int):
-        outcome = Outcome.RETRY if repeatable else Outcome.UNKNOWN
-        raise Failed(Receipt(outcome, f"the desk said yes, and {'.'.join(map(str, path))} is {found!r}"))
-    return str(found)
-
-
-def rows(said: Any, *path: str | int) -> list[Any]:
-    """Return a list a desk answered with. Failed where there is none: nothing was done by asking."""
-    try:
-        found = get(said, *path)
-    except UnreadableError as error:
-        raise Failed(Receipt(Outcome.RETRY, f"the desk's answer cannot be read: {error}")) from error
-    if not isinstance(found, list):
-        raise Failed(Receipt(Outcome.RETRY, "the desk's answer cannot be read: it is no list"))
-    return found
-
-
-def when(said: Any, *path: str | int) -> float:
-    """Return a time as epoch seconds; UnreadableError where there is none."""
-    told = get(said, *path)
-    try:
-        return moment(str(told))
-    except ValueError as error:
-        raise UnreadableError(f"{'.'.join(map(str, path))} is no time: {told!r}") from error
-
-
-def word(table: Mapping[str, Status], told: object) -> Status:
-    """Return what a vendor's word for a status means; UnreadableError for one that is not in the table."""
-    found = table.get(str(told).strip().lower())
-    if found is None:
-        raise UnreadableError(f"the status is {told!r}, none of {', '.join(table)}")
-    return found
-
-
-def words(known: Mapping[str, Status], more: Mapping[str, str] | None) -> Mapping[str, Status]:
-    """Return a desk's table of statuses with those its administrator added. ValueError: there is no such status.
-
-    >>> words({"new": Status.OPEN}, {"Waiting for vendor": "pending"})["waiting for vendor"].value
-    'pending'
-    """
-    for told, status in (more or {}).items():
-        if status not in list(Status):
-            raise ValueError(f"statuses: {told} is {status!r}, none of {', '.join(Status)}")
-    return dict(known) | {told.strip().lower(): Status(status) for told, status in (more or {}).items()}
-
-
-def stands(table: Mapping[str, Status], told: object) -> Status:
-    """Return what a word means where administrators may add some: one that is not in the table is still OPEN.
-
-    >>> stands({"closed": Status.SOLVED}, "Waiting").value
-    'open'
-    """
-    return table.get(str(told).strip().lower(), Status.OPEN)
+    number = 1
+    for _ in range(PAGES):
+        page = read(since, number)
+        yield from page.states
+        if not page.more:
+            return
+        since, number = (page.last, 1) if page.last > since else (since, number + 1)

@@ -65,8 +65,11 @@ class Api:
         timeout: float,
         now: Callable[[], float],
     ) -> None:
-        """`auth`: user and password. Raises ValueError for a URL that credentials must not be sent to."""
+        """`auth`: user and password. ValueError for a URL that credentials must not be sent to, or no header's text."""
         self.url = base_url(url)
+        for name, value in (headers or {}).items():
+            if not (value.isascii() and value.isprintable()):
+                raise ValueError(f"{name}: the token holds what no token holds: check it for blanks and line ends")
         self._auth, self._headers, self._timeout, self._now = auth, dict(headers or {}), timeout, now
 
     @cached_property

@@ -7,9 +7,10 @@ from functools import partial
 from typing import Any, ClassVar
 
 from outreach import drafts, signed
+from outreach.answers import answered, get, rows, stands, when, words
 from outreach.base import Change, Draft, Outcome, Status, TicketState
 from outreach.inbound import Request
-from outreach.remote import PAGES, RESERVE, Made, RemoteDesk, answered, get, rows, stands, when, words
+from outreach.remote import RESERVE, Made, Page, RemoteDesk, walk
 from outreach.rest import Api, Failed, iso
 
 PRIORITIES = {"low": 1, "medium": 2, "high": 3, "critical": 4}
@@ -160,12 +161,14 @@ class Freshdesk(RemoteDesk):
         self._api.ask("PUT", f"/api/v2/tickets/{ticket}", repeatable=True, json=fields)
 
     def _changed(self, since: float) -> Iterator[TicketState]:
-        """Read all that changed, oldest first, and keep ours: the search knows days only, the list no fields."""
-        for page in range(1, PAGES + 1):
-            found, scarce = self._list(since, page, "asc")
-            yield from (self._state(one) for one in found if self._id(one))
-            if len(found) < PAGE or scarce:
-                return
+        """Read all that changed and keep ours: the search knows days only, the list no fields."""
+        return walk(since, self._page)
+
+    def _page(self, since: float, number: int) -> Page:
+        found, scarce = self._list(since, number, "asc")
+        last = when(found[-1], "updated_at") if found else since
+        states = [self._state(one) for one in found if self._id(one)]
+        return Page(states, last, len(found) == PAGE and not scarce)
 
     def _state(self, ticket: Mapping[str, Any]) -> TicketState:
         said = (ticket.get("custom_fields") or {}).get(self._field)

@@ -9,28 +9,14 @@ from functools import partial
 from typing import Any, ClassVar
 
 from outreach import drafts, signed
+from outreach.answers import answered, get, rows, when, words
 from outreach.base import Change, Draft, Outcome, Receipt, Status, TicketState
 from outreach.inbound import ForgedError, Request
-from outreach.remote import PAGES, RESERVE, Made, RemoteDesk, answered, get, rows, when, words
+from outreach.jira_words import PRIORITIES, STATUSES, means
+from outreach.remote import PAGES, RESERVE, Made, RemoteDesk
 from outreach.rest import Api, Failed
 
 DESK, PLATFORM = "/rest/servicedeskapi", "/rest/api/2"
-PRIORITIES = {"low": "Low", "medium": "Medium", "high": "High", "critical": "Highest"}
-STATUSES = {
-    "open": Status.OPEN,
-    "waiting for support": Status.OPEN,
-    "in progress": Status.OPEN,
-    "reopened": Status.OPEN,
-    "escalated": Status.OPEN,
-    "pending": Status.PENDING,
-    "waiting for customer": Status.PENDING,
-    "resolved": Status.SOLVED,
-    "done": Status.SOLVED,
-    "closed": Status.CLOSED,
-    "canceled": Status.CLOSED,
-}
-CATEGORIES = {"new": Status.OPEN, "indeterminate": Status.OPEN, "done": Status.SOLVED}
-"""What a status of any other name means, by the key of its category."""
 LAG = 120.0
 """Seconds by which the search may lag: it is eventually consistent."""
 MAX_AGE = 7200.0
@@ -205,11 +191,11 @@ class Jira(RemoteDesk):
 
     def _move(self, ticket: str, status: Status) -> None:
         """Take the first transition that leads to such a status; none is needed where it is in one."""
-        if self._stands(get(self._issue(ticket, "status"), "fields", "status")) is status:
+        if means(self._statuses, get(self._issue(ticket, "status"), "fields", "status")) is status:
             return
         path = f"{PLATFORM}/issue/{ticket}/transitions"
         ways = rows(self._api.get(path).data, "transitions")
-        leading = [way for way in ways if self._stands(way.get("to") or {}) is status]
+        leading = [way for way in ways if means(self._statuses, way.get("to") or {}) is status]
         if not leading:
             known = ", ".join(str((way.get("to") or {}).get("name")) for way in ways)
             told = f"no transition of {ticket} leads to {status}, only to {known}: name it under statuses"
@@ -221,11 +207,6 @@ class Jira(RemoteDesk):
         found = self._api.get(f"{PLATFORM}/issue/{ticket}", fields=fields).data
         answered(found, "key", repeatable=True)
         return dict(found)
-
-    def _stands(self, status: Mapping[str, Any]) -> Status:
-        category = str((status.get("statusCategory") or {}).get("key"))
-        named = self._statuses.get(str(status.get("name")).strip().lower())
-        return named or CATEGORIES.get(category, Status.OPEN)
 
     # -- reading
 
@@ -246,7 +227,7 @@ class Jira(RemoteDesk):
         assignee = fields.get("assignee") or {}
         return TicketState(
             str(get(issue, "key")),
-            self._stands(get(fields, "status")),
+            means(self._statuses, get(fields, "status")),
             when(fields, "updated"),
             drafts.verdict(fields.get("labels") or (), said.get("value") if isinstance(said, dict) else said),
             str(assignee.get("displayName") or assignee.get("accountId") or ""),

@@ -8,9 +8,10 @@ from functools import partial
 from typing import Any, ClassVar
 
 from outreach import drafts, signed
+from outreach.answers import answered, get, rows, stands, when, words
 from outreach.base import Change, Draft, Status, TicketState
 from outreach.inbound import Request
-from outreach.remote import PAGES, RESERVE, Made, RemoteDesk, answered, get, rows, stands, when, words
+from outreach.remote import PAGES, RESERVE, Made, RemoteDesk
 from outreach.rest import Api
 
 CASES = "/api/sn_customerservice/case"

@@ -9,9 +9,10 @@ from functools import partial
 from typing import Any, ClassVar
 
 from outreach import drafts, signed
+from outreach.answers import answered, get, rows, stands, when, words
 from outreach.base import Change, Draft, Status, TicketState
 from outreach.inbound import Request
-from outreach.remote import PAGES, Made, RemoteDesk, answered, get, rows, stands, when, words
+from outreach.remote import Made, Page, RemoteDesk, walk
 from outreach.rest import Api, Failed, iso
 
 PRIORITIES = {"low": "1 low", "medium": "2 normal", "high": "3 high", "critical": "3 high"}
@@ -159,12 +160,12 @@ class Zammad(RemoteDesk):
             self._tag(ticket, drafts.tag(tag))
 
     def _changed(self, since: float) -> Iterator[TicketState]:
-        query = f"tags:{drafts.OURS} AND updated_at:[{iso(since - LAG)} TO *]"
-        for page in range(1, PAGES + 1):
-            found = self._find(query, page)
-            yield from map(self._state, found)
-            if len(found) < PAGE:
-                return
+        return walk(since - LAG, self._page)
+
+    def _page(self, since: float, number: int) -> Page:
+        found = self._find(f"tags:{drafts.OURS} AND updated_at:[{iso(since)} TO *]", number)
+        states = [self._state(one) for one in found]
+        return Page(states, states[-1].updated if states else since, len(found) == PAGE)
 
     def _state(self, ticket: Mapping[str, Any]) -> TicketState:
         number = str(get(ticket, "id"))

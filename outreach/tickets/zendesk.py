@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from outreach import drafts, signed
+from outreach.answers import answered, get, rows, when, word
 from outreach.base import Change, Draft, Outcome, Receipt, Status, TicketState
 from outreach.inbound import Request
-from outreach.remote import PAGES, RESERVE, Made, RemoteDesk, answered, get, rows, when, word
+from outreach.remote import RESERVE, Made, Page, RemoteDesk, walk
 from outreach.rest import Api, Failed, iso
 
 PRIORITIES = {"low": "low", "medium": "normal", "high": "high", "critical": "urgent"}
@@ -146,13 +147,15 @@ class Zendesk(RemoteDesk):
         self._api.ask("PUT", f"/api/v2/tickets/{ticket}", repeatable=repeatable, json={"ticket": fields})
 
     def _changed(self, since: float) -> Iterator[TicketState]:
-        query = f"type:ticket tags:{drafts.OURS} updated>={iso(since - LAG)}"
+        return walk(since - LAG, self._page)
+
+    def _page(self, since: float, number: int) -> Page:
+        query = f"type:ticket tags:{drafts.OURS} updated>={iso(since)}"
         order: dict[str, str | int] = {"query": query, "sort_by": "updated_at", "sort_order": "asc", "per_page": 100}
-        for page in range(1, PAGES + 1):
-            reply = self._api.get("/api/v2/search", **order, page=page)
-            yield from map(self._state, rows(reply.data, "results"))
-            if not get(reply.data, "next_page") or reply.scarce(RESERVE):
-                return
+        reply = self._api.get("/api/v2/search", **order, page=number)
+        states = [self._state(one) for one in rows(reply.data, "results")]
+        more = bool(states and get(reply.data, "next_page")) and not reply.scarce(RESERVE)
+        return Page(states, states[-1].updated if states else since, more)
 
     def _state(self, ticket: Mapping[str, Any]) -> TicketState:
         tags = ticket.get("tags") or []

@@ -13,7 +13,7 @@ from engine.store.models import Ticket, TicketNote
 from engine.tickets import Tickets
 from outreach import desk_checks
 from outreach.base import Change, Draft, Outcome, Status
-from outreach.desk_checks import DeskBench, Held
+from outreach.desk_bench import DeskBench, Held
 from outreach.tickets.builtin import BuiltinDesk
 
 NOW = 1795352700.0

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from outreach.base import Change, TicketDesk
-from outreach.desk_checks import DeskBench, Held
+from outreach.desk_bench import DeskBench, Held
 from outreach.remote import RemoteDesk
 from outreach.tickets.builtin import BuiltinDesk, MemoryTickets
 from outreach.tickets.freshdesk import Freshdesk
@@ -305,44 +305,25 @@ def builtin() -> Iterator[DeskBench]:
     yield BuiltinBench()
 
 
-@contextmanager
-def zendesk() -> Iterator[ZendeskBench]:
-    with FakeZendesk() as fake:
-        bench = ZendeskBench(fake)
-        yield bench
-        bench.desk.close()
+def remote(there: Callable[[], Any], made: type[RemoteBench]) -> Callable[[], AbstractContextManager[Any]]:
+    """Return a way to have a bench with its stand-in running."""
+
+    @contextmanager
+    def bench() -> Iterator[RemoteBench]:
+        with there() as fake:
+            opened = made(fake)
+            yield opened
+            opened.desk.close()
+
+    bench.__name__ = made.__name__
+    return bench
 
 
-@contextmanager
-def freshdesk() -> Iterator[FreshdeskBench]:
-    with FakeFreshdesk() as fake:
-        bench = FreshdeskBench(fake)
-        yield bench
-        bench.desk.close()
-
-
-@contextmanager
-def servicenow() -> Iterator[ServiceNowBench]:
-    with FakeServiceNow() as fake:
-        bench = ServiceNowBench(fake)
-        yield bench
-        bench.desk.close()
-
-
-@contextmanager
-def jira() -> Iterator[JiraBench]:
-    with FakeJira() as fake:
-        bench = JiraBench(fake)
-        yield bench
-        bench.desk.close()
-
-
-@contextmanager
-def zammad() -> Iterator[ZammadBench]:
-    with FakeZammad() as fake:
-        bench = ZammadBench(fake)
-        yield bench
-        bench.desk.close()
+zendesk = remote(FakeZendesk, ZendeskBench)
+jira = remote(FakeJira, JiraBench)
+freshdesk = remote(FakeFreshdesk, FreshdeskBench)
+servicenow = remote(FakeServiceNow, ServiceNowBench)
+zammad = remote(FakeZammad, ZammadBench)
 
 
 def unmarked(text: str) -> str:
@@ -350,5 +331,5 @@ def unmarked(text: str) -> str:
     return html.unescape(re.sub(r"<[^>]*>", "\n", text))
 
 
-REMOTE: list[Callable[[], AbstractContextManager[RemoteBench]]] = [zendesk, zammad, freshdesk, servicenow, jira]
-ALL: list[Callable[[], AbstractContextManager[DeskBench]]] = [builtin, *REMOTE]
+REMOTE: list[Callable[[], AbstractContextManager[Any]]] = [zendesk, zammad, freshdesk, servicenow, jira]
+ALL: list[Callable[[], AbstractContextManager[Any]]] = [builtin, *REMOTE]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from outreach.base import Outcome, Receipt, Status
-from outreach.desk_checks import PICTURE
+from outreach.desk_bench import PICTURE
 from outreach.inbound import ForgedError, Request, Ticketed, UnreadableError
 from outreach.remote import RemoteDesk
 from tests.outreach import desk_benches

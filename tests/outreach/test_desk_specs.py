@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from outreach.base import Change
-from outreach.desk_checks import PICTURE
+from outreach.desk_bench import PICTURE
 from tests.outreach.desk_benches import RemoteBench, freshdesk, jira, servicenow
 from tests.outreach.fakes.web import Answer, Request
 from tests.outreach.openapi import Description

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from outreach import desk_checks
-from outreach.desk_checks import DeskBench
+from outreach.desk_bench import DeskBench
 from tests.outreach import desk_benches
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from outreach.base import Change, Outcome, Receipt, Status
-from outreach.desk_checks import PICTURE
+from outreach.desk_bench import PICTURE
 from outreach.tickets.servicenow import ServiceNow
 from tests.outreach.desk_benches import ServiceNowBench, servicenow
 from tests.outreach.fakes.desk import answer, query, sent

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from outreach.base import Change, Outcome, Receipt, Status
-from outreach.desk_checks import PICTURE
+from outreach.desk_bench import PICTURE
 from outreach.inbound import Request, Ticketed, UnreadableError
 from tests.outreach.desk_benches import ZendeskBench, zendesk
 from tests.outreach.fakes.desk import answer, sent
@@ -93,8 +93,8 @@ def test_a_field_says_the_verdict(bench: ZendeskBench) -> None:
     assert states[0].verdict == "false"
 
 
-def test_more_than_can_be_read_at_once_is_read_from_the_oldest(bench: ZendeskBench) -> None:
-    """Zendesk answers 422 beyond 1,000 results: what comes later is asked for next time."""
+def test_more_than_is_read_at_once_is_read_from_the_oldest(bench: ZendeskBench) -> None:
+    """What comes later is asked for next time; no page is asked for past the 1,000 results that Zendesk shows."""
     for count in range(1005):
         number = str(count + 1)
         bench.fake.tickets[number] = {"id": count + 1, "status": "open", "tags": ["forewarn"], "custom_fields": [],
@@ -102,7 +102,27 @@ def test_more_than_can_be_read_at_once_is_read_from_the_oldest(bench: ZendeskBen
                                       "assignee_id": 5}  # fmt: skip
     states = bench.desk.states(0.0)
     assert not isinstance(states, Receipt)
-    assert (len(states), states[0].ticket, states[0].assignee) == (1000, "1", "5")
+    assert (len(states), states[0].ticket, states[0].assignee) == (991, "1", "5")
+    more = bench.desk.states(states[-1].updated)
+    assert not isinstance(more, Receipt)
+    assert more[-1].ticket == "1005"
+
+
+def test_a_ticket_that_changes_while_they_are_read_hides_no_other(bench: ZendeskBench) -> None:
+    for count in range(150):
+        bench.made(f"int_{count}")
+        bench.pass_time(1)
+    numbers, answer_page = list(bench.fake.tickets), bench.fake.search
+
+    def moving(request: Any) -> Any:
+        page = answer_page(request)
+        bench.desk.update(numbers[0], Change(severity="low"))
+        return page
+
+    bench.fake.search = moving
+    states = bench.desk.states(bench.time() - 200)
+    assert not isinstance(states, Receipt)
+    assert {state.ticket for state in states} == set(numbers)
 
 
 def test_a_page_that_fails_ends_what_is_read(bench: ZendeskBench) -> None:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 from tests.outreach.fakes.web import Answer, Request, WebServer
@@ -37,7 +37,7 @@ class FakeDesk:
         """Every request that came."""
         return self._server.requests
 
-    def __enter__(self) -> "FakeDesk":
+    def __enter__(self) -> Self:
         self._server.__enter__()
         return self
 
