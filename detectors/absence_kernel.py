@@ -161,16 +161,17 @@ def _learn_gap(row: Any, rhythm: Any, came: float, rules: Rules) -> None:
         rhythm.pause = hour_of(came)
     _learn(row, min(gap, limit), rules)
     if gap <= LONGEST_WALK * HOUR:
-        _learn_expected(rhythm, expected(rhythm, row.last, came), float(row.gaps), rules)
+        _learn_expected(row, rhythm, expected(rhythm, row.last, came), rules)
 
 
 @compiled
-def _learn_expected(rhythm: Any, gap: float, gaps: float, rules: Rules) -> None:
+def _learn_expected(row: Any, rhythm: Any, gap: float, rules: Rules) -> None:
     if np.isnan(gap):
         return
+    row.spare = min(row.spare + 1, 4294967295)  # gaps learned so
     change = min(gap, _arrivals_limit(rhythm, rules)) - rhythm.mean
-    rhythm.mean += max(rules.rate, 1.0 / gaps) * change
-    rate = max(STEADY * rules.rate, 3.0 / (gaps + 1.0))
+    rhythm.mean += max(rules.rate, 1.0 / (row.spare + MIN_GAPS)) * change
+    rate = max(STEADY * rules.rate, 3.0 / (row.spare + 2.0 * MIN_GAPS))
     rhythm.variance = (1.0 - rate) * (rhythm.variance + rate * change * change)
 
 
