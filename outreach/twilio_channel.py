@@ -11,6 +11,7 @@ from outreach.address import phone
 from outreach.base import Channel, Message, Outcome, Receipt
 from outreach.inbound import Answer, Request
 from outreach.retry import of_error
+from outreach.text import mark
 from outreach.twilio import Throttled, client, refusal
 from outreach.twilio_hooks import received, spoken
 
@@ -120,6 +121,11 @@ class TwilioChannel(Channel):
             return refusal(getattr(error.args[-1], "status_code", 500), None, str(error))
         except ValueError as error:
             return Receipt(Outcome.UNKNOWN, f"Twilio's answer cannot be read: {error}")
+
+
+def marked(message: Message) -> str:
+    """Return the text with the sign of its outbox id, by which it is found in Twilio's list."""
+    return f"{message.text.strip()} {mark(message.id)}"
 
 
 def given(**values: Any) -> dict[str, Any]:

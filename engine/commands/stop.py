@@ -12,7 +12,6 @@ from engine.config.problems import nearest
 from engine.errors import Permanent
 from engine.policy import stops
 from engine.store.models import Stop
-from outreach.render import Templates
 
 app = typer.Typer(
     add_completion=False,
@@ -33,34 +32,29 @@ def everything(why: Why, config: ConfigFolder = None, who: Who = "", json: AsJso
 @app.command()
 def playbook(name: Name, why: Why, config: ConfigFolder = None, who: Who = "", json: AsJson = False) -> None:
     """Stop what a playbook does."""
-    loaded = configured(config)
-    _known(name, list(loaded.playbooks), "playbook")
-    _throw(loaded, ("playbook", name), (person(who), why), json)
+    _throw(configured(config), ("playbook", name), (person(who), why), json)
 
 
 @app.command()
 def channel(name: Name, why: Why, config: ConfigFolder = None, who: Who = "", json: AsJson = False) -> None:
     """Stop a channel or a desk; messages go by the next channel of their step, if there is one."""
-    loaded = configured(config)
-    _known(name, [*loaded.channels, "builtin"], "channel")
-    _throw(loaded, ("channel", name), (person(who), why), json)
+    _throw(configured(config), ("channel", name), (person(who), why), json)
 
 
 @app.command()
 def template(name: Name, why: Why, config: ConfigFolder = None, who: Who = "", json: AsJson = False) -> None:
     """Stop what a template says, or every template of a folder."""
-    loaded = configured(config)
-    known = (loaded.templates or Templates(loaded.templates_dir)).templates()
-    _known(name, [*known, *{each.partition("/")[0] for each in known}], "template")
-    _throw(loaded, ("template", name), (person(who), why), json)
+    _throw(configured(config), ("template", name), (person(who), why), json)
 
 
-def _known(name: str, known: list[str], what: str) -> None:
-    if name not in known:
-        raise Unusable(f"there is no {what} {name!r}", remedy=nearest(name, known))
+def _known(config: Config, scope: str, name: str) -> None:
+    known = stops.stoppable(config).get(scope)
+    if known is not None and name not in known:
+        raise Unusable(f"there is no {scope} {name!r}", remedy=nearest(name, known))
 
 
 def _throw(config: Config, what: tuple[str, str], said: tuple[str, str], json: bool) -> None:
+    _known(config, *what)
     now = CLOCK.time()
     try:
         with database(config) as opened, opened.transaction() as session:

@@ -29,18 +29,19 @@ def draw(playbook: str, account: str, issue: str) -> float:
 
 def is_held_out(facts: Facts) -> bool:
     """Return whether an opening message is held back, to measure what it would have been worth."""
-    if facts.kind != "message" or facts.occasion != "opened" or facts.step.holdout <= 0.0:
-        return False
-    return not _is_safety(facts) and facts.step.draw < facts.step.holdout
+    return _is_drawn(facts) and facts.step.draw < facts.step.holdout
 
 
-def _is_safety(facts: Facts) -> bool:
-    return facts.issue.severity in SAFETY or bool(facts.step.emergency)
+def _is_drawn(facts: Facts) -> bool:
+    """Return whether there is a draw at all: of opening messages, where nobody may come to harm."""
+    opening = facts.kind == "message" and facts.occasion == "opened"
+    safety = facts.issue.severity in SAFETY or bool(facts.step.emergency)
+    return opening and facts.step.holdout > 0.0 and not safety
 
 
 def assign(session: Session, intent: Intent, facts: Facts, now: float) -> None:
     """Store the arm of the intent's account and issue, the first time it is asked for."""
-    if facts.kind != "message" or facts.occasion != "opened" or facts.step.holdout <= 0.0 or _is_safety(facts):
+    if not _is_drawn(facts):
         return
     made = Assignment(
         id=derive("asg", "holdout", intent.playbook, intent.account or "", intent.issue),

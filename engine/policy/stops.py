@@ -12,6 +12,7 @@ from typing import Literal, get_args
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
+from engine.config.model import BUILTIN, Config
 from engine.errors import Permanent
 from engine.ids import derive
 from engine.store.models import Stop
@@ -23,6 +24,19 @@ SCOPES: Mapping[str, str] = {
     "channel": "what goes by this channel, or to this desk",
     "template": "what this template, or one of this folder, says",
 }
+
+
+def stoppable(config: Config) -> dict[str, list[str]]:
+    """Return what a kill switch can be thrown for, by scope: with channels the desks, with templates their folders."""
+    from outreach.render import Templates  # noqa: PLC0415 -- heavy: only where somebody asks
+
+    templates = (config.templates or Templates(config.templates_dir)).templates()
+    folders = sorted({name.partition("/")[0] for name in templates})
+    return {
+        "playbook": sorted(config.playbooks),
+        "channel": [*config.channels, BUILTIN, *config.desks],
+        "template": [*folders, *(name for name in templates if name not in folders)],
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from engine.config.model import SEVERITIES, Config
+from engine.config.model import SEVERITIES
 from engine.evaluations import evaluations
 from engine.issues.book import history
 from engine.letters import evidence_picture
@@ -55,15 +55,8 @@ def home(services: Injected, caller: Asking) -> Response:
             lag=services.lag(),
             blind=[each.detector for each in evaluations(session) if each.labels_missing],
             stops=[row for row in stops.thrown(session) if row.ended_at is None],
-            stoppable=_stoppable(services.config()),
+            stoppable=stops.stoppable(services.config()),
         )
-
-
-def _stoppable(config: Config) -> dict[str, list[str]]:
-    """Return what a kill switch can be thrown for, beside everything."""
-    templates = config.templates.templates() if config.templates else []
-    folders = sorted({name.partition("/")[0] for name in templates})
-    return {"playbook": sorted(config.playbooks), "channel": [*config.channels, "builtin"], "template": folders}
 
 
 @router.post("/stops")

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from outreach.base import Message, Outcome, Receipt
 from outreach.text import mark
 from outreach.twilio import PUBLIC
-from outreach.twilio_channel import TwilioChannel, given
+from outreach.twilio_channel import TwilioChannel, given, marked
 
 
 class Sms(TwilioChannel):
@@ -54,19 +54,15 @@ class Sms(TwilioChannel):
         return made if isinstance(made, Receipt) else Receipt(Outcome.ACCEPTED, provider_id=provider_id)
 
     def _make(self, to: str, message: Message) -> Any:
-        return self._ask(lambda: self._client.messages.create(to=to, body=_body(message), **self._fixed))
+        return self._ask(lambda: self._client.messages.create(to=to, body=marked(message), **self._fixed))
 
     @property
     def _sent(self) -> Any:
         return self._client.messages
 
     def _found(self, message: Message, listed: list[Any]) -> Receipt:
-        body = _body(message)
+        body = marked(message)
         found = next((one for one in listed if one.body and one.body.endswith(mark(message.id))), None)
         if found is not None and found.body == body:
             return Receipt(Outcome.ACCEPTED, str(found.status), provider_id=str(found.sid))
         return self._not_found(listed)
-
-
-def _body(message: Message) -> str:
-    return f"{message.text.strip()} {mark(message.id)}"

@@ -10,9 +10,8 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from outreach.base import Message, Outcome, Receipt
-from outreach.text import mark
 from outreach.twilio import PUBLIC
-from outreach.twilio_channel import TwilioChannel, given
+from outreach.twilio_channel import TwilioChannel, given, marked
 
 PREFIX = "whatsapp:"
 OUTSIDE = "63016"
@@ -54,7 +53,7 @@ class WhatsApp(TwilioChannel):
         if message.content:
             said = given(content_sid=message.content, content_variables=json.dumps(dict(message.variables)))
         elif self._now() < message.session_until:
-            said = {"body": _body(message)}
+            said = {"body": marked(message)}
         else:
             cause = "outside of the 24 hours after the person wrote, only an approved template may be sent"
             remedy = "name its ContentSid in whatsapp.yaml beside the words"
@@ -76,11 +75,7 @@ class WhatsApp(TwilioChannel):
             return Receipt(
                 Outcome.UNKNOWN, f"one of {len(recent)} messages to this number may be it: look, then decide"
             )
-        found = next((one for one in recent if one.body == _body(message)), None)
+        found = next((one for one in recent if one.body == marked(message)), None)
         if found is None:
             return self._not_found(listed)
         return Receipt(Outcome.ACCEPTED, str(found.status), provider_id=str(found.sid))
-
-
-def _body(message: Message) -> str:
-    return f"{message.text.strip()} {mark(message.id)}"

@@ -1,6 +1,7 @@
 """The kill switch: nothing of its scope leaves from that moment on, and what a provider holds is asked back."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from sqlmodel import select
 
 from engine.clock import FakeClock
 from engine.config.load import load_or_raise
-from engine.config.model import Config
+from engine.config.model import Config, DeskConfig
 from engine.dispatch import Dispatcher
 from engine.errors import Permanent
 from engine.letters import Outside
@@ -107,6 +108,13 @@ def test_a_desk_and_the_channel_of_an_escalation_can_be_stopped() -> None:
     assert halted(on, Leaving("p", "t", ("zendesk",)))
     assert not halted(on, Leaving("p", "t", ("builtin",)))
     assert not halted(on, Leaving("p", "t"))
+
+
+def test_every_desk_of_the_configuration_can_be_stopped_and_templates_by_folder(config: Config) -> None:
+    named = stops.stoppable(replace(config, desks={"help": DeskConfig("help", "zendesk", {})}))
+    assert {"email", "builtin", "help"} <= set(named["channel"])
+    assert {"api-errors", "api-errors/notice"} <= set(named["template"])
+    assert "api-errors" in named["playbook"]
 
 
 def test_what_a_provider_holds_is_recalled_once_and_what_left_it_is_not(
