@@ -17,7 +17,7 @@ from engine.clock import Clock
 from engine.errors import Overloaded
 from engine.eventlog.base import Append, DeadLetter, DeadLetters, EventLog
 from engine.events import EVERYONE, LATE, UNAPPLIED, UNKEYED, UNMATCHED, Decoded, Decoder, Reject, Telemetry
-from engine.events.lines import Lines
+from engine.events.lines import BOM, Lines
 from engine.jsonbatch import elements_of, one_line
 
 MAX_PENDING = 64 * 1024 * 1024
@@ -125,7 +125,7 @@ class Intake:
     def _append(self, payload: bytes, decoded: Decoded) -> None:
         if decoded.n == 0:
             return
-        lines = Lines(payload)
+        lines = Lines(payload.removeprefix(BOM))
         if self._log.partitions == 1:
             whole = lines.payload if decoded.tidy else b"\n".join(lines.raw[line] for line, _ in _subjects(decoded))
             self._log.append([Append(0, whole, decoded.n)])

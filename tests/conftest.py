@@ -1,14 +1,17 @@
 """What holds for every test: nothing that one sets up for the whole process is left to the next."""
 
 import logging
+import os
 from collections.abc import Iterator
 
 import pytest
 import structlog
 from hypothesis import settings
 
-settings.register_profile("forewarn", deadline=None, print_blob=True)  # no test is about how long something takes
-settings.load_profile("forewarn")
+# No test is about how long something takes. `make test` tries the same examples each time; `make nightly` new ones.
+settings.register_profile("forewarn", deadline=None, print_blob=True, derandomize=True)
+settings.register_profile("nightly", settings.get_profile("forewarn"), derandomize=False)
+settings.load_profile(os.environ.get("FOREWARN_EXAMPLES", "forewarn"))
 
 
 @pytest.fixture(autouse=True)

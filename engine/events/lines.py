@@ -7,6 +7,7 @@ import numpy as np
 
 WHITE = b" \t\r\n"
 BOM = b"\xef\xbb\xbf"
+"""A payload may begin with it; anywhere else it is a character that no event begins with."""
 
 
 class Line(NamedTuple):
@@ -55,7 +56,7 @@ class Lines:
     @cached_property
     def raw(self) -> list[bytes]:
         """Return the lines, blank ones too, without white space around them."""
-        return [line.strip(WHITE) for line in self.payload.removeprefix(BOM).split(b"\n")]
+        return [line.strip(WHITE) for line in self.payload.split(b"\n")]
 
     def filled(self) -> list[Line]:
         """Return the lines that are not blank."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine.columnar.columns import Values
@@ -482,6 +482,7 @@ pieces = st.one_of(
 )
 
 
+@example([json.dumps(GOOD).encode(), b"\xef\xbb\xbf"], b"\n")  # only the first line of a payload may have a mark
 @given(st.lists(pieces, max_size=6), st.sampled_from([b"\n", b"\r\n", b"\n\n", b""]))
 @settings(max_examples=400, deadline=None)
 def test_every_line_is_an_event_or_a_reject(parts: list[bytes], between: bytes) -> None:
