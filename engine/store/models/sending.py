@@ -1,0 +1,72 @@
+"""The outbox, and what came of what left it."""
+
+from typing import Any
+
+from sqlalchemy import Index
+from sqlmodel import Field, SQLModel
+
+from engine.store.models.columns import json_column
+
+
+class Intent(SQLModel, table=True):
+    """The outbox: something to be done once. It commits together with the issue that caused it."""
+
+    __table_args__ = (Index("ix_intent_due", "status", "due_at", "id"),)
+    id: str = Field(primary_key=True)
+    kind: str
+    """message, ticket, annotate or escalate."""
+    issue: str = Field(index=True)
+    episode: int = 0
+    account: str | None = Field(default=None, index=True)
+    playbook: str
+    step: str
+    occasion: str
+    """opened, resolved, dismissed, expired or escalated: what it tells."""
+    recipient: str = Field(default="", index=True)
+    """Entity id of the person; the queue or role of a ticket or an escalation."""
+    channel: str = ""
+    """Channel name; desk name for a ticket; empty until it is chosen at the claim."""
+    address: str = ""
+    status: str
+    """pending, claimed, sending, sent, failed, skipped, unknown."""
+    due_at: float
+    created_at: float
+    claimed_by: str = ""
+    claimed_at: float | None = None
+    attempts: int = 0
+    detail: str = ""
+    thread: str = ""
+    """provider_id of the message this one follows."""
+    payload: dict[str, Any] = json_column()
+    """What rendering needs beside the issue; after sending, subject, text and html as they went out."""
+    provider_id: str = Field(default="", index=True)
+    delivery: str = ""
+    """The latest Delivery state a provider told."""
+    sent_at: float | None = None
+
+
+class ReceiptRow(SQLModel, table=True):
+    """Every attempt and every word of a provider about an intent, raw."""
+
+    __tablename__ = "receipt"
+    id: str = Field(primary_key=True)
+    intent: str = Field(index=True)
+    at: float
+    kind: str
+    """attempt, reconcile or delivery."""
+    outcome: str
+    code: str = ""
+    detail: str = ""
+    raw: dict[str, Any] = json_column()
+
+
+class EarlyDelivery(SQLModel, table=True):
+    """What a provider said of a message before we knew which one it means (`engine.deliveries`)."""
+
+    __tablename__ = "early_delivery"
+    id: str = Field(primary_key=True)
+    """That of the receipt it becomes."""
+    provider_id: str = Field(index=True)
+    intent: str
+    kept_at: float
+    event: dict[str, Any] = json_column()
