@@ -66,6 +66,7 @@ class Dispatcher:
     def run_once(self, limit: int = BATCH) -> int:
         """Deal with up to `limit` intents that are due; returns how many there were."""
         self.recall()
+        self._gatherer.waves.look()
         claimed = self._claim(limit)
         leaving: Leaving | None = None
         receipt: Receipt | None = None
@@ -166,6 +167,7 @@ class Dispatcher:
             log.warning("template failed", intent=intent.id, error=str(error))
             outbox.settle(session, intent.id, Status.FAILED, now=now, by=self._name, detail=str(error))
             return None
+        self._gatherer.waves.sent(intent)
         return Leaving(outbox.mark_sending(session, intent.id, self._name, now, **letter.columns), letter.send)
 
     def _collision(self, gathered: Gathered, decision: Decision, intent: Intent) -> None:
