@@ -9,7 +9,7 @@ from sqlmodel import Session
 from engine.config.model import Config
 from engine.issues.book import history
 from engine.picture import Band, picture
-from engine.policy.facts import Decision
+from engine.policy.facts import ChannelFacts, Decision
 from engine.policy.gather import Gathered
 from engine.store.models import Entity, Intent, Issue
 from engine.waves import incidents
@@ -26,6 +26,11 @@ class Outside:
     desks: Mapping[str, TicketDesk]
     templates: Templates
     speaker: Speaker
+
+    @property
+    def facts(self) -> dict[str, ChannelFacts]:
+        """What decisions know of the channels."""
+        return {name: ChannelFacts(each.kind, each.address) for name, each in self.channels.items()}
 
 
 @dataclass(frozen=True, slots=True)

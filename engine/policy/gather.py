@@ -38,13 +38,13 @@ class Gathered:
 
 
 class Gatherer:
-    """Gathers under one configuration."""
+    """Gathers under one configuration; of waves, where it is given those it is to keep."""
 
-    def __init__(self, config: Config, channels: Mapping[str, ChannelFacts]) -> None:
+    def __init__(self, config: Config, channels: Mapping[str, ChannelFacts], waves: Waves | None = None) -> None:
         self._config = config
         self._channels = channels
         self._appraiser = Appraiser()
-        self.waves = Waves(config)
+        self._waves = waves
         self._memory = max((cap.seconds for cap in self._caps()), default=0.0) + 2 * 86400.0
 
     def gather(self, session: Session, intent: Intent, now: float) -> Gathered:
@@ -71,7 +71,7 @@ class Gatherer:
             conversation=_conversation(session, intent, now),
             worth=self._worth(session, intent, issue, now),
             halts=halts(session),
-            wave=self.waves.of(session, intent, now),
+            wave=self._waves.of(session, intent, now) if self._waves else None,
             incident=_incident(session, intent, issue, now),
         )
         return Gathered(facts, issue, person)

@@ -8,9 +8,10 @@ from sqlmodel import Session, col, select
 from engine.config.model import Approvals
 from engine.errors import Permanent
 from engine.ids import derive
+from engine.issues.view import ACTIVE
 from engine.store import outbox
-from engine.store.models import Approval, Intent, Vote, WaveRow
-from engine.waves.wave import Question, Wave, agreed
+from engine.store.models import Approval, Intent, Issue, Vote, WaveRow
+from engine.waves.wave import CALM, Question, Wave, agreed
 
 TEMPLATE = "_common/approval"
 ASKED = "awaiting_approval"
@@ -72,11 +73,11 @@ def standing(session: Session, wave: Wave, row: WaveRow, now: float) -> Wave:
         session.add(approval)
     match approval.state:
         case "approved":
-            return agreed(wave)
+            return agreed(replace(wave, until=now))
         case "asked":
             return replace(wave, until=approval.expires_at)
         case state:
-            return replace(wave, state=state, why=_said(session, approval))  # type: ignore[arg-type]
+            return replace(wave, state=state, until=now, why=_said(session, approval))  # type: ignore[arg-type]
 
 
 def _said(session: Session, approval: Approval) -> str:
@@ -128,3 +129,26 @@ def approvals(session: Session, *, past: bool = False) -> Sequence[Approval]:
     """Return the questions that stand, or with `past` all, the latest first."""
     found = select(Approval).order_by(col(Approval.asked_at).desc(), col(Approval.id))
     return session.exec(found if past else found.where(Approval.state == "asked")).all()
+
+
+def issues_of(session: Session, approval: Approval) -> Sequence[Issue]:
+    """Return the active issues that a question is about."""
+    wave = session.get(WaveRow, approval.wave)
+    since = (wave.opened_at if wave else approval.asked_at) - CALM
+    told = select(Intent.issue).where(
+        Intent.playbook == approval.playbook,
+        Intent.kind == "message",
+        Intent.occasion == "opened",
+        col(Intent.created_at) >= since,
+    )
+    found = select(Issue).where(col(Issue.id).in_(told), col(Issue.status).in_(ACTIVE))
+    return session.exec(found.order_by(col(Issue.opened_at), col(Issue.id))).all()
+
+
+def dismissals(session: Session, approval: Approval, who: str, note: str) -> list[tuple[str, dict[str, object]]]:
+    """Return, as subject and data of `forewarn.action` events, that all it is about was a false alarm."""
+    why = f"refused as a false alarm with approval {approval.id}{f': {note}' if note else ''}"
+    return [
+        (issue.subject, {"what": "dismiss", "issue": issue.id, "who": who, "note": why})
+        for issue in issues_of(session, approval)
+    ]

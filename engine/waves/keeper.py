@@ -7,17 +7,19 @@ from typing import Any
 import structlog
 from sqlmodel import Session, col, select
 
-from engine.config.model import Config, Limits, PlaybookConfig
+from engine.config.model import Config, PlaybookConfig
 from engine.ids import derive
 from engine.store.models import Intent, WaveRow
 from engine.waves import counts
 from engine.waves.approvals import ask, standing
 from engine.waves.incidents import declare
-from engine.waves.wave import CALM, Wave, advanced, begun
+from engine.waves.wave import CALM, Seen, Wave, advanced, begun
 
 log = structlog.get_logger()
 FRESH = 6 * 3600.0
 """Seconds for which it stays known what is usual."""
+MOST = 1_000_000
+"""Counting who waits ends there."""
 
 
 class Waves:
@@ -51,7 +53,7 @@ class Waves:
     def _wave(self, session: Session, playbook: PlaybookConfig, intent: Intent, now: float) -> Wave | None:
         row, limits = current(session, playbook.name, now), playbook.limits
         since = (row.opened_at if row else now) - CALM
-        seen = counts.seen(session, playbook.name, since, _most(limits, row))
+        seen = self._seen(session, playbook, row, since)
         if row is None:
             wave = begun(derive("wav", playbook.name, repr(now)), seen, self._busy(session, playbook.name, now), limits)
             if wave is None:
@@ -68,6 +70,14 @@ class Waves:
         _keep(session, row, wave, now, waited=seen.waiting > 0)
         return wave
 
+    def _seen(self, session: Session, playbook: PlaybookConfig, row: WaveRow | None, since: float) -> Seen:
+        """Count no further than makes a difference; to the end where people are to read the number."""
+        enough = max(playbook.limits.blast_radius.max, row.approved if row else 0)
+        seen = counts.seen(session, playbook.name, since, enough)
+        asking = row is not None and row.state in ("asking", "refused", "expired")
+        exact = playbook.limits.approve is not None or seen.audience > enough
+        return counts.seen(session, playbook.name, since, MOST) if exact and not asking else seen
+
     def _busy(self, session: Session, playbook: str, now: float) -> int:
         at, known = self._usual.get(playbook, (float("-inf"), 0))
         if not 0.0 <= now - at < FRESH:
@@ -77,19 +87,14 @@ class Waves:
 
 
 def current(session: Session, playbook: str, now: float) -> WaveRow | None:
-    """Return the wave of a playbook that is under way; one for which nobody waited for an hour is ended."""
+    """Return the wave of a playbook that is under way; one that nobody waited for, for an hour, is ended."""
     found = select(WaveRow).where(WaveRow.playbook == playbook, col(WaveRow.ended_at).is_(None))
     row = session.exec(found.with_for_update()).first()
-    if row is not None and now - row.seen_at >= CALM:
+    if row is not None and now - max(row.seen_at, row.until) >= CALM:
         row.ended_at = now
         session.add(row)
         return None
     return row
-
-
-def _most(limits: Limits, row: WaveRow | None) -> int:
-    """Return how far it is worth counting: an expression may ask for any number."""
-    return max(limits.blast_radius.max, row.approved if row else 0, 10_000 if limits.approve else 0)
 
 
 def _begin(session: Session, playbook: str, wave: Wave, intent: Intent, now: float) -> WaveRow:
@@ -109,7 +114,7 @@ def _keep(session: Session, row: WaveRow, wave: Wave, now: float, *, waited: boo
 
 
 def _columns(wave: Wave) -> Mapping[str, Any]:
-    names = ("state", "usual", "allowance", "audience", "approved", "watched_from", "why")
+    names = ("state", "usual", "allowance", "audience", "approved", "watched_from", "until", "why")
     return {name: getattr(wave, name) for name in names}
 
 
@@ -122,5 +127,6 @@ def _wave_of(row: WaveRow) -> Wave:
         audience=row.audience,
         approved=row.approved,
         watched_from=row.watched_from,
+        until=row.until,
         why=row.why,
     )

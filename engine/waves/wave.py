@@ -105,7 +105,7 @@ def _question(wave: Wave, reactions: Reactions, limits: Limits) -> Question | No
     if wave.audience <= wave.approved:
         return None
     if wave.audience > limits.blast_radius.max:
-        text = f"{wave.audience} or more would be told, and the most is {limits.blast_radius.max}"
+        text = f"{wave.audience} would be told, and the most is {limits.blast_radius.max}"
         return Question(f"{text}; {wave.usual} in a busy hour so far.", TWO)
     if _asks(limits, Seen(wave.told, wave.audience - wave.told), wave.usual):
         assert limits.approve is not None
@@ -119,7 +119,7 @@ def _onward(wave: Wave, radius: BlastRadius, now: float) -> Wave:
         wave = replace(wave, state="watching", watched_from=now)
     if wave.watched_from is not None and wave.state == "watching":
         until = wave.watched_from + float(radius.watch)
-        wave = replace(wave, until=until, why=f"The first {wave.allowance} of {wave.audience} or more are watched.")
+        wave = replace(wave, until=until, why=f"The first {wave.allowance} are watched.")
         if now >= until:
             wave = replace(wave, state="going", why="")
     if wave.state == "going":

@@ -24,6 +24,8 @@ class WaveRow(SQLModel, table=True):
     """When the allowance was used up, and watching began."""
     seen_at: float
     """When somebody last waited to be told."""
+    until: float = 0.0
+    """When it is looked at again: at the end of watching, or of the time to answer."""
     why: str = ""
     issue: str = ""
     """One of the issues it is about, to show and to report it by."""

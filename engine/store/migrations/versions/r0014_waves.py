@@ -23,6 +23,7 @@ def upgrade() -> None:
         sa.Column("approved", sa.Integer(), nullable=False),
         sa.Column("watched_from", sa.Float()),
         sa.Column("seen_at", sa.Float(), nullable=False),
+        sa.Column("until", sa.Float(), nullable=False),
         sa.Column("why", sa.String(), nullable=False),
         sa.Column("issue", sa.String(), nullable=False),
         sa.Column("ended_at", sa.Float()),
