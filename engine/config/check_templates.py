@@ -10,7 +10,7 @@ from engine.config.load import MAIN
 from engine.config.loaded import Loaded
 from engine.config.model import MessageStep, Place, Step, TicketStep
 from engine.config.problems import nearest
-from engine.config.variables import AGENT, MESSAGE
+from engine.config.variables import AGENT, APPROVAL, INCIDENT, MESSAGE
 from outreach.render import Templates
 
 TICKET = "ticket"
@@ -36,6 +36,23 @@ def check_templates(loaded: Loaded) -> None:
         for occasion, template in COMMON.items():
             if opening and not any(isinstance(step, MessageStep) and step.on == occasion for step in playbook.steps):
                 checker.check_common(opening[0], occasion, template)
+    _check_ours(loaded, checker)
+
+
+def _check_ours(loaded: Loaded, checker: "_Checker") -> None:
+    """Note what is wrong with the templates that no step names: of an approval, and of an incident's ticket.
+
+    Where there is none for an incident, its ticket is written like any other of the playbook's.
+    """
+    messages = [step for each in loaded.playbooks.values() for step in each.steps if isinstance(step, MessageStep)]
+    if not messages:
+        return
+    start = loaded.roots[MAIN].place
+    if checker.knows("_common/incident"):
+        checker.check_own("_common/incident", [TICKET], INCIDENT, start)
+    to = loaded.main.escalations.get(loaded.policy.approvals.to) if loaded.main else None
+    if to is not None:
+        checker.check_own("_common/approval", checker.kinds([to.channel]), APPROVAL, start)
 
 
 class _Checker:
@@ -51,7 +68,7 @@ class _Checker:
             self._loaded.problems.unknown(place, "template", step.template, self._names)
             return
         allowed = MESSAGE if isinstance(step, MessageStep) else AGENT
-        kinds = [TICKET] if isinstance(step, TicketStep) else self._kinds(channels)
+        kinds = [TICKET] if isinstance(step, TicketStep) else self.kinds(channels)
         self._check_locale(step.template, place)
         self._check(step.template, kinds, allowed, place, promotion=marketing)
 
@@ -61,9 +78,21 @@ class _Checker:
             hint = f"add - message: {{on: {occasion}, template: …}}"
             self._loaded.problems.error(step.place, f'no template "{template}" for when it is {occasion}', hint)
         else:
-            self._check(template, self._kinds(step.channels), MESSAGE, step.place, promotion=False)
+            self._check(template, self.kinds(step.channels), MESSAGE, step.place, promotion=False)
 
-    def _kinds(self, channels: Iterable[str]) -> list[str]:
+    def knows(self, template: str) -> bool:
+        """Return whether there is such a template."""
+        return template in self._names
+
+    def check_own(self, template: str, kinds: Sequence[str], allowed: frozenset[str], place: Place) -> None:
+        """Note what is wrong with a template that the engine itself asks for."""
+        if template not in self._names:
+            hint = "copy it from the folder that `forewarn init` writes"
+            self._loaded.problems.error(place, f'no template "{template}"', hint)
+        else:
+            self._check(template, kinds, allowed, place, promotion=False)
+
+    def kinds(self, channels: Iterable[str]) -> list[str]:
         """Return the kinds of the channels; the person's own may be any there is."""
         wanted = set(channels)
         known = self._loaded.channels

@@ -39,3 +39,9 @@ MESSAGE: Final = frozenset(
 """Of a message to a customer."""
 AGENT: Final = frozenset({*_COMMON, "history", "next_step", "links.console"})
 """Of a ticket and of an escalation."""
+APPROVAL: Final = AGENT | {
+    f"approval.{name}" for name in ("id", "playbook", "why", "needed", "audience", "expires_at", "link")
+}
+"""Of the question whether so many are to be told."""
+INCIDENT: Final = AGENT | {f"incident.{name}" for name in ("id", "title", "issues", "accounts", "some")}
+"""Of the one ticket of an incident."""

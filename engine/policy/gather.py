@@ -20,6 +20,8 @@ from engine.policy.holdout import draw
 from engine.policy.stops import halts
 from engine.policy.worth import Appraiser, Worth
 from engine.store.models import Consent, CustomerContact, Intent, Issue, Suppression, Ticket
+from engine.waves import incidents
+from engine.waves.keeper import Waves
 
 CONVERSATION = 4 * 3600.0
 """A customer who contacted us about an issue is in conversation with us for so many seconds."""
@@ -36,12 +38,13 @@ class Gathered:
 
 
 class Gatherer:
-    """Gathers under one configuration."""
+    """Gathers under one configuration; of waves, where it is given those it is to keep."""
 
-    def __init__(self, config: Config, channels: Mapping[str, ChannelFacts]) -> None:
+    def __init__(self, config: Config, channels: Mapping[str, ChannelFacts], waves: Waves | None = None) -> None:
         self._config = config
         self._channels = channels
         self._appraiser = Appraiser()
+        self._waves = waves
         self._memory = max((cap.seconds for cap in self._caps()), default=0.0) + 2 * 86400.0
 
     def gather(self, session: Session, intent: Intent, now: float) -> Gathered:
@@ -68,6 +71,8 @@ class Gatherer:
             conversation=_conversation(session, intent, now),
             worth=self._worth(session, intent, issue, now),
             halts=halts(session),
+            wave=self._waves.of(session, intent, now) if self._waves else None,
+            incident=_incident(session, intent, issue, now),
         )
         return Gathered(facts, issue, person)
 
@@ -192,6 +197,12 @@ def _open_ticket(session: Session, intent: Intent, issue: Issue | None) -> str:
         )
         rows = [row for row in session.exec(live).all() if issue.detector in row.tags]
     return str(rows[0].number) if rows else ""
+
+
+def _incident(session: Session, intent: Intent, issue: Issue | None, now: float) -> str:
+    if intent.kind != "ticket" or intent.step == incidents.STEP or issue is None:
+        return ""
+    return incidents.taken_in(session, issue, now)
 
 
 def _conversation(session: Session, intent: Intent, now: float) -> str:

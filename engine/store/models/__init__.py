@@ -11,9 +11,11 @@ from engine.store.models.people import Address, Consent, Entity, Suppression
 from engine.store.models.running import JobRun, Progress, Token
 from engine.store.models.sending import EarlyDelivery, Intent, ReceiptRow
 from engine.store.models.tickets import Ticket, TicketNote
+from engine.store.models.waves import Approval, Incident, IncidentMember, Vote, WaveRow
 
 __all__ = [
     "Address",
+    "Approval",
     "Assignment",
     "Change",
     "Consent",
@@ -23,6 +25,8 @@ __all__ = [
     "EarlyDelivery",
     "Entity",
     "EvaluationRow",
+    "Incident",
+    "IncidentMember",
     "Intent",
     "Issue",
     "JobRun",
@@ -38,4 +42,6 @@ __all__ = [
     "Ticket",
     "TicketNote",
     "Token",
+    "Vote",
+    "WaveRow",
 ]
