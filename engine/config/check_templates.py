@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from engine.config.check_main import PREFERRED
+from engine.config.check_main import STANDS_FOR
 from engine.config.check_playbooks import templates_of
 from engine.config.load import MAIN
 from engine.config.loaded import Loaded
@@ -96,7 +96,7 @@ class _Checker:
         """Return the kinds of the channels; the person's own may be any there is."""
         wanted = set(channels)
         known = self._loaded.channels
-        return sorted({config.type for name, config in known.items() if name in wanted or PREFERRED in wanted})
+        return sorted({config.type for name, config in known.items() if name in wanted or wanted & STANDS_FOR.keys()})
 
     def _check_locale(self, template: str, place: Place) -> None:
         locales = self._templates.files.locales(template)

@@ -67,9 +67,10 @@ def decide(facts: Facts) -> Decision:
         if found is not None:
             return replace(found, trail=tuple(trail))
     way = best(facts) if facts.kind == "message" else None
-    channel, address = (way.channel, way.address) if way else ("", "")
+    channel, address, propensity = (way.channel, way.address, way.propensity) if way else ("", "", 1.0)
     note = f" Emergency, approved by {facts.step.emergency}." if facts.step.emergency else ""
-    return Decision("send", Reason.ALLOWED, None, channel, address, Reason.ALLOWED.sentence + note, tuple(trail))
+    detail = Reason.ALLOWED.sentence + note
+    return Decision("send", Reason.ALLOWED, None, channel, address, detail, propensity, tuple(trail))
 
 
 def _recipient(facts: Facts) -> Decision | None:

@@ -11,6 +11,7 @@ from engine.config.model import Hours, Limits, Per, PolicyConfig
 from engine.entities import Person
 from engine.playbooks import Occasion, Told
 from engine.policy.caps import Sent
+from engine.policy.choice import Belief
 from engine.policy.consent import Entry, Scope
 from engine.policy.stops import Halt
 from engine.policy.worth import Worth
@@ -175,6 +176,10 @@ class Facts:
     """What telling is worth, where the playbook says what a contact costs."""
     halts: tuple[Halt, ...] = ()
     """The kill switches that are on."""
+    beliefs: Mapping[str, Belief] = field(default_factory=dict)
+    """Of channels the step leaves to experience: how often each works for this person (`engine.policy.experience`)."""
+    draw: float = 0.0
+    """Where the draw between them fell."""
     wave: Wave | None = None
     """Of an opening message: those who are told with this person, where they are more than usual."""
     incident: str = ""
@@ -213,6 +218,8 @@ class Decision:
     address: str = ""
     detail: str = ""
     """One sentence."""
+    propensity: float = 1.0
+    """With which probability this channel was taken, where several were left to experience."""
     trail: tuple[Check, ...] = ()
     """Every rule that was looked at, in order."""
 
