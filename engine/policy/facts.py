@@ -64,6 +64,7 @@ class Reason(StrEnum):
     BLAST_RADIUS = "blast_radius", "More are to be told than on other days: others wait while the first are watched."
     PART_OF_INCIDENT = "part_of_incident", "The issue is one of many with one cause, for which there is one ticket."
     STOPPED = "stopped", "Somebody threw the kill switch: it waits until that is taken back."
+    AWAITING_TICKET = "awaiting_ticket", "A person is to deal with it, and the ticket is not made yet."
     AWAITING_OPENING = "awaiting_opening", "The message it follows is still on its way."
 
 
@@ -176,6 +177,8 @@ class Facts:
     """What telling is worth, where the playbook says what a contact costs."""
     halts: tuple[Halt, ...] = ()
     """The kill switches that are on."""
+    ticket_due: bool = False
+    """Of demand that needs a person: the ticket of the same issue and playbook is not made yet, and may be soon."""
     beliefs: Mapping[str, Belief] = field(default_factory=dict)
     """Of channels the step leaves to experience: how often each works for this person (`engine.policy.experience`)."""
     draw: float = 0.0

@@ -28,6 +28,8 @@ from engine.waves.keeper import Waves
 
 CONVERSATION = 4 * 3600.0
 """A customer who contacted us about an issue is in conversation with us for so many seconds."""
+TICKET_PATIENCE = 3600.0
+"""Seconds for which a message waits for a desk that cannot be reached."""
 NOTHING = IssueFacts("", "dismissed", "low", -1)
 
 
@@ -75,6 +77,7 @@ class Gatherer:
             conversation=_conversation(session, intent, now),
             worth=self._worth(session, intent, issue, now),
             halts=halts(session),
+            ticket_due=self._ticket_due(session, intent, issue, now),
             wave=self._waves.of(session, intent, now) if self._waves else None,
             incident=_incident(session, intent, issue, now),
         )
@@ -123,6 +126,21 @@ class Gatherer:
         if intent.kind != "message" or issue is None or playbook is None or playbook.worth is None:
             return None
         return self._appraiser.worth(session, playbook.name, playbook.worth, issue.detector, now)
+
+    def _ticket_due(self, session: Session, intent: Intent, issue: Issue | None, now: float) -> bool:
+        """Return whether the ticket that demand of the class `human` gets is not made yet, and still may be soon."""
+        detector = self._config.detectors.get(issue.detector) if issue else None
+        if intent.kind != "message" or detector is None or detector.demand.class_ != "human":
+            return False
+        waiting = select(Intent.id).where(
+            Intent.issue == intent.issue,
+            Intent.playbook == intent.playbook,
+            Intent.kind == "ticket",
+            Intent.episode == intent.episode,
+            col(Intent.status).in_(("pending", "claimed", "sending", "unknown")),
+            col(Intent.created_at) > now - TICKET_PATIENCE,
+        )
+        return session.exec(waiting).first() is not None
 
     def _policy(self, intent: Intent) -> PolicyFacts:
         playbook = self._config.playbooks.get(intent.playbook)
