@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from engine.config.model import Config
 from engine.issues.book import history
@@ -76,7 +76,8 @@ class Writer:
         if person is None or issue is None:
             raise LookupError(f"intent {intent.id} was decided to be sent to nobody")
         account = session.get(Entity, issue.account) if issue.account else None
-        addressed = intent.model_copy(update={"address": decision.address})
+        said = {**intent.payload, "ticket": _ticket_number(session, intent)}
+        addressed = intent.model_copy(update={"address": decision.address, "payload": said})
         words = self._outside.speaker.to_person(addressed, issue, account, person, now)
         return self._letter(addressed, decision.channel, person.locale, words)
 
@@ -145,9 +146,19 @@ class Writer:
         asked, incident = intent.payload.get("asked"), intent.payload.get("incident")
         if asked:
             words["approval"] = {**asked, "link": self._outside.speaker.page(f"approvals/{asked['id']}")}
+        if "defect" in intent.payload:
+            words["defect"] = intent.payload["defect"]
         if incident:
             words["incident"] = incidents.summary(session, str(incident))
         return words
+
+
+def _ticket_number(session: Session, intent: Intent) -> str:
+    """Return the number of the ticket that was made of the same issue, or ""."""
+    made = select(Intent.provider_id).where(
+        Intent.issue == intent.issue, Intent.kind == "ticket", Intent.status == "sent", Intent.provider_id != ""
+    )
+    return session.exec(made.order_by(col(Intent.sent_at), col(Intent.id))).first() or ""
 
 
 def evidence_picture(issue: Issue) -> str:

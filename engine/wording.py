@@ -46,6 +46,7 @@ class Speaker:
             "person": {"name": person.name, "roles": list(person.roles), "zone": person.zone},
             "links": self._links(intent, person, now),
             "next_update_at": now + UPDATE_WITHIN,
+            "ticket": {"number": str(intent.payload.get("ticket", ""))},
         }
 
     def to_agent(self, issue: Issue, account: Entity | None, history: Sequence[Change], now: float) -> dict[str, Any]:

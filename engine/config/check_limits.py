@@ -1,9 +1,11 @@
 """What bounds a playbook: how often, how many, whom not, and whether it is worth it."""
 
+from fnmatch import fnmatchcase
+
 from engine.config.check_detectors import check_condition
 from engine.config.check_playbooks import given
 from engine.config.loaded import Loaded
-from engine.config.model import MOST_HELD_OUT, SAFETY, MessageStep, PlaybookConfig
+from engine.config.model import MOST_HELD_OUT, SAFETY, MessageStep, PlaybookConfig, TicketStep
 
 APPROVE = {"audience", "usual"}
 """What `approve` may name."""
@@ -18,6 +20,7 @@ def check_limits(loaded: Loaded) -> None:
         _check_approve(loaded, playbook)
         _check_holdout(loaded, playbook)
         _check_worth(loaded, playbook)
+        _check_human(loaded, playbook)
 
 
 def _check_per_customer(loaded: Loaded, playbook: PlaybookConfig) -> None:
@@ -72,3 +75,13 @@ def _check_worth(loaded: Loaded, playbook: PlaybookConfig) -> None:
     for name in ("calls", "wrong"):
         if not 0.0 <= getattr(playbook.worth, name) <= 1.0:
             loaded.problems.error(loaded.where(playbook.place, "worth", name), "a probability is 0% to 100%")
+
+
+def _check_human(loaded: Loaded, playbook: PlaybookConfig) -> None:
+    """Where a person is to deal with it, there is a ticket by which one knows."""
+    human = [name for name, each in loaded.detectors.items() if each.demand.class_ == "human"]
+    answered = [name for name in human if any(fnmatchcase(name, glob) for glob in playbook.when.detector)]
+    ticketed = any(isinstance(step, TicketStep) for step in playbook.steps)
+    if answered and not ticketed:
+        what = f"{', '.join(answered)} needs a person, and no ticket is made"
+        loaded.problems.warning(playbook.place, what, "add a ticket step: messages wait for it")

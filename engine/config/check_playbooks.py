@@ -5,7 +5,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from engine.config.check_detectors import check_condition
-from engine.config.check_main import PREFERRED
+from engine.config.check_main import STANDS_FOR
 from engine.config.loaded import Loaded
 from engine.config.model import (
     BUILTIN,
@@ -118,7 +118,7 @@ def _check_names(loaded: Loaded, step: Step) -> None:
 
 
 def _check_message(loaded: Loaded, step: MessageStep) -> None:
-    known = [*loaded.declared["channels"], PREFERRED]
+    known = [*loaded.declared["channels"], *STANDS_FOR]
     for index, channel in enumerate(step.channels):
         if channel not in known:
             loaded.problems.unknown(loaded.where(step.place, "channels", index), "channel", channel, known)

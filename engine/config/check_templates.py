@@ -1,16 +1,16 @@
 """What templates say: that each exists in the default language, for every channel, and names only what is filled in."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from engine.config.check_main import PREFERRED
+from engine.config.check_main import STANDS_FOR
 from engine.config.check_playbooks import templates_of
 from engine.config.load import MAIN
 from engine.config.loaded import Loaded
-from engine.config.model import MessageStep, Place, Step, TicketStep
+from engine.config.model import Escalation, MessageStep, Place, Step, TicketStep
 from engine.config.problems import nearest
-from engine.config.variables import AGENT, APPROVAL, INCIDENT, MESSAGE
+from engine.config.variables import AGENT, APPROVAL, DEFECT, INCIDENT, MESSAGE
 from outreach.render import Templates
 
 TICKET = "ticket"
@@ -50,9 +50,16 @@ def _check_ours(loaded: Loaded, checker: "_Checker") -> None:
     start = loaded.roots[MAIN].place
     if checker.knows("_common/incident"):
         checker.check_own("_common/incident", [TICKET], INCIDENT, start)
-    to = loaded.main.escalations.get(loaded.policy.approvals.to) if loaded.main else None
+    to = _escalations(loaded).get(loaded.policy.approvals.to)
     if to is not None:
         checker.check_own("_common/approval", checker.kinds([to.channel]), APPROVAL, start)
+    owners = {each.owner for each in loaded.detectors.values() if each.demand.class_ == "remove"}
+    for escalation in [each for name, each in _escalations(loaded).items() if name in owners]:
+        checker.check_own("_common/defect", checker.kinds([escalation.channel]), DEFECT, start)
+
+
+def _escalations(loaded: Loaded) -> Mapping[str, Escalation]:
+    return loaded.main.escalations if loaded.main else {}
 
 
 class _Checker:
@@ -96,7 +103,7 @@ class _Checker:
         """Return the kinds of the channels; the person's own may be any there is."""
         wanted = set(channels)
         known = self._loaded.channels
-        return sorted({config.type for name, config in known.items() if name in wanted or PREFERRED in wanted})
+        return sorted({config.type for name, config in known.items() if name in wanted or wanted & STANDS_FOR.keys()})
 
     def _check_locale(self, template: str, place: Place) -> None:
         locales = self._templates.files.locales(template)

@@ -249,6 +249,10 @@ class TicketStep:
     place: Place = NOWHERE
 
 
+PREFERRED, BEST = "preferred", "best"
+"""What may stand in a step's list of channels instead of a name."""
+
+
 @dataclass(frozen=True, slots=True)
 class MessageStep:
     """`message: {audience: technical, channels: [preferred, email, sms], template: api-errors/notice}`"""
@@ -259,7 +263,7 @@ class MessageStep:
     audience: tuple[str, ...] = ()
     """Roles; a person with any of them is told; empty: everyone of the account."""
     channels: tuple[str, ...] = ("preferred",)
-    """Tried in this order; `preferred` stands for the person's own."""
+    """Tried in this order; `preferred` stands for the person's own, `best` for those after it, as they have worked."""
     purpose: Literal["service", "marketing"] = "service"
     emergency: str = ""
     """Name of the approver who made this an emergency class (C6): passes quiet hours and caps."""

@@ -36,6 +36,8 @@ from engine.policy.stops import Leaving, halted
 
 STOPPED_WAIT = 60.0
 """Seconds after which it is asked again whether a kill switch is still on."""
+TICKET_WAIT = 30.0
+"""Seconds after which it is asked again whether the ticket is made."""
 OPENING_WAIT = 60.0
 """Seconds after which it is asked again whether the opening message has gone out."""
 _ROUNDS = 100
@@ -67,9 +69,10 @@ def decide(facts: Facts) -> Decision:
         if found is not None:
             return replace(found, trail=tuple(trail))
     way = best(facts) if facts.kind == "message" else None
-    channel, address = (way.channel, way.address) if way else ("", "")
+    channel, address, propensity = (way.channel, way.address, way.propensity) if way else ("", "", 1.0)
     note = f" Emergency, approved by {facts.step.emergency}." if facts.step.emergency else ""
-    return Decision("send", Reason.ALLOWED, None, channel, address, Reason.ALLOWED.sentence + note, tuple(trail))
+    detail = Reason.ALLOWED.sentence + note
+    return Decision("send", Reason.ALLOWED, None, channel, address, detail, propensity, tuple(trail))
 
 
 def _recipient(facts: Facts) -> Decision | None:
@@ -172,6 +175,14 @@ def _one_ticket(facts: Facts) -> Decision | None:
     return _skip(Reason.PART_OF_INCIDENT, f"Incident {facts.incident}.") if facts.incident else None
 
 
+def _ticket_first(facts: Facts) -> Decision | None:
+    """Whoever is told that a person deals with it, can rely on it."""
+    if facts.occasion in CLOSING or facts.step.emergency or not facts.ticket_due:
+        return None
+    until = facts.now + TICKET_WAIT
+    return Decision("hold", Reason.AWAITING_TICKET, until, detail=Reason.AWAITING_TICKET.sentence)
+
+
 def _not_refused(facts: Facts) -> Decision | None:
     """Nobody who was asked refused that so many are told, or left it unanswered."""
     state = facts.wave.state if facts.wave and not facts.step.emergency else ""
@@ -226,6 +237,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         _drawn,
         _not_refused,
         _going,
+        _ticket_first,
         _timely,
         _few_enough,
     ),

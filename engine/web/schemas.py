@@ -304,6 +304,33 @@ class ApprovalDetail(ApprovalOut):
     texts: list[PreviewOut]
 
 
+class DefectOut(Out):
+    """What makes customers need help who should not."""
+
+    id: str
+    detector: str
+    owner: str
+    source: str
+    title: str
+    opened_at: datetime
+    after: str
+    reference: str
+    closed_at: datetime | None
+    closed_by: str
+    note: str
+    issues: int
+    accounts: int
+    contacts: int
+    cost: float | None
+    """What the contacts cost; absent where no playbook says what one costs."""
+
+
+class DefectIn(In):
+    """What was done about it."""
+
+    note: Annotated[str, Field(max_length=2000)] = ""
+
+
 class RetryIn(In):
     """Dead letters to try again."""
 

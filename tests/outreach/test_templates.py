@@ -20,7 +20,7 @@ TO_AGENTS = COMMON | {"history", "next_step", "links.console"}
 NAMES = TEMPLATES.templates()
 INCIDENT = "_common/incident"
 AGENTS = [name for name in NAMES if name.endswith("/agent") or name == INCIDENT]
-ESCALATIONS = ["_common/escalation", "_common/approval"]
+ESCALATIONS = ["_common/escalation", "_common/approval", "_common/defect"]
 CUSTOMERS = [name for name in NAMES if name not in AGENTS + ESCALATIONS]
 QUESTIONS = {
     "en": ["Do you need to do anything?", "What happens next?", "Is this message genuine?", "You get this"],
@@ -48,7 +48,7 @@ def test_tickets_have_no_problem(name: str) -> None:
 
 @pytest.mark.parametrize("name", ESCALATIONS)
 def test_escalations_have_no_problem(name: str) -> None:
-    assert TEMPLATES.problems(name, ["email", "sms"], TO_AGENTS | {"approval.*"}) == []
+    assert TEMPLATES.problems(name, ["email", "sms"], TO_AGENTS | {"approval.*", "defect.*"}) == []
 
 
 @pytest.mark.parametrize("locale", ["en", "de"])

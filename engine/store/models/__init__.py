@@ -6,7 +6,7 @@ only ever added to.
 
 from engine.store.models.decisions import Assignment, DecisionRow, Stop
 from engine.store.models.feedback import CustomerContact, EvaluationRow, Label, LeadTime, OutcomeRow
-from engine.store.models.issues import Change, DeclaredChange, Issue, SignalRow, Silence
+from engine.store.models.issues import Change, DeclaredChange, Defect, Issue, SignalRow, Silence
 from engine.store.models.people import Address, Consent, Entity, Suppression
 from engine.store.models.running import JobRun, Progress, Token
 from engine.store.models.sending import EarlyDelivery, Intent, ReceiptRow
@@ -22,6 +22,7 @@ __all__ = [
     "CustomerContact",
     "DecisionRow",
     "DeclaredChange",
+    "Defect",
     "EarlyDelivery",
     "Entity",
     "EvaluationRow",
