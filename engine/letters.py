@@ -52,7 +52,7 @@ class Writer:
             return self._ticket(session, intent, issue, now)
         if intent.kind == "escalate":
             return self._escalation(session, intent, issue, now)
-        return self._message(session, intent, gathered, decision, now)
+        return self._message(intent, gathered, decision, now)
 
     def looked_for(self, intent: Intent) -> Receipt | None:
         """Ask the other side what became of an intent whose outcome is unknown."""
@@ -65,13 +65,12 @@ class Writer:
         message = Message(intent.id, intent.address, str(intent.payload.get("text", "")))
         return channel.find(message) if channel else None
 
-    def _message(self, session: Session, intent: Intent, gathered: Gathered, decision: Decision, now: float) -> Letter:
+    def _message(self, intent: Intent, gathered: Gathered, decision: Decision, now: float) -> Letter:
         person, issue = gathered.person, gathered.issue
         if person is None or issue is None:
             raise LookupError(f"intent {intent.id} was decided to be sent to nobody")
-        account = session.get(Entity, issue.account) if issue.account else None
         addressed = intent.model_copy(update={"address": decision.address})
-        words = self._outside.speaker.to_person(addressed, issue, account, person, now)
+        words = self._outside.speaker.to_person(addressed, issue, gathered.account, person, now)
         return self._letter(addressed, decision.channel, person.locale, words)
 
     def _escalation(self, session: Session, intent: Intent, issue: Issue, now: float) -> Letter:

@@ -57,6 +57,10 @@ class Reason(StrEnum):
     HELD_OUT = "held_out", "It is one of the few that nobody is told of, to measure what telling is worth."
     NOT_WORTH = "not_worth", "Telling would cost more than it saves."
     STOPPED = "stopped", "Somebody threw the kill switch: it waits until that is taken back."
+    RATE_LIMITED = "rate_limited", "The provider takes only so many at a time: it waits for its turn."
+    PACED = "paced", "More would call than those on duty can talk to: it waits for its turn."
+    UNREACHABLE = "unreachable", "The provider does not answer: it waits, or goes another way."
+    UNDELIVERABLE = "undeliverable", "It was tried, and did not arrive."
     AWAITING_OPENING = "awaiting_opening", "The message it follows is still on its way."
 
 
@@ -110,6 +114,36 @@ class Suppressed:
     channel: str
     """A channel kind or `*`."""
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A way by which the message was tried, and did not arrive."""
+
+    channel: str
+    address: str
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A channel whose provider does not answer."""
+
+    channel: str
+    since: float
+    until: float
+    """When it is asked again whether it is back."""
+    lasting: bool = False
+    """It has been away for so long that messages go another way, where there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Why something that may be sent does not leave yet (`engine.traffic`)."""
+
+    reason: Reason
+    until: float
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +203,12 @@ class Facts:
     """What telling is worth, where the playbook says what a contact costs."""
     halts: tuple[Halt, ...] = ()
     """The kill switches that are on."""
+    tried: tuple[Tried, ...] = ()
+    """The ways by which this message did not arrive."""
+    outages: tuple[Outage, ...] = ()
+    """Channels whose provider does not answer."""
+    gate: Gate | None = None
+    """What keeps back what nothing else stands against; asked last, as who asks takes a place in the queue."""
 
     def plain(self) -> dict[str, Any]:
         """Return them as plain JSON values, to be stored with the decision."""

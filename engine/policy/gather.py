@@ -1,28 +1,31 @@
-"""Everything a decision is taken from, read out of the database at the moment it is taken (C13)."""
+"""Everything a decision is taken from, read out of the database at the moment it is taken (C13).
 
-from collections.abc import Mapping
+What is asked of the database is asked once for a whole batch (`engine.policy.lookups`). Within a batch no decision sees
+another, so nobody is in it twice: the dispatcher sees to that.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func
-from sqlalchemy import select as sql_select
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session
 
+from engine import entities
 from engine.config.model import Config, Per
-from engine.entities import Person, person
-from engine.issues.book import active_issues, view
+from engine.entities import Person
+from engine.issues.book import view
 from engine.issues.silences import active, current, inhibited
 from engine.issues.view import IssueView
-from engine.playbooks import TOLD, Told, open_outreach
+from engine.playbooks import Told
+from engine.policy import lookups
 from engine.policy.caps import Sent
 from engine.policy.consent import Entry
-from engine.policy.facts import ChannelFacts, Facts, IssueFacts, PolicyFacts, StepFacts, Suppressed
+from engine.policy.facts import ChannelFacts, Facts, IssueFacts, Outage, PolicyFacts, StepFacts, Suppressed, Tried
 from engine.policy.holdout import draw
-from engine.policy.stops import halts
+from engine.policy.recipients import recipients
+from engine.policy.stops import Halt, halts
 from engine.policy.worth import Appraiser, Worth
-from engine.store.models import Consent, CustomerContact, Intent, Issue, Suppression, Ticket
+from engine.store.models import Entity, Intent, Issue, Silence
 
-CONVERSATION = 4 * 3600.0
-"""A customer who contacted us about an issue is in conversation with us for so many seconds."""
 NOTHING = IssueFacts("", "dismissed", "low", -1)
 
 
@@ -33,6 +36,26 @@ class Gathered:
     facts: Facts
     issue: Issue | None
     person: Person | None
+    account: Entity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known of a batch."""
+
+    issues: Mapping[str, Issue]
+    views: Mapping[str, IssueView]
+    accounts: Mapping[str, Entity]
+    persons: Mapping[tuple[str, str | None], Person]
+    consents: Mapping[str, tuple[Entry, ...]]
+    suppressions: Mapping[str, tuple[Suppressed, ...]]
+    sends: Mapping[str, tuple[Sent, ...]]
+    told: Mapping[str, Told]
+    silences: Sequence[Silence]
+    active: Mapping[str | None, Sequence[IssueView]]
+    tickets: Mapping[str, str]
+    conversations: Mapping[tuple[str, str | None], str]
+    halts: tuple[Halt, ...]
 
 
 class Gatherer:
@@ -43,12 +66,27 @@ class Gatherer:
         self._channels = channels
         self._appraiser = Appraiser()
         self._memory = max((cap.seconds for cap in self._caps()), default=0.0) + 2 * 86400.0
+        limits = {name: each.limits for name, each in config.playbooks.items()}
+        self._policies = {name: PolicyFacts.of(config.policy, each) for name, each in limits.items()}
+        self._policy = PolicyFacts.of(config.policy)
 
     def gather(self, session: Session, intent: Intent, now: float) -> Gathered:
         """Return what there is to know about `intent` at `now` (epoch seconds)."""
-        issue = session.get(Issue, intent.issue, with_for_update=True)  # no end passes unseen before it leaves
-        seen = view(issue) if issue else None
-        person = self._person(session, intent)
+        return self.gather_all(session, [intent], now)[0]
+
+    def gather_all(
+        self, session: Session, intents: Sequence[Intent], now: float, outages: tuple[Outage, ...] = ()
+    ) -> list[Gathered]:
+        """Return what there is to know about each of `intents`, of which no two go to one person."""
+        known = self._known(session, intents, now)
+        return [self._gathered(session, known, intent, now, outages) for intent in intents]
+
+    def _gathered(
+        self, session: Session, known: _Known, intent: Intent, now: float, outages: tuple[Outage, ...]
+    ) -> Gathered:
+        issue, seen = known.issues.get(intent.issue), known.views.get(intent.issue)
+        person = known.persons.get((intent.recipient, intent.account)) if intent.kind == "message" else None
+        who = person.id if person else ""
         facts = Facts(
             now=now,
             occasion=intent.occasion,  # type: ignore[arg-type]  # the column holds what playbooks.Occasion lists
@@ -57,28 +95,48 @@ class Gatherer:
             step=self._step(intent),
             person=person,
             channels=self._channels,
-            policy=self._policy(intent),
-            consents=_consents(session, person),
-            suppressions=_suppressions(session, person),
-            sends=self._sends(session, person, now),
-            told=_told(session, intent),
-            silence=_silence(session, seen, now),
-            inhibited_by=self._inhibited_by(session, seen),
-            open_ticket=_open_ticket(session, intent, issue),
-            conversation=_conversation(session, intent, now),
+            policy=self._policies.get(intent.playbook, self._policy),
+            consents=known.consents.get(who, ()),
+            suppressions=known.suppressions.get(who, ()),
+            sends=known.sends.get(who, ()),
+            told=known.told.get(intent.id),
+            silence=_silence(known.silences, seen, now),
+            inhibited_by=self._inhibited_by(known, seen),
+            open_ticket=known.tickets.get(intent.id, ""),
+            conversation=known.conversations.get((intent.issue, intent.account), ""),
             worth=self._worth(session, intent, issue, now),
+            halts=known.halts,
+            tried=tuple(Tried(**each) for each in intent.payload.get("tried", ())),
+            outages=outages,
+        )
+        return Gathered(facts, issue, person, known.accounts.get(issue.account or "") if issue else None)
+
+    def _known(self, session: Session, intents: Sequence[Intent], now: float) -> _Known:
+        issues = lookups.issues(session, {intent.issue for intent in intents})
+        views = {id_: view(row) for id_, row in issues.items()}
+        told_of = [(each.recipient, each.account) for each in intents if each.kind == "message" and each.recipient]
+        persons = recipients(session, told_of, self._config.main.locale)
+        everyone = list({person.id: person for person in persons.values()}.values())
+        accounts = sorted({row.account for row in issues.values() if row.account})
+        return _Known(
+            issues=issues,
+            views=views,
+            accounts=entities.rows(session, accounts),
+            persons=persons,
+            consents=lookups.consents(session, everyone),
+            suppressions=lookups.suppressions(session, everyone),
+            sends=self._sends(session, everyone, now),
+            told=lookups.told(session, intents),
+            silences=current(session, now),
+            active=self._active(session, views),
+            tickets=lookups.open_tickets(session, [(each, issues.get(each.issue)) for each in intents]),
+            conversations=lookups.conversations(session, list(issues), now),
             halts=halts(session),
         )
-        return Gathered(facts, issue, person)
 
     def _caps(self) -> list[Per]:
         limits = [each.limits.per_customer for each in self._config.playbooks.values()]
         return [*self._config.policy.caps.values(), *(each for each in limits if each)]
-
-    def _person(self, session: Session, intent: Intent) -> Person | None:
-        if intent.kind != "message" or not intent.recipient:
-            return None
-        return person(session, intent.recipient, intent.account, self._config.main.locale)
 
     def _step(self, intent: Intent) -> StepFacts:
         payload, playbook = intent.payload, self._config.playbooks.get(intent.playbook)
@@ -107,36 +165,34 @@ class Gatherer:
             return None
         return self._appraiser.worth(session, playbook.name, playbook.worth, issue.detector, now)
 
-    def _policy(self, intent: Intent) -> PolicyFacts:
-        playbook = self._config.playbooks.get(intent.playbook)
-        return PolicyFacts.of(self._config.policy, playbook.limits if playbook else None)
-
-    def _sends(self, session: Session, person: Person | None, now: float) -> tuple[Sent, ...]:
-        """Return what the person was sent as far back as any cap looks, without the texts."""
-        if person is None:
-            return ()
-        at = func.coalesce(Intent.sent_at, Intent.claimed_at, Intent.created_at)
-        purpose = func.coalesce(col(Intent.payload)["purpose"].as_string(), "service")
-        rows = session.execute(
-            sql_select(at, col(Intent.channel), purpose, col(Intent.playbook), col(Intent.occasion)).where(
-                col(Intent.recipient) == person.id,
-                col(Intent.kind) == "message",
-                col(Intent.status).in_(("sending", "sent", "unknown")),
-                col(Intent.claimed_at) >= now - self._memory,
-            )
-        )
-        return tuple(Sent(at, self._kind(channel), *rest) for at, channel, *rest in rows)
+    def _sends(self, session: Session, persons: Collection[Person], now: float) -> dict[str, tuple[Sent, ...]]:
+        """Return what each person was sent as far back as any cap looks."""
+        found = lookups.sends(session, persons, now - self._memory)
+        return {
+            who: tuple(Sent(at, self._kind(channel), *rest) for _, at, channel, *rest in rows)
+            for who, rows in found.items()
+        }
 
     def _kind(self, channel: str) -> str:
         found = self._channels.get(channel)
         return found.kind if found else channel
 
-    def _inhibited_by(self, session: Session, issue: IssueView | None) -> str:
+    def _active(self, session: Session, views: Mapping[str, IssueView]) -> Mapping[str | None, Sequence[IssueView]]:
+        """Return the active issues that may inhibit those, by account where every rule asks for the same one."""
         rules = self._config.policy.inhibit
-        if not rules or issue is None:
+        if not rules or not views:
+            return {}
+        return lookups.active_of(session, {each.account for each in views.values()} if self._narrow else None)
+
+    @property
+    def _narrow(self) -> bool:
+        return all("account" in rule.equal for rule in self._config.policy.inhibit)
+
+    def _inhibited_by(self, known: _Known, issue: IssueView | None) -> str:
+        if issue is None or not self._config.policy.inhibit:
             return ""
-        narrow = issue.account if all("account" in rule.equal for rule in rules) else None
-        found = inhibited(active_issues(session, narrow), issue, rules)
+        others = known.active.get(issue.account if self._narrow else None, ())
+        found = inhibited(others, issue, self._config.policy.inhibit)
         return found.id if found else ""
 
 
@@ -146,61 +202,6 @@ def _issue(seen: IssueView | None) -> IssueFacts:
     return IssueFacts(seen.id, seen.status, seen.severity, seen.reopened, seen.flapping, seen.opened_at)
 
 
-def _consents(session: Session, person: Person | None) -> tuple[Entry, ...]:
-    if person is None:
-        return ()
-    values = [value for _, value in person.addresses]
-    rows = session.exec(select(Consent).where(or_(Consent.entity == person.id, col(Consent.address).in_(values)))).all()
-    return tuple(Entry.of(row) for row in rows)
-
-
-def _suppressions(session: Session, person: Person | None) -> tuple[Suppressed, ...]:
-    if person is None:
-        return ()
-    values = [value for _, value in person.addresses]
-    rows = session.exec(select(Suppression).where(col(Suppression.address).in_(values))).all()
-    return tuple(Suppressed(row.address, row.channel, row.reason) for row in rows)
-
-
-def _told(session: Session, intent: Intent) -> Told | None:
-    others = session.exec(
-        select(Intent).where(
-            Intent.issue == intent.issue,
-            Intent.recipient == intent.recipient,
-            Intent.id != intent.id,
-            col(Intent.status).in_(TOLD),
-        )
-    ).all()
-    return next(iter(open_outreach(others)), None)
-
-
-def _silence(session: Session, issue: IssueView | None, now: float) -> str:
-    found = active(current(session, now), issue, now) if issue else None
+def _silence(silences: Sequence[Silence], issue: IssueView | None, now: float) -> str:
+    found = active(silences, issue, now) if issue else None
     return found.id if found else ""
-
-
-def _open_ticket(session: Session, intent: Intent, issue: Issue | None) -> str:
-    """Return the number of an open ticket on the same matter, or ""."""
-    if issue is None:
-        return ""
-    found = select(Ticket).where(Ticket.status != "resolved")
-    if intent.kind == "ticket":
-        rows = session.exec(found.where(Ticket.issue == issue.id, Ticket.external != intent.id)).all()
-    else:  # a ticket that waits, or that the playbooks made of this very issue, is no reason to be silent
-        live = found.where(
-            Ticket.status == "claimed", Ticket.account == (issue.account or ""), Ticket.issue != issue.id
-        )
-        rows = [row for row in session.exec(live).all() if issue.detector in row.tags]
-    return str(rows[0].number) if rows else ""
-
-
-def _conversation(session: Session, intent: Intent, now: float) -> str:
-    row = session.exec(
-        select(CustomerContact).where(
-            CustomerContact.issue == intent.issue,
-            CustomerContact.account == intent.account,
-            CustomerContact.at > now - CONVERSATION,
-            CustomerContact.at <= now,
-        )
-    ).first()
-    return row.id if row else ""

@@ -2,14 +2,17 @@
 
 `preferred` in a step's list stands for the person's own channels, in their order. If nothing else is listed and they
 named none that is configured, every configured channel stands for it. A closing message goes where the opening went.
+
+A way by which the message did not arrive is not tried again, and one whose provider has been away for long is passed
+over: the next one is taken, under the same consent.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.entities import Person
 from engine.playbooks import CLOSING, Told
 from engine.policy.consent import ALLOWED, Standing, Use, standing
-from engine.policy.facts import Facts, Reason
+from engine.policy.facts import Facts, Reason, Tried
 from engine.policy.stops import blocked
 
 _STANDING = {
@@ -43,6 +46,12 @@ def ways(facts: Facts) -> list[Way]:
 def best(facts: Facts) -> Way | None:
     """Return the first way nothing stands against; None: the person cannot be reached."""
     return next((way for way in ways(facts) if way.obstacle is None), None)
+
+
+def another(facts: Facts, tried: Tried) -> bool:
+    """Return whether, once this way has failed, one is left that may be open now or later."""
+    left = ways(replace(facts, tried=(*facts.tried, tried)))
+    return any(way.obstacle in {None, Reason.STOPPED, Reason.UNREACHABLE} for way in left)
 
 
 def _names(facts: Facts, person: Person) -> list[str]:
@@ -79,8 +88,12 @@ def _weighed(facts: Facts, name: str, address: str) -> Way:
     )
     if found not in ALLOWED:
         return Way(name, address, _STANDING[found])
+    if any((each.channel, each.address) == (name, address) for each in facts.tried):
+        return Way(name, address, Reason.UNDELIVERABLE)
     if blocked(facts.halts, name):
         return Way(name, address, Reason.STOPPED)
+    if any(each.channel == name and each.lasting for each in facts.outages):
+        return Way(name, address, Reason.UNREACHABLE)
     dead = any(each.address == address and each.channel in {"*", kind} for each in facts.suppressions)
     return Way(name, address, Reason.SUPPRESSED if dead else None)
 

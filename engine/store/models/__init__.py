@@ -9,7 +9,7 @@ from engine.store.models.feedback import CustomerContact, EvaluationRow, Label, 
 from engine.store.models.issues import Change, DeclaredChange, Issue, SignalRow, Silence
 from engine.store.models.people import Address, Consent, Entity, Suppression
 from engine.store.models.running import JobRun, Progress, Token
-from engine.store.models.sending import EarlyDelivery, Intent, ReceiptRow
+from engine.store.models.sending import Duty, EarlyDelivery, Intent, ReceiptRow
 from engine.store.models.tickets import Ticket, TicketNote
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "CustomerContact",
     "DecisionRow",
     "DeclaredChange",
+    "Duty",
     "EarlyDelivery",
     "Entity",
     "EvaluationRow",
