@@ -25,7 +25,7 @@ from engine.schedule import Job, Schedule, daily, every
 from engine.scoring import Scorer, Subjects
 from engine.storage import Storage
 from engine.tickets import Tickets
-from engine.traffic import Traffic
+from engine.traffic import SendingState, Traffic
 from engine.upkeep import Upkeep
 from engine.web.services import Services
 from engine.wording import Speaker
@@ -152,6 +152,10 @@ class Engine:
             pipeline.snapshot()
             self.storage.log.commit(GROUP, pipeline.partition, pipeline.offset)
 
+    def sending(self) -> SendingState:
+        """Return how every provider stands, and who is on duty."""
+        return self.dispatcher.traffic.state(self.clock.time())
+
     def lag(self) -> int:
         """Return how many events are in the log and not yet processed."""
         return sum(self.storage.log.end(each.partition) - each.offset for each in self.pipelines)
@@ -230,4 +234,5 @@ def services(engine: Engine, unready: Callable[[], Sequence[str]]) -> Services:
         unready=unready,
         lag=engine.lag,
         reload=engine.reload,
+        sending=engine.sending,
     )

@@ -244,10 +244,11 @@ def _address_rows(event: "EntityEvent") -> list[dict[str, Any]]:
 
 def addresses_of(session: Session, ids: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
     """Return the addresses of contacts, by id, in the order they were given in."""
-    found = select(Address).where(col(Address.entity).in_(ids)).order_by(col(Address.id))
+    columns = (col(Address.entity), col(Address.kind), col(Address.value))
+    found = sql_select(*columns).where(col(Address.entity).in_(ids)).order_by(col(Address.id))
     addresses: dict[str, list[tuple[str, str]]] = {}
-    for row in session.exec(found).all():
-        addresses.setdefault(row.entity, []).append((row.kind, row.value))
+    for entity, kind, value in session.execute(found):
+        addresses.setdefault(entity, []).append((kind, value))
     return addresses
 
 

@@ -20,7 +20,7 @@ from engine.store.batches import change_all
 from engine.store.database import insert_ignore, upsert
 from engine.store.models import Assignment, DecisionRow, Intent
 from engine.store.outbox import Status
-from engine.traffic import Asked, Traffic
+from engine.traffic import Asked, Traffic, rank
 from outreach.render import TemplateError
 
 log = structlog.get_logger()
@@ -62,7 +62,8 @@ class Preparer:
         self._traffic.look(session, now)
         done = Prepared()
         gathered = self._gatherer.gather_all(session, intents, now, self._traffic.outages(now))
-        for intent, known in zip(intents, gathered, strict=True):
+        pairs = zip(intents, gathered, strict=True)
+        for intent, known in sorted(pairs, key=lambda pair: -rank(pair[1].facts)):  # the most urgent ask first
             self._one(session, intent, known, now, done)
         upsert(session, DecisionRow, done.decisions, ["id"])
         insert_ignore(session, Assignment, done.arms)

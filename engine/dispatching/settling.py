@@ -27,6 +27,9 @@ log = structlog.get_logger()
 ASK_AGAIN = 300.0
 """Seconds between two questions about an unknown outcome."""
 
+OPTED_OUT = frozenset({"21610", "63014"})
+"""Codes by which a provider says that the person refused us there (C14): that is no reason to try elsewhere."""
+
 
 class Settler:
     """Writes down what came of what one dispatcher sent."""
@@ -83,7 +86,7 @@ class Settler:
     def _failed(self, intent: Intent, receipt: Receipt, facts: Facts, now: float) -> dict[str, Any]:
         """Let a message that failed on one way be decided anew, if there is another; else it has failed for good."""
         tried = Tried(intent.channel, intent.address, receipt.detail)
-        if intent.kind != "message" or not another(facts, tried):
+        if intent.kind != "message" or receipt.code in OPTED_OUT or not another(facts, tried):
             return {"status": Status.FAILED.value, "claimed_by": self._name}
         log.info("falls back", intent=intent.id, channel=intent.channel, why=receipt.detail)
         plain = {"channel": tried.channel, "address": tried.address, "why": tried.why}

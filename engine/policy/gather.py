@@ -5,23 +5,22 @@ another, so nobody is in it twice: the dispatcher sees to that.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlmodel import Session
 
-from engine import entities
 from engine.config.model import Config, Per
 from engine.entities import Person
 from engine.issues.book import view
 from engine.issues.silences import active, current, inhibited
 from engine.issues.view import IssueView
-from engine.playbooks import Told
+from engine.playbooks import Told, matches
 from engine.policy import lookups
 from engine.policy.caps import Sent
 from engine.policy.consent import Entry
 from engine.policy.facts import ChannelFacts, Facts, IssueFacts, Outage, PolicyFacts, StepFacts, Suppressed, Tried
 from engine.policy.holdout import draw
-from engine.policy.recipients import recipients
+from engine.policy.recipients import recipients, with_parents
 from engine.policy.stops import Halt, halts
 from engine.policy.worth import Appraiser, Worth
 from engine.store.models import Entity, Intent, Issue, Silence
@@ -46,6 +45,7 @@ class _Known:
     issues: Mapping[str, Issue]
     views: Mapping[str, IssueView]
     accounts: Mapping[str, Entity]
+    """With all other entities that were asked for."""
     persons: Mapping[tuple[str, str | None], Person]
     consents: Mapping[str, tuple[Entry, ...]]
     suppressions: Mapping[str, tuple[Suppressed, ...]]
@@ -115,13 +115,15 @@ class Gatherer:
         issues = lookups.issues(session, {intent.issue for intent in intents})
         views = {id_: view(row) for id_, row in issues.items()}
         told_of = [(each.recipient, each.account) for each in intents if each.kind == "message" and each.recipient]
-        persons = recipients(session, told_of, self._config.main.locale)
+        accounts = {row.account for row in issues.values() if row.account}
+        named = {each for pair in told_of for each in pair if each} | accounts
+        known = with_parents(session, named)
+        persons = recipients(session, known, told_of, self._config.main.locale)
         everyone = list({person.id: person for person in persons.values()}.values())
-        accounts = sorted({row.account for row in issues.values() if row.account})
         return _Known(
             issues=issues,
             views=views,
-            accounts=entities.rows(session, accounts),
+            accounts=known,
             persons=persons,
             consents=lookups.consents(session, everyone),
             suppressions=lookups.suppressions(session, everyone),
@@ -169,8 +171,7 @@ class Gatherer:
         """Return what each person was sent as far back as any cap looks."""
         found = lookups.sends(session, persons, now - self._memory)
         return {
-            who: tuple(Sent(at, self._kind(channel), *rest) for _, at, channel, *rest in rows)
-            for who, rows in found.items()
+            who: tuple(replace(each, channel=self._kind(each.channel)) for each in sent) for who, sent in found.items()
         }
 
     def _kind(self, channel: str) -> str:
@@ -180,9 +181,8 @@ class Gatherer:
     def _active(self, session: Session, views: Mapping[str, IssueView]) -> Mapping[str | None, Sequence[IssueView]]:
         """Return the active issues that may inhibit those, by account where every rule asks for the same one."""
         rules = self._config.policy.inhibit
-        if not rules or not views:
-            return {}
-        return lookups.active_of(session, {each.account for each in views.values()} if self._narrow else None)
+        may_be = {each.account for each in views.values() if any(matches(rule.target, each) for rule in rules)}
+        return lookups.active_of(session, may_be if self._narrow else None) if may_be else {}
 
     @property
     def _narrow(self) -> bool:

@@ -1,9 +1,9 @@
 """What is known of many intents at once: one question for each kind of fact, however many intents there are."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable
 
-from sqlalchemy import Row, func
+from sqlalchemy import func
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, or_, select
 
@@ -11,6 +11,7 @@ from engine.entities import Person
 from engine.issues.book import view
 from engine.issues.view import ACTIVE, IssueView
 from engine.playbooks import TOLD, Told, open_outreach
+from engine.policy.caps import Sent
 from engine.policy.consent import Entry
 from engine.policy.facts import Suppressed
 from engine.store.models import Consent, CustomerContact, Intent, Issue, Suppression, Ticket
@@ -49,10 +50,10 @@ def suppressions(session: Session, persons: Collection[Person]) -> dict[str, tup
     return {person: tuple(each) for person, each in found.items()}
 
 
-def sends(
-    session: Session, persons: Collection[Person], since: float
-) -> Mapping[str, Sequence[Row[tuple[object, ...]]]]:
-    """Return of each person what they were sent since then, without the texts: who, when, by what, what for."""
+def sends(session: Session, persons: Collection[Person], since: float) -> dict[str, list[Sent]]:
+    """Return of each person what they were sent since then, without the texts; `channel` is the channel's name."""
+    if not persons:
+        return {}
     at = func.coalesce(Intent.sent_at, Intent.claimed_at, Intent.created_at)
     purpose = func.coalesce(col(Intent.payload)["purpose"].as_string(), "service")
     columns = (col(Intent.recipient), at, col(Intent.channel), purpose, col(Intent.playbook), col(Intent.occasion))
@@ -64,9 +65,9 @@ def sends(
             col(Intent.claimed_at) >= since,
         )
     )
-    found: dict[str, list[Row[tuple[object, ...]]]] = defaultdict(list)
-    for row in rows if persons else ():
-        found[row[0]].append(row)
+    found: dict[str, list[Sent]] = defaultdict(list)
+    for recipient, *sent in rows:
+        found[recipient].append(Sent(*sent))
     return found
 
 
@@ -110,12 +111,8 @@ def open_tickets(session: Session, intents: Iterable[tuple[Intent, Issue | None]
     own = {issue.id for intent, issue in asked if intent.kind == "ticket"}
     accounts = {issue.account or "" for intent, issue in asked if intent.kind != "ticket"}
     found = select(Ticket).where(Ticket.status != "resolved")
-    live = Ticket.status == "claimed"
-    rows = session.exec(
-        found.where(or_(col(Ticket.issue).in_(own), live & col(Ticket.account).in_(accounts))).order_by(
-            col(Ticket.number)
-        )
-    ).all()
+    live = (col(Ticket.status) == "claimed") & col(Ticket.account).in_(accounts)
+    rows = session.exec(found.where(or_(col(Ticket.issue).in_(own), live)).order_by(col(Ticket.number))).all()
     matching = {intent.id: [row for row in rows if _same_matter(row, intent, issue)] for intent, issue in asked}
     return {id_: str(tickets[0].number) for id_, tickets in matching.items() if tickets}
 

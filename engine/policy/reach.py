@@ -7,6 +7,8 @@ A way by which the message did not arrive is not tried again, and one whose prov
 over: the next one is taken, under the same consent.
 """
 
+import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from engine.entities import Person
@@ -33,8 +35,24 @@ class Way:
     obstacle: Reason | None = None
 
 
-def ways(facts: Facts) -> list[Way]:
+class _Latest(threading.local):
+    """The ways of the facts that were looked at last: one decision asks for them again and again."""
+
+    facts: Facts | None = None
+    ways: Sequence[Way] = ()
+
+
+_latest = _Latest()
+
+
+def ways(facts: Facts) -> Sequence[Way]:
     """Return every way to reach the person that the step names, in the order they are tried."""
+    if _latest.facts is not facts:
+        _latest.ways, _latest.facts = _ways(facts), facts
+    return _latest.ways
+
+
+def _ways(facts: Facts) -> Sequence[Way]:
     if facts.person is None:
         return []
     if facts.occasion in CLOSING:

@@ -1,6 +1,6 @@
 """Who is to be told, of many messages at once: each person as a contact of the account that a message is about."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from sqlmodel import Session
 
@@ -9,11 +9,13 @@ from engine.store.models import Entity
 
 
 def recipients(
-    session: Session, wanted: Iterable[tuple[str, str | None]], locale: str = ""
+    session: Session, known: Mapping[str, Entity], wanted: Iterable[tuple[str, str | None]], locale: str = ""
 ) -> dict[tuple[str, str | None], Person]:
-    """Return, of pairs of contact and account, each contact that `people` would return for the account."""
+    """Return, of pairs of contact and account, each contact that `people` would return for the account.
+
+    `known` are the entities that are named, and those above them (`with_parents`).
+    """
     pairs = {(contact, account) for contact, account in wanted if account is not None}
-    known = _with_parents(session, {each for pair in pairs for each in pair})
     addresses = addresses_of(session, sorted({contact for contact, _ in pairs}))
     return {
         (contact, account): person_of(known[contact], known.get(account), addresses.get(contact, ()), locale)
@@ -28,7 +30,8 @@ def _belongs(known: Mapping[str, Entity], row: Entity, account: str) -> bool:
     return row.parent in {account, *_chain(known, account)} or account in _chain(known, row.parent)
 
 
-def _with_parents(session: Session, ids: set[str]) -> dict[str, Entity]:
+def with_parents(session: Session, ids: Collection[str]) -> dict[str, Entity]:
+    """Return the entities with these ids, and all above them, by id."""
     known: dict[str, Entity] = {}
     missing = set(ids)
     while missing:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import bindparam, or_, update
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, col
 
@@ -47,7 +47,8 @@ def _change_alike(session: Session, by: str, rows: Sequence[Mapping[str, Any]]) 
     to = Status(rows[0]["status"])
     origins = [origin.value for origin, targets in TRANSITIONS.items() if to in targets]
     table = Intent.__table__  # type: ignore[attr-defined]  # SQLModel makes it
-    mine = (table.c.id == bindparam("which")) & table.c.status.in_(origins) & (table.c.claimed_by == by)
+    allowed = or_(*(table.c.status == origin for origin in origins))  # IN cannot be in a statement for many rows
+    mine = (table.c.id == bindparam("which")) & allowed & (table.c.claimed_by == by)
     names = [name for name in rows[0] if name != "id"]
     statement = update(table).where(mine).values({name: bindparam(f"new_{name}") for name in names})
     given = [{"which": row["id"], **{f"new_{name}": row[name] for name in names}} for row in rows]

@@ -49,12 +49,14 @@ class Bucket:
         return self._paused
 
     def refit(self, rate: float, capacity: float, now: float) -> None:
-        """Go on at another rate; what has flowed counts as before."""
+        """Go on at another rate; what has flowed counts as before, those who wait ask anew."""
         if (rate, capacity) != (self._rate, self._capacity):
             self._refill(now)
             used = max(self._capacity - self._level, 0.0)
             self._rate, self._capacity = rate, capacity
             self._level = capacity - used
+            self._turns.clear()
+            self._promised.clear()
 
     def pause(self, until: float) -> None:
         """Let nothing flow before `until`."""

@@ -9,7 +9,9 @@ from sqlmodel import Session, col, select
 from engine.config.model import DAYS, Pace, Shift
 from engine.errors import Permanent
 from engine.ids import derive
-from engine.store.models import Duty
+from engine.policy.facts import Reason
+from engine.store import outbox
+from engine.store.models import Duty, Intent
 
 
 def rostered(pace: Pace, now: float) -> int:
@@ -44,13 +46,17 @@ def said(session: Session, now: float) -> Duty | None:
 
 
 def say(session: Session, agents: int, until: float, who: str, now: float) -> Duty:
-    """Say that `agents` answer until then, whatever the roster has. Raises Permanent for what cannot be."""
+    """Say that `agents` answer until then, whatever the roster has; what waits for them is decided anew at once.
+
+    Raises Permanent for what cannot be.
+    """
     if agents < 0:
         raise Permanent(f"{agents} agents cannot be", remedy="say 0 or more")
     if until < now:
         raise Permanent("it would be over already", remedy="say for how long it holds, as --for 2h")
     made = Duty(id=derive("dut", agents, until, who, repr(now)), agents=agents, at=now, until=until, who=who)
     session.add(made)
+    outbox.hasten(session, col(Intent.detail) == Reason.PACED, now=now)
     return made
 
 

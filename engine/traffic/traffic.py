@@ -3,7 +3,7 @@
 Its state is kept in memory, and over a reload of the configuration; a new process begins anew.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from sqlmodel import Session
@@ -31,6 +31,22 @@ class Asked:
     detector: str = ""
     guess: float | None = None
     """The playbook's, of how likely somebody calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendingState:
+    """How it stands with what leaves, to be shown."""
+
+    providers: tuple[LaneState, ...] = ()
+    agents: int | None = None
+    """On duty when it was last asked; None: there is no pace."""
+    waiting: int = 0
+    """Messages that wait for them."""
+
+    @property
+    def away(self) -> list[LaneState]:
+        """The providers that do not answer, or asked for a pause."""
+        return [each for each in self.providers if each.state != "closed" or each.paused_until is not None]
 
 
 class Traffic:
@@ -66,9 +82,9 @@ class Traffic:
     def ask(self, session: Session, asked: Asked, now: float) -> Gate | None:
         """Return what keeps a message back now; None: it leaves, and takes its room."""
         lane, address = self.lanes.get(asked.channel), self._address(asked, now)
-        rank = _rank(asked.facts)
-        gate = lane.ask(asked.intent, rank, now) if lane else None
-        if gate is None and address is not None and (at := address.turn(asked.intent, now, rank=rank)) > now:
+        place = rank(asked.facts)
+        gate = lane.ask(asked.intent, place, now) if lane else None
+        if gate is None and address is not None and (at := address.turn(asked.intent, now, rank=place)) > now:
             gate = Gate(Reason.RATE_LIMITED, at, f"{asked.channel}: one message to an address at a time.")
         pacer = self.pacer if _paced(asked.facts) else None
         likely = pacer.likely(session, asked.detector, asked.guess, now) if pacer and gate is None else 0.0
@@ -82,14 +98,11 @@ class Traffic:
         if (lane := self.lanes.get(channel)) is not None:
             lane.told(receipt, now)
 
-    def states(self, now: float) -> Sequence[LaneState]:
-        """Return how every provider stands."""
-        return [lane.shown(now) for lane in dict.fromkeys(self.lanes.values())]
-
-    @property
-    def paced(self) -> tuple[int, int] | None:
-        """Agents on duty and messages that wait for them; None: there is no pace."""
-        return (self.pacer.agents, self.pacer.waiting) if self.pacer else None
+    def state(self, now: float) -> SendingState:
+        """Return how every provider stands, and who is on duty."""
+        lanes = tuple(lane.shown(now) for lane in dict.fromkeys(self.lanes.values()))
+        pacer = self.pacer
+        return SendingState(lanes, pacer.agents, pacer.waiting) if pacer else SendingState(lanes)
 
     def _spend(self, lane: Lane | None, address: Bucket | None, pacer: Pacer | None, likely: float, now: float) -> None:
         for each in (lane, address):
@@ -136,8 +149,8 @@ def _pacer(config: Config, now: float, before: Traffic | None) -> Pacer | None:
     return Pacer(pace, now)
 
 
-def _rank(facts: Facts) -> int:
-    """Emergencies and closing messages first, then by severity."""
+def rank(facts: Facts) -> int:
+    """Return what goes first where room is short: emergencies and closing messages, then by severity."""
     if facts.step.emergency or facts.occasion in CLOSING:
         return len(SEVERITIES)
     return SEVERITIES.index(facts.issue.severity) if facts.issue.severity in SEVERITIES else 0
