@@ -132,7 +132,7 @@ class Outage:
     channel: str
     since: float
     until: float
-    """When it is asked again whether it is back."""
+    """When it is asked again whether it is back, or when patience ends."""
     lasting: bool = False
     """It has been away for so long that messages go another way, where there is one."""
 

@@ -55,8 +55,10 @@ class Lane:
         until = self.breaker.opens_at(now)
         if self.breaker.since is None or until <= now:
             return None
-        patience = float(self.breaker.rule.fall_back_after)
-        return Outage(self.name, self.breaker.since, until, now - self.breaker.since >= patience)
+        patient_until = self.breaker.since + float(self.breaker.rule.fall_back_after)
+        if now >= patient_until:
+            return Outage(self.name, self.breaker.since, until, lasting=True)
+        return Outage(self.name, self.breaker.since, min(until, patient_until))
 
     def ask(self, key: str, rank: int, now: float) -> Gate | None:
         """Return what keeps a message back; None: `spend`, and it may go."""
