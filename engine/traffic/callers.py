@@ -1,7 +1,7 @@
 """How likely somebody calls who was told: learned for each detector from those who were told of its issues.
 
 It begins at the playbook's guess of those who call without being told, which counts like twenty messages (the mean of a
-beta distribution). Gartner found that two of three consumers call after a proactive message (see README, Pace).
+beta distribution).
 """
 
 from sqlalchemy import func
