@@ -14,7 +14,7 @@ from engine.config.check import checked
 from engine.config.model import NOWHERE, Config
 from engine.config.problems import Problem, errors
 from engine.connectors import channels_of, desks_of, exchange, rehearsed
-from engine.dispatch import Dispatcher
+from engine.dispatching import Dispatcher
 from engine.errors import ConfigError
 from engine.events import Decoder, Schema
 from engine.intake import Intake
@@ -25,6 +25,7 @@ from engine.schedule import Job, Schedule, daily, every
 from engine.scoring import Scorer, Subjects
 from engine.storage import Storage
 from engine.tickets import Tickets
+from engine.traffic import SendingState, Traffic
 from engine.upkeep import Upkeep
 from engine.web.services import Services
 from engine.wording import Speaker
@@ -54,6 +55,7 @@ class Engine:
         self.channels = dict(channels) if channels is not None else channels_of(config)
         self.desks = self._desks(config)
         self._retired: list[Channel | TicketDesk] = []
+        self.traffic: Traffic | None = None
         self.links = Links(config.main.listen.public_url, storage.secret)
         self.pipelines = self._pipelines()
         self.intake = Intake(storage.log, storage.dead_letters, self._decoder(), clock)
@@ -72,6 +74,7 @@ class Engine:
         """Build what is built anew with a new configuration; models are not."""
         config = self.config
         self.intake.decoder = self._decoder()
+        self.traffic = Traffic(config, self.channels, self.clock.time(), self.traffic)
         self.dispatcher = Dispatcher(
             config,
             self.storage.database,
@@ -82,6 +85,8 @@ class Engine:
                 speaker=Speaker(config, self.links),
             ),
             self.clock,
+            traffic=self.traffic,
+            concurrent=not self._given,
         )
         self.upkeep = Upkeep(config, self.storage, self.clock)
         self.schedule.jobs = self._jobs()
@@ -146,6 +151,10 @@ class Engine:
         for pipeline in self.pipelines:
             pipeline.snapshot()
             self.storage.log.commit(GROUP, pipeline.partition, pipeline.offset)
+
+    def sending(self) -> SendingState:
+        """Return how every provider stands, and who is on duty."""
+        return self.dispatcher.traffic.state(self.clock.time())
 
     def lag(self) -> int:
         """Return how many events are in the log and not yet processed."""
@@ -225,4 +234,5 @@ def services(engine: Engine, unready: Callable[[], Sequence[str]]) -> Services:
         unready=unready,
         lag=engine.lag,
         reload=engine.reload,
+        sending=engine.sending,
     )

@@ -52,6 +52,7 @@ COMMANDS: Mapping[str, Entry] = {
     "approvals": Entry(DESK, "May so many be told: list, show, approve, refuse."),
     "defects": Entry(DESK, "What is to be removed, and what it costs: list, show, refer, close."),
     "stop": Entry(DESK, "The kill switch: all, playbook, channel, template; list, end."),
+    "agents": Entry(DESK, "Who answers just now, whatever the roster says: say, show, end."),
     "outbox": Entry(DESK, "What is to be sent, and what became of it: list, retry."),
     "explain": Entry(DESK, "Say why a message was sent, held or skipped."),
     "models": Entry(KEEP, "What detectors have learned, and how good it is: list, show, keep, revert."),

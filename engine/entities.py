@@ -121,19 +121,19 @@ def save_entities(session: Session, events: "Iterable[EntityEvent]") -> None:
     for event in events:
         if event.subject not in newest or event.time >= newest[event.subject].time:
             newest[event.subject] = event
-    rows = _rows(session, list(newest))
+    stored = rows(session, list(newest))
     taken = {
         subject: event
         for subject, event in newest.items()
-        if subject not in rows or event.time >= rows[subject].updated_at
+        if subject not in stored or event.time >= stored[subject].updated_at
     }
-    for subject, row in rows.items():
+    for subject, row in stored.items():
         if subject in taken:
             _fill(row, taken[subject])
     session.flush()
-    new = [_columns(event) for subject, event in taken.items() if subject not in rows]
+    new = [_columns(event) for subject, event in taken.items() if subject not in stored]
     insert_all(session, Entity, new)
-    _save_addresses(session, list(taken.values()), list(rows))
+    _save_addresses(session, list(taken.values()), list(stored))
 
 
 def people(session: Session, account: str | None, roles: Sequence[str] = (), locale: str = "") -> list[Person]:
@@ -148,33 +148,32 @@ def people(session: Session, account: str | None, roles: Sequence[str] = (), loc
     parent = col(Entity.parent)
     belongs = or_(parent.in_([account, *_above(session, account)]), parent.in_(_assets(account)))
     found = select(Entity).where(Entity.kind == CONTACT, col(Entity.deleted).is_(False), belongs)
-    rows = session.exec(found.order_by(col(Entity.id))).all()
-    addresses = _addresses(session, [row.id for row in rows])
-    persons = [_person(row, home, addresses.get(row.id, ()), locale) for row in rows]
-    return [person for person in persons if person.has_role(roles)]
+    contacts = session.exec(found.order_by(col(Entity.id))).all()
+    addresses = addresses_of(session, [row.id for row in contacts])
+    known = [person_of(row, home, addresses.get(row.id, ()), locale) for row in contacts]
+    return [person for person in known if person.has_role(roles)]
 
 
-def person(session: Session, id_: str, account: str | None, locale: str = "") -> Person | None:
-    """Return the contact `id_`, if it is still one that `people` would return for `account`; else None."""
-    row = session.get(Entity, id_)
-    if account is None or row is None or row.deleted or row.kind != CONTACT or row.parent is None:
-        return None
-    if row.parent not in {account, *_above(session, account)} and account not in _above(session, row.parent):
-        return None
-    addresses = _addresses(session, [id_]).get(id_, ())
-    return _person(row, session.get(Entity, account), addresses, locale)
+def rows(session: Session, ids: Sequence[str]) -> dict[str, Entity]:
+    """Return the entities with these ids, by id."""
+    found: dict[str, Entity] = {}
+    for start in range(0, len(ids), _CHUNK):
+        chunk = select(Entity).where(col(Entity.id).in_(ids[start : start + _CHUNK]))
+        found.update({row.id: row for row in session.exec(chunk).all()})
+    return found
 
 
 def with_attributes(session: Session, findings: Sequence[Finding]) -> list[Finding]:
     """Return `findings` with the attributes of the accounts they are about, as they are now."""
-    accounts = _rows(session, sorted({finding.account for finding in findings if finding.account}))
+    accounts = rows(session, sorted({finding.account for finding in findings if finding.account}))
     return [
         replace(finding, attributes=accounts[finding.account].attributes) if finding.account in accounts else finding
         for finding in findings
     ]
 
 
-def _person(row: Entity, home: Entity | None, addresses: Sequence[tuple[str, str]], locale: str) -> Person:
+def person_of(row: Entity, home: Entity | None, addresses: Sequence[tuple[str, str]], locale: str) -> Person:
+    """Return the person that a contact's row is of, in the account `home`."""
     return Person(
         id=row.id,
         name=row.name,
@@ -190,14 +189,6 @@ def _person(row: Entity, home: Entity | None, addresses: Sequence[tuple[str, str
         prefers=tuple(row.prefers),
         addresses=tuple(addresses),
     )
-
-
-def _rows(session: Session, ids: Sequence[str]) -> dict[str, Entity]:
-    rows: dict[str, Entity] = {}
-    for start in range(0, len(ids), _CHUNK):
-        found = select(Entity).where(col(Entity.id).in_(ids[start : start + _CHUNK]))
-        rows.update({row.id: row for row in session.exec(found).all()})
-    return rows
 
 
 def _fill(row: Entity, event: "EntityEvent") -> Entity:
@@ -234,8 +225,7 @@ def _save_addresses(session: Session, events: "Sequence[EntityEvent]", known: Se
     old = [subject for subject in known if subject in named]
     for start in range(0, len(old), _CHUNK):
         session.execute(delete(Address).where(col(Address.entity).in_(old[start : start + _CHUNK])))
-    rows = [row for event in events for row in _address_rows(event)]
-    insert_all(session, Address, rows)
+    insert_all(session, Address, [row for event in events for row in _address_rows(event)])
 
 
 def _address_rows(event: "EntityEvent") -> list[dict[str, Any]]:
@@ -252,11 +242,13 @@ def _address_rows(event: "EntityEvent") -> list[dict[str, Any]]:
     ]
 
 
-def _addresses(session: Session, ids: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
-    found = select(Address).where(col(Address.entity).in_(ids)).order_by(col(Address.id))
+def addresses_of(session: Session, ids: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
+    """Return the addresses of contacts, by id, in the order they were given in."""
+    columns = (col(Address.entity), col(Address.kind), col(Address.value))
+    found = sql_select(*columns).where(col(Address.entity).in_(ids)).order_by(col(Address.id))
     addresses: dict[str, list[tuple[str, str]]] = {}
-    for row in session.exec(found).all():
-        addresses.setdefault(row.entity, []).append((row.kind, row.value))
+    for entity, kind, value in session.execute(found):
+        addresses.setdefault(entity, []).append((kind, value))
     return addresses
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from engine.config.model import Config
 from engine.issues.book import history
@@ -58,7 +58,7 @@ class Writer:
             return self._ticket(session, intent, issue, now)
         if intent.kind in ("escalate", "notify"):
             return self._to_colleague(session, intent, issue, now)
-        return self._message(session, intent, gathered, decision, now)
+        return self._message(intent, gathered, decision, now)
 
     def looked_for(self, intent: Intent) -> Receipt | None:
         """Ask the other side what became of an intent whose outcome is unknown."""
@@ -71,14 +71,13 @@ class Writer:
         message = Message(intent.id, intent.address, str(intent.payload.get("text", "")))
         return channel.find(message) if channel else None
 
-    def _message(self, session: Session, intent: Intent, gathered: Gathered, decision: Decision, now: float) -> Letter:
+    def _message(self, intent: Intent, gathered: Gathered, decision: Decision, now: float) -> Letter:
         person, issue = gathered.person, gathered.issue
         if person is None or issue is None:
             raise LookupError(f"intent {intent.id} was decided to be sent to nobody")
-        account = session.get(Entity, issue.account) if issue.account else None
-        said = {**intent.payload, "ticket": _ticket_number(session, intent)}
+        said = {**intent.payload, "ticket": gathered.facts.ticket}
         addressed = intent.model_copy(update={"address": decision.address, "payload": said})
-        words = self._outside.speaker.to_person(addressed, issue, account, person, now)
+        words = self._outside.speaker.to_person(addressed, issue, gathered.account, person, now)
         return self._letter(addressed, decision.channel, person.locale, words)
 
     def _to_colleague(self, session: Session, intent: Intent, issue: Issue, now: float) -> Letter:
@@ -151,14 +150,6 @@ class Writer:
         if incident:
             words["incident"] = incidents.summary(session, str(incident))
         return words
-
-
-def _ticket_number(session: Session, intent: Intent) -> str:
-    """Return the number of the ticket that was made of the same issue, or ""."""
-    made = select(Intent.provider_id).where(
-        Intent.issue == intent.issue, Intent.kind == "ticket", Intent.status == "sent", Intent.provider_id != ""
-    )
-    return session.exec(made.order_by(col(Intent.sent_at), col(Intent.id))).first() or ""
 
 
 def evidence_picture(issue: Issue) -> str:

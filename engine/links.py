@@ -5,7 +5,6 @@ A token is the claims as JSON and an HMAC-SHA256 over them (RFC 2104), both base
 
 import base64
 import contextlib
-import hashlib
 import hmac
 import os
 import secrets
@@ -63,7 +62,7 @@ class Links:
         return claims if claims.use == use and claims.expires >= now else None
 
     def _mac(self, body: bytes) -> bytes:
-        return hmac.new(self._secret, body, hashlib.sha256).digest()
+        return hmac.digest(self._secret, body, "sha256")
 
 
 PATHS: dict[str, str] = {"page": "m", "unsubscribe": "u", "preferences": "p"}

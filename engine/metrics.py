@@ -15,6 +15,7 @@ from engine.evaluations import Evaluation, evaluations
 from engine.eventlog.base import DeadLetters
 from engine.store.database import Database
 from engine.store.models import DecisionRow, Intent, Issue, Ticket
+from engine.traffic import SendingState
 
 
 class Metrics:
@@ -51,6 +52,7 @@ class State:
     database: Database
     dead_letters: DeadLetters
     lag: Callable[[], int]
+    sending: Callable[[], SendingState] = SendingState
 
 
 class StateCollector(Collector):
@@ -67,8 +69,19 @@ class StateCollector(Collector):
         """Yield every figure as it is now."""
         yield GaugeMetricFamily("forewarn_lag_events", "Events in the log, not yet processed.", value=self._state.lag())
         yield _gauge("dead_letters", "Dead letters, by reason.", ("reason",), _named(self._state.dead_letters.counts()))
+        yield from _of_sending(self._state.sending())
         with self._state.database.reading() as session:
             yield from _of_database(session)
+
+
+def _of_sending(state: SendingState) -> Iterator[Metric]:
+    away = {each.provider: float(each.state != "closed") for each in state.providers}
+    waiting = {each.provider: float(each.waiting) for each in state.providers}
+    yield _gauge("provider_away", "1 while a provider does not answer and is left alone.", ("provider",), _named(away))
+    yield _gauge("provider_waiting", "Messages that wait for a provider's rate.", ("provider",), _named(waiting))
+    if state.agents is not None:
+        yield GaugeMetricFamily("forewarn_agents", "Agents on duty, by the roster or as said.", value=state.agents)
+        yield GaugeMetricFamily("forewarn_paced", "Messages that wait for them.", value=state.waiting)
 
 
 def _of_database(session: Session) -> Iterator[Metric]:
@@ -107,7 +120,7 @@ def _of_predictions(found: Sequence[Evaluation]) -> Iterator[Metric]:
         yield made
 
 
-Counts = Mapping[tuple[str, ...], int]
+Counts = Mapping[tuple[str, ...], float]
 
 
 def _counts(session: Session, *columns: Any) -> Counts:
@@ -115,7 +128,7 @@ def _counts(session: Session, *columns: Any) -> Counts:
     return {tuple(str(each) for each in row[:-1]): int(row[-1]) for row in found}
 
 
-def _named(counts: Mapping[str, int]) -> Counts:
+def _named(counts: Mapping[str, float]) -> Counts:
     return {(name,): count for name, count in counts.items()}
 
 

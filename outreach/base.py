@@ -103,6 +103,8 @@ class Channel(ABC):
     """One of `ADDRESSES`."""
     plain: ClassVar[bool] = False
     """Whether it carries text only (SMS): no subject, no HTML."""
+    spacing: ClassVar[float] = 0.0
+    """Seconds that the provider wants between two messages to one address."""
 
     @abstractmethod
     def send(self, message: Message) -> Receipt:

@@ -11,6 +11,7 @@ from engine.config.check_limits import check_limits
 from engine.config.check_main import check_main
 from engine.config.check_playbooks import check_playbooks
 from engine.config.check_policy import check_policy
+from engine.config.check_sending import check_sending
 from engine.config.check_templates import check_templates
 from engine.config.load import read_folder
 from engine.config.loaded import Loaded
@@ -32,6 +33,7 @@ def checked(folder: Path, environ: Mapping[str, str] | None = None) -> tuple[Con
     check_main(loaded)
     check_desks(loaded)
     check_policy(loaded)
+    check_sending(loaded)
     check_calendars(loaded)
     check_detectors(loaded)
     check_playbooks(loaded)

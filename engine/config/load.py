@@ -17,9 +17,10 @@ from engine.config.model import (
     Place,
     PlaybookConfig,
     PolicyConfig,
+    Sending,
 )
 from engine.config.problems import Problem, errors
-from engine.config.reader import BROKEN, Reader
+from engine.config.reader import BROKEN, Reader, fields_of
 from engine.config.secrets import Vault
 from engine.config.special import SPECIAL, choose, parameters
 from engine.config.yamlsource import Entry, Node, Scalar, Table, read_file
@@ -100,10 +101,25 @@ def _root(loaded: Loaded, name: str, node: Node, cls: type) -> Any:
 def _read_channels(loaded: Loaded) -> None:
     from outreach.registry import channel_class, channel_types  # noqa: PLC0415 -- reads a folder
 
-    for entry in _connectors(loaded, CHANNELS, "channels"):
+    for whole in _connectors(loaded, CHANNELS, "channels"):
+        entry, sending = _divided(loaded, whole)
         read = _connector(loaded, entry, "the channel", channel_types(), channel_class)
         if read is not None:
-            loaded.channels[entry.key] = ChannelConfig(*read)
+            loaded.channels[entry.key] = ChannelConfig(*read, sending)
+        if isinstance(whole.value, Table):
+            loaded.tables[whole.value.place] = whole.value
+
+
+def _divided(loaded: Loaded, entry: Entry) -> tuple[Entry, Sending]:
+    """Return what an entry says to the channel's constructor, and what it says of how the channel is sent by."""
+    if not isinstance(entry.value, Table):
+        return entry, Sending()
+    reader, keys = _reader(loaded), fields_of(Sending)
+    named = {key.key for key in keys}
+    place, entries = entry.value.place, entry.value.entries
+    ours = reader.values(keys, Table(place, tuple(each for each in entries if each.key in named))) or {}
+    theirs = Table(place, tuple(each for each in entries if each.key not in named))
+    return Entry(entry.key, entry.place, theirs), Sending(**ours)
 
 
 def _read_desks(loaded: Loaded) -> None:

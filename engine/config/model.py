@@ -387,6 +387,28 @@ class Approvals:
 
 
 @dataclass(frozen=True, slots=True)
+class Shift:
+    """`{agents: 6, days: [mon, tue], from: "08:00", to: "18:00"}`: who answers then; shifts at one time add up."""
+
+    agents: int
+    days: tuple[Day, ...] = DAYS
+    from_: Clock = Clock(0)
+    to: Clock = Clock(24 * 60)
+    """Over midnight if it is not later than `from`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """`{contacts_per_agent: 12 per 1h, agents: 6}`: we tell no more people than those on duty can talk to."""
+
+    contacts_per_agent: Per
+    agents: int | tuple[Shift, ...]
+    """A number, or the roster; outside of all shifts nobody is on duty."""
+    zone: str = "UTC"
+    """IANA zone of the roster."""
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyConfig:
     """`policy.yaml`: what holds for every contact, whatever the playbook."""
 
@@ -403,6 +425,27 @@ class PolicyConfig:
     """More reopenings than this and the issue is held open until calm for `reopen_within`."""
     inhibit: tuple[Inhibition, ...] = ()
     approvals: Approvals = Approvals()
+    pace: Pace | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """How a channel is sent by: those keys of an entry of `channels.yaml` that are the engine's."""
+
+    provider: str = ""
+    """Channels that name the same one share its rate, its breaker and its pauses; empty: the channel for itself."""
+    rate: Per | None = None
+    """`10 per 1s`: what the provider takes."""
+    connections: int = 4
+    """How many messages are sent at the same time."""
+    batch: int = 64
+    """How many are written down as leaving at once: so many outcomes, at most, a crash leaves unknown."""
+    breaker: Per = Per(5, 60.0, False)
+    """So many failures of the provider in a row within so long, and it is left alone for a while."""
+    cool_down: Duration = Duration(30.0)
+    """For how long at first; twice as long after each probe that fails, up to a quarter of an hour."""
+    fall_back_after: Duration = Duration(300.0)
+    """When it has been away for so long, messages go by the next channel of their step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -414,6 +457,7 @@ class ChannelConfig:
     params: Mapping[str, Any]
     """Read against the constructor; secrets already resolved."""
     place: Place = NOWHERE
+    sending: Sending = Sending()
 
 
 BUILTIN = "builtin"

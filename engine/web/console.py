@@ -41,6 +41,7 @@ Door = Annotated[Doorkeeper, Depends(doorkeeper_of)]
 @router.get("/")
 def home(services: Injected, caller: Asking) -> Response:
     """Show everything that is going on."""
+    sending = services.sending()
     with services.database.reading() as session:
         return _render(
             "home.html.j2",
@@ -54,6 +55,8 @@ def home(services: Injected, caller: Asking) -> Response:
             tickets=services.tickets.open(limit=20),
             wrong=[*services.unready(), *unreachable(services)],
             lag=services.lag(),
+            sending=sending,
+            away=sending.away,
             blind=[each.detector for each in evaluations(session) if each.labels_missing],
             stops=[row for row in stops.thrown(session) if row.ended_at is None],
             asked=approvals(session),

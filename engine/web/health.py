@@ -1,7 +1,8 @@
 """Is it alive, can it work, and how much: for load balancers and for Prometheus."""
 
+from dataclasses import asdict
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from starlette.responses import JSONResponse, Response
@@ -29,6 +30,15 @@ def ready(services: Injected) -> Response:
     if wrong:
         return problem(503, "; ".join(wrong), {"Retry-After": "5"}, reasons=wrong)
     return JSONResponse({"status": "ready", "lag": services.lag()})
+
+
+@router.get("/v1/health")
+def health(services: Injected) -> dict[str, Any]:
+    """How it stands: `ok`, or `degraded` with reasons; every provider, and who is on duty."""
+    state = services.sending()
+    away = [f"{each.provider}: {each.state}{f': {each.why}' if each.why else ''}" for each in state.away]
+    wrong = [*services.unready(), *unreachable(services), *away]
+    return {"status": "degraded" if wrong else "ok", "reasons": wrong, "lag": services.lag(), **asdict(state)}
 
 
 @router.get("/metrics", include_in_schema=False)

@@ -32,7 +32,7 @@ _AREAS = frozenset({"v1", "hooks", "m", "u", "p", "static", "healthz", "readyz",
 def create_app(services: Services, metrics: Metrics | None = None) -> ASGIApp:
     """Return the application: ingest, API, webhooks, console, customer pages, health and metrics."""
     counted = metrics or Metrics()
-    counted.watch(State(services.database, services.dead_letters, services.lag))
+    counted.watch(State(services.database, services.dead_letters, services.lag, services.sending))
     doorkeeper = Doorkeeper(services)
     app = _application()
     app.state.services, app.state.metrics, app.state.doorkeeper = services, counted, doorkeeper

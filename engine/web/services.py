@@ -11,6 +11,7 @@ from engine.intake import Intake
 from engine.links import Links
 from engine.store.database import Database
 from engine.tickets import Tickets
+from engine.traffic import SendingState
 from outreach.base import Channel
 
 
@@ -35,3 +36,5 @@ class Services:
     """How many events are in the log and not yet processed."""
     reload: Callable[[], Sequence[Problem]]
     """Read the configuration anew; with any error in it the running one stays, and the problems are returned."""
+    sending: Callable[[], SendingState] = SendingState
+    """How every provider stands, and who is on duty."""

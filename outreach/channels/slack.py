@@ -59,6 +59,7 @@ class Slack(Channel):
     kind: ClassVar[str] = "slack"
     address: ClassVar[str] = "slack"
     vendor: ClassVar[str] = "slack"
+    spacing: ClassVar[float] = 1.0
 
     def __init__(
         self,

@@ -406,6 +406,21 @@ def test_a_stop_is_thrown_listed_and_taken_back(forewarn: Forewarn, lived: list[
     assert [row["id"] for row in forewarn("stop", "list", "--all", "--json").json] == [thrown["id"]]
 
 
+def test_who_is_on_duty_is_said_shown_and_taken_back(forewarn: Forewarn, lived: list[str], shop: Path) -> None:
+    ran = forewarn("agents", "say", "3")
+    assert (ran.code, "names no pace" in ran.err) == (2, True)
+    policy = shop / "config" / "policy.yaml"
+    policy.write_text(policy.read_text() + "pace: {contacts_per_agent: 12 per 1h, agents: 5}\n")
+    assert "5 on duty, by the roster" in forewarn("agents", "show").out
+    said = forewarn("agents", "say", "3", "--for", "2h", "--who", "ann", "--json").json
+    assert (said["agents"], said["who"], round(said["until"] - said["at"])) == (3, "ann", 7200)
+    assert "3 on duty, as ann said, until" in forewarn("agents", "show").out
+    assert forewarn("agents", "say", "3", "--for", "soon").code == 2
+    assert forewarn("agents", "end").code == 0
+    assert forewarn("agents", "show", "--json").json["agents"] == 5
+    assert forewarn("agents", "end").code == 2
+
+
 def test_what_is_not_there_cannot_be_stopped(forewarn: Forewarn, lived: list[str]) -> None:
     for scope in ("playbook", "channel", "template"):
         ran = forewarn("stop", scope, "nothing-such", "--why", "x")

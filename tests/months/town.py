@@ -17,7 +17,7 @@ from detectors.base import Signal
 from engine.clock import FakeClock
 from engine.config.load import load_or_raise
 from engine.config.model import Config
-from engine.dispatch import Dispatcher
+from engine.dispatching import Dispatcher
 from engine.issues.book import IssueBook, active_issues
 from engine.issues.findings import Finding
 from engine.letters import Outside
@@ -248,7 +248,7 @@ def town(folder: Path, root: Path, draws: random.Random) -> Town:
     speaker = Speaker(config, Links("https://example.com", b"s" * 32))
     templates = config.templates or Templates(config.templates_dir)
     outside = Outside(channels=dict(providers), desks={"builtin": tickets}, templates=templates, speaker=speaker)
-    dispatcher = Dispatcher(config, database, outside, clock)
+    dispatcher = Dispatcher(config, database, outside, clock, concurrent=False)
     return Town(config, database, clock, providers, dispatcher, IssueBook(config.policy), Planner(config))
 
 

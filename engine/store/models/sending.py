@@ -56,11 +56,26 @@ class ReceiptRow(SQLModel, table=True):
     intent: str = Field(index=True)
     at: float
     kind: str
-    """attempt, reconcile or delivery."""
+    """attempt, reconcile, recall or delivery."""
     outcome: str
     code: str = ""
     detail: str = ""
+    channel: str = ""
+    """The channel (or desk) it was tried by: it is not always the one by which it arrived."""
+    address: str = ""
+    provider_id: str = Field(default="", index=True)
+    """Under which the provider knew this try."""
     raw: dict[str, Any] = json_column()
+
+
+class Duty(SQLModel, table=True):
+    """What somebody said of how many agents answer, over the roster (`engine.traffic.roster`); the latest counts."""
+
+    id: str = Field(primary_key=True)
+    agents: int
+    at: float = Field(index=True)
+    until: float
+    who: str
 
 
 class EarlyDelivery(SQLModel, table=True):

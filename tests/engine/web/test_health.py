@@ -1,10 +1,13 @@
 """Alive, ready, and the figures."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from engine.errors import Retryable
+from engine.traffic import SendingState
+from engine.traffic.lane import LaneState
 from engine.web.server import create_app
 
 
@@ -33,6 +36,29 @@ def test_a_store_that_does_not_answer_is_named(
     answer = server.get("/readyz")
     assert answer.status_code == 503
     assert "the disk failed" in answer.json()["detail"]
+
+
+def test_a_provider_that_is_away_is_told_in_health_metrics_and_console(desk: Any) -> None:
+    away = LaneState("twilio", ("sms", "voice"), "open", desk.clock.time(), "connection refused", None, 4)
+    well = LaneState("email", ("email",), "closed", None, "", None, 0)
+    desk.services = replace(desk.services, sending=lambda: SendingState((away, well), 3, 17))
+    server = desk.server()
+    told = server.get("/v1/health").json()
+    assert (told["status"], told["reasons"]) == ("degraded", ["twilio: open: connection refused"])
+    assert (told["agents"], told["waiting"], told["providers"][0]["channels"]) == (3, 17, ["sms", "voice"])
+    found = figures(server.get("/metrics").text)
+    assert found['forewarn_provider_away{provider="twilio"}'] == 1
+    assert found['forewarn_provider_away{provider="email"}'] == 0
+    assert found['forewarn_provider_waiting{provider="twilio"}'] == 4
+    assert (found["forewarn_agents"], found["forewarn_paced"]) == (3, 17)
+    page = server.get("/").text
+    assert "twilio: does not answer since" in page
+    assert "17 messages wait for the 3 on duty" in page
+
+
+def test_all_is_well(server: Any) -> None:
+    told = server.get("/v1/health").json()
+    assert (told["status"], told["reasons"], told["lag"], told["agents"]) == ("ok", [], 7, None)
 
 
 def figures(text: str) -> dict[str, float]:
