@@ -24,7 +24,7 @@ from typing import Any
 from engine.cli import GARBAGE
 from engine.clock import FakeClock
 from engine.config.load import load_or_raise
-from engine.config.model import Config, Sending
+from engine.config.model import BlastRadius, Config, Sending
 from engine.dispatching import Dispatcher, batching
 from engine.letters import Outside
 from engine.links import Links
@@ -46,10 +46,16 @@ Row = dict[str, Any]
 
 
 def config() -> Config:
-    """Return the starter's configuration, with as many mails written down as leaving at once as a batch has."""
+    """Return the starter's configuration, with as many mails written down as leaving at once as a batch has.
+
+    A blast radius without an end: here everyone is told at once, which is what it is there to prevent.
+    """
     given = load_or_raise(ROOT / "config", {})
+    wide = BlastRadius(max=10**7, canary=1.0)
+    told = given.playbooks[PLAYBOOK]
+    playbook = replace(told, limits=replace(told.limits, blast_radius=wide))
     email = replace(given.channels["email"], sending=Sending(batch=batching.LARGEST))
-    return replace(given, channels={"email": email})
+    return replace(given, channels={"email": email}, playbooks={**given.playbooks, PLAYBOOK: playbook})
 
 
 def fill(database: Database, given: Config, count: int) -> None:
