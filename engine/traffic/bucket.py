@@ -6,7 +6,7 @@ FORGOTTEN = 600.0
 """Seconds after which a turn that nobody took is given up."""
 EMPTY = 900.0
 """Seconds after which it is asked again where nothing flows at all."""
-_EPSILON = 1e-9
+_EPSILON = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
