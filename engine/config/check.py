@@ -10,6 +10,7 @@ from engine.config.check_detectors import check_detectors
 from engine.config.check_main import check_main
 from engine.config.check_playbooks import check_playbooks
 from engine.config.check_policy import check_policy
+from engine.config.check_status import check_status
 from engine.config.check_templates import check_templates
 from engine.config.load import read_folder
 from engine.config.loaded import Loaded
@@ -34,6 +35,7 @@ def checked(folder: Path, environ: Mapping[str, str] | None = None) -> tuple[Con
     check_calendars(loaded)
     check_detectors(loaded)
     check_playbooks(loaded)
+    check_status(loaded)
     check_templates(loaded)
     _check_names(loaded)
     loaded.problems.found.extend(load_tests(loaded.folder)[1])

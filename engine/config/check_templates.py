@@ -10,10 +10,12 @@ from engine.config.load import MAIN
 from engine.config.loaded import Loaded
 from engine.config.model import MessageStep, Place, Step, TicketStep
 from engine.config.problems import nearest
-from engine.config.variables import AGENT, MESSAGE
+from engine.config.variables import AGENT, MESSAGE, NEWS
 from outreach.render import Templates
 
 TICKET = "ticket"
+SUBSCRIBERS = ("_status/confirm", "_status/update")
+"""What subscribers of the status page are written."""
 COMMON = {"dismissed": "_common/correction", "expired": "_common/expired"}
 """What closes an outreach where a playbook has no message of its own for it."""
 
@@ -36,6 +38,9 @@ def check_templates(loaded: Loaded) -> None:
         for occasion, template in COMMON.items():
             if opening and not any(isinstance(step, MessageStep) and step.on == occasion for step in playbook.steps):
                 checker.check_common(opening[0], occasion, template)
+    if loaded.status is not None and loaded.status.channel:
+        for template in SUBSCRIBERS:
+            checker.check_news(template, loaded.where(loaded.status.place, "channel"))
 
 
 class _Checker:
@@ -62,6 +67,14 @@ class _Checker:
             self._loaded.problems.error(step.place, f'no template "{template}" for when it is {occasion}', hint)
         else:
             self._check(template, self._kinds(step.channels), MESSAGE, step.place, promotion=False)
+
+    def check_news(self, template: str, place: Place) -> None:
+        """Note what is wrong with what subscribers of the status page are written."""
+        if template not in self._names:
+            self._loaded.problems.error(place, f'no template "{template}" to write to subscribers with', "write it")
+        else:
+            self._check_locale(template, place)
+            self._check(template, ["email"], NEWS, place, promotion=False)
 
     def _kinds(self, channels: Iterable[str]) -> list[str]:
         """Return the kinds of the channels; the person's own may be any there is."""

@@ -15,6 +15,10 @@ A closing message is a promise to someone who was told (C16): it goes on the cha
 on, passes caps, silences, inhibition and collision, but neither opt-outs nor quiet hours. An emergency class passes
 quiet hours and caps (C6), never an opt-out. Tickets and escalations are for our own people: only what makes them
 pointless counts; a note on a ticket is always made.
+
+News of the status page (`status`) go to those who asked for them and confirmed it. Opt-outs, suppressions and kill
+switches hold; contact hours do not, as an outage is told of while it lasts, to people of whom no zone was asked; of
+caps the one called `status` alone counts. What a later word has overtaken is not sent any more.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,6 +37,8 @@ from engine.policy.holdout import is_held_out
 from engine.policy.reach import Way, best, in_flight, ways
 from engine.policy.stops import Leaving, halted
 
+WRITTEN = ("message", "status")
+"""The kinds of what goes to people outside, by a channel that is chosen for them."""
 STOPPED_WAIT = 60.0
 """Seconds after which it is asked again whether a kill switch is still on."""
 OPENING_WAIT = 60.0
@@ -65,7 +71,7 @@ def decide(facts: Facts) -> Decision:
         trail.append(Check(rule.__name__.lstrip("_"), found is None, found.detail if found else ""))
         if found is not None:
             return replace(found, trail=tuple(trail))
-    way = best(facts) if facts.kind == "message" else None
+    way = best(facts) if facts.kind in WRITTEN else None
     channel, address = (way.channel, way.address) if way else ("", "")
     note = f" Emergency, approved by {facts.step.emergency}." if facts.step.emergency else ""
     return Decision("send", Reason.ALLOWED, None, channel, address, Reason.ALLOWED.sentence + note, tuple(trail))
@@ -171,7 +177,7 @@ def _going(facts: Facts) -> Decision | None:
     halt = halted(facts.halts, Leaving(facts.step.playbook, facts.step.template, facts.step.through))
     if halt is not None:
         return _stop(facts, f"Stop {halt.id}.")
-    stuck = facts.kind == "message" and best(facts) is None
+    stuck = facts.kind in WRITTEN and best(facts) is None
     return _stop(facts, "Every channel it could go by is stopped.") if stuck else None
 
 
@@ -186,6 +192,34 @@ def _timely(facts: Facts) -> Decision | None:
         return _skip(_LASTING.get(first.reason, first.reason), first.note)
     detail = f"{first.reason.sentence} {first.note} Until {_utc(until)}."
     return Decision("hold", first.reason, until, detail=detail)
+
+
+def _subscribed(facts: Facts) -> Decision | None:
+    """They asked for it: to be asked for a confirmation, or confirmed, to be told of this."""
+    asked = facts.subscription
+    if asked is None or asked.state != ("pending" if asked.confirming else "confirmed"):
+        return _skip(Reason.NOT_SUBSCRIBED, f"The subscription is {asked.state}." if asked else "It is gone.")
+    return None if asked.confirming or asked.wanted else _skip(Reason.NOT_SUBSCRIBED, "Not to these components.")
+
+
+def _latest_word(facts: Facts) -> Decision | None:
+    """Nothing newer was said of the same."""
+    asked = facts.subscription
+    return _skip(Reason.OUTDATED) if asked and not asked.confirming and not asked.latest else None
+
+
+def _not_too_much(facts: Facts) -> Decision | None:
+    """They were not written to too often, if the policy has a cap of news (C15)."""
+    cap = facts.policy.caps.get("status")
+    if cap is None:
+        return None
+    until = free_at(cap, [sent.at for sent in facts.sends], ("UTC",), facts.now)
+    if until is None:
+        return _skip(Reason.NEVER, _per("status", cap))
+    if until == facts.now:
+        return None
+    detail = f"{Reason.CAPPED.sentence} {_per('status', cap)} Until {_utc(until)}."
+    return Decision("hold", Reason.CAPPED, until, detail=detail)
 
 
 Rule = Callable[[Facts], Decision | None]
@@ -208,6 +242,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     "ticket": (*_STILL_SO, _unsilenced, _uninhibited, _no_ticket_yet, _going),
     "escalate": (*_STILL_SO, _unsilenced, _uninhibited, _going),
     "annotate": (),
+    "status": (_recipient, _subscribed, _reachable, _latest_word, _going, _not_too_much),
 }
 """By the kind of what is planned: the rules, in the order they are asked."""
 

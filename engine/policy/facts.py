@@ -57,6 +57,11 @@ class Reason(StrEnum):
     HELD_OUT = "held_out", "It is one of the few that nobody is told of, to measure what telling is worth."
     NOT_WORTH = "not_worth", "Telling would cost more than it saves."
     STOPPED = "stopped", "Somebody threw the kill switch: it waits until that is taken back."
+    NOT_SUBSCRIBED = (
+        "not_subscribed",
+        "Nobody is subscribed with this address, or not to this, or it was not confirmed.",
+    )
+    OUTDATED = "outdated", "A later word about the same says more."
     AWAITING_OPENING = "awaiting_opening", "The message it follows is still on its way."
 
 
@@ -113,6 +118,20 @@ class Suppressed:
 
 
 @dataclass(frozen=True, slots=True)
+class Subscription:
+    """What a subscriber of the status page asked for, as it stands now."""
+
+    state: str
+    """pending, expired (it was never confirmed), confirmed or ended."""
+    confirming: bool
+    """Whether what is planned asks for the confirmation."""
+    wanted: bool = True
+    """Whether they want to hear of the components it is about."""
+    latest: bool = True
+    """Whether nothing was said since of the same entry."""
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyFacts:
     """The values of the policy, and of the playbook's limits, that held."""
 
@@ -144,7 +163,7 @@ class Facts:
     occasion: Occasion
     issue: IssueFacts
     step: StepFacts
-    kind: Literal["message", "ticket", "escalate", "annotate"] = "message"
+    kind: Literal["message", "ticket", "escalate", "annotate", "status"] = "message"
     person: Person | None = None
     channels: Mapping[str, ChannelFacts] = field(default_factory=dict)
     """The configured channels by name, in their order."""
@@ -169,6 +188,8 @@ class Facts:
     """What telling is worth, where the playbook says what a contact costs."""
     halts: tuple[Halt, ...] = ()
     """The kill switches that are on."""
+    subscription: Subscription | None = None
+    """Of news of the status page: what the subscriber asked for; None: there is no such subscriber any more."""
 
     def plain(self) -> dict[str, Any]:
         """Return them as plain JSON values, to be stored with the decision."""

@@ -1,7 +1,7 @@
 """Everything a decision is taken from, read out of the database at the moment it is taken (C13)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import func
 from sqlalchemy import select as sql_select
@@ -15,10 +15,13 @@ from engine.issues.view import IssueView
 from engine.playbooks import TOLD, Told, open_outreach
 from engine.policy.caps import Sent
 from engine.policy.consent import Entry
+from engine.policy.decide import WRITTEN
 from engine.policy.facts import ChannelFacts, Facts, IssueFacts, PolicyFacts, StepFacts, Suppressed
 from engine.policy.holdout import draw
 from engine.policy.stops import halts
 from engine.policy.worth import Appraiser, Worth
+from engine.status.news import subscription
+from engine.status.subscribers import as_person, of_recipient
 from engine.store.models import Consent, CustomerContact, Intent, Issue, Suppression, Ticket
 
 CONVERSATION = 4 * 3600.0
@@ -46,6 +49,8 @@ class Gatherer:
 
     def gather(self, session: Session, intent: Intent, now: float) -> Gathered:
         """Return what there is to know about `intent` at `now` (epoch seconds)."""
+        if intent.kind == "status":
+            return self._news(session, intent, now)
         issue = session.get(Issue, intent.issue, with_for_update=True)  # no end passes unseen before it leaves
         seen = view(issue) if issue else None
         person = self._person(session, intent)
@@ -70,6 +75,32 @@ class Gatherer:
             halts=halts(session),
         )
         return Gathered(facts, issue, person)
+
+    def _news(self, session: Session, intent: Intent, now: float) -> Gathered:
+        """Gather of news for a subscriber of the status page: there is no issue, and nobody's account.
+
+        Who asks anew after having left is asked to confirm: only what was said of the address itself counts then.
+        """
+        row = of_recipient(session, intent.recipient)
+        person = as_person(row) if row else None
+        asked = subscription(session, intent, row, now) if row else None
+        spoken = replace(person, id="") if person and asked and asked.confirming else person
+        facts = Facts(
+            now=now,
+            occasion="announced",
+            kind="status",
+            issue=NOTHING,
+            step=self._step(intent),
+            person=person,
+            channels=self._channels,
+            policy=PolicyFacts.of(self._config.policy),
+            consents=_consents(session, spoken),
+            suppressions=_suppressions(session, person),
+            sends=self._sends(session, person, now),
+            halts=halts(session),
+            subscription=asked,
+        )
+        return Gathered(facts, None, person)
 
     def _caps(self) -> list[Per]:
         limits = [each.limits.per_customer for each in self._config.playbooks.values()]
@@ -120,7 +151,7 @@ class Gatherer:
         rows = session.execute(
             sql_select(at, col(Intent.channel), purpose, col(Intent.playbook), col(Intent.occasion)).where(
                 col(Intent.recipient) == person.id,
-                col(Intent.kind) == "message",
+                col(Intent.kind).in_(WRITTEN),
                 col(Intent.status).in_(("sending", "sent", "unknown")),
                 col(Intent.claimed_at) >= now - self._memory,
             )
