@@ -102,7 +102,7 @@ class Feed:
     def forget(self) -> None:
         """Forget what has been kept for too long."""
         with self._database.transaction() as session:
-            session.execute(delete(FeedItem).where(col(FeedItem.at) < self._clock.time() - KEPT))
+            session.execute(delete(FeedItem).where(col(FeedItem.at) <= self._clock.time() - KEPT))
 
 
 def pass_for(entity: str, now: float, lasts: float = LASTS) -> Claims:

@@ -13,7 +13,6 @@ from engine.commands.shared import CLOCK, AsJson, ConfigFolder, Unusable, Who, c
 from engine.commands.stores import database
 from engine.config.model import Config
 from engine.errors import Permanent
-from engine.ids import derive
 from engine.status import book, subscribers
 from engine.status.board import known
 from engine.status.book import Window
@@ -50,7 +49,7 @@ def declare(
         loaded,
         lambda session: book.declare(
             session,
-            key=key or derive("man", by, title, repr(now)),
+            key=key,
             title=title,
             components=names,
             impact=impact,
@@ -83,7 +82,7 @@ def maintain(  # noqa: PLR0913, PLR0917 -- a command's parameters are its option
         loaded,
         lambda session: book.maintain(
             session,
-            key=key or derive("man", by, title, repr(now)),
+            key=key,
             title=title,
             components=names,
             window=window,

@@ -44,11 +44,12 @@ def declare(
     now: float,
     who: str,
 ) -> StatusEntry:
-    """Declare an incident; the same `key` again changes nothing and returns the entry there is.
+    """Declare an incident; the same `key` again changes nothing and returns the entry there is; without one it is new.
 
     `components` are names in status.yaml, which the caller has looked at; `who` stays internal. Raises Permanent for
     an impact that is none, and for words that are not for the public (`engine.status.public`).
     """
+    key = key or derive("own", "incident", title, text, who, repr(now))
     if (known := of_key(session, key)) is not None:
         return known
     entry = StatusEntry(
@@ -83,6 +84,7 @@ def maintain(
 
     Raises Permanent for a window that is over, empty or too long, and as `declare`.
     """
+    key = key or derive("own", "maintenance", title, text, who, repr(now))
     if (known := of_key(session, key)) is not None:
         return known
     _check(window, now)

@@ -9,7 +9,6 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from engine.errors import Permanent
-from engine.ids import derive
 from engine.status import book, subscribers
 from engine.status.board import known
 from engine.status.book import Window
@@ -70,17 +69,16 @@ def _declare(services: Services, who: str, form: Mapping[str, str]) -> None:
     named = [name for name in (status.components if status else ()) if f"on-{name}" in form]
     window = _window(form)
     title, text = form.get("title", ""), form.get("text", "")
-    key = derive("man", who, title, repr(now))
     components, impact = known(status, named), form.get("impact", "minor")
     with services.database.transaction() as session:
         if window is None:
             book.declare(
-                session, key=key, title=title, components=components, impact=impact, text=text, now=now, who=who
+                session, key="", title=title, components=components, impact=impact, text=text, now=now, who=who
             )
         else:
             book.maintain(
                 session,
-                key=key,
+                key="",
                 title=title,
                 components=components,
                 window=window,

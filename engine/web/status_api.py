@@ -9,7 +9,6 @@ from pydantic import AwareDatetime, BaseModel, Field
 from sqlmodel import Session
 
 from engine.errors import Permanent
-from engine.ids import derive
 from engine.status import book, subscribers
 from engine.status.board import known
 from engine.status.book import Window
@@ -108,7 +107,7 @@ def declare_incident(services: Injected, caller: Asking, wanted: IncidentIn) -> 
         services,
         lambda session: book.declare(
             session,
-            key=wanted.key or derive("man", caller.name, wanted.title, repr(now)),
+            key=wanted.key,
             title=wanted.title,
             components=components,
             impact=wanted.impact,
@@ -128,7 +127,7 @@ def announce_maintenance(services: Injected, caller: Asking, wanted: Maintenance
         services,
         lambda session: book.maintain(
             session,
-            key=wanted.key or derive("man", caller.name, wanted.title, repr(now)),
+            key=wanted.key,
             title=wanted.title,
             components=components,
             window=Window(wanted.starts_at.timestamp(), wanted.ends_at.timestamp(), wanted.impact),
