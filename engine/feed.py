@@ -8,12 +8,12 @@ from sqlalchemy import ColumnElement, delete, func, tuple_, update
 from sqlmodel import Session, col, select
 
 from engine.clock import Clock
-from engine.entities import ACCOUNT, CONTACT, kind_of
 from engine.errors import Permanent, Retryable
 from engine.links import Claims
 from engine.store.database import Database, insert_ignore
 from engine.store.models import Entity, FeedItem
-from outreach.channels.inapp import ENTITY, Item
+from outreach.address import FORMS
+from outreach.channels.inapp import Item
 
 KEPT = 90 * 86400.0
 """Seconds for which an item can be read."""
@@ -113,7 +113,7 @@ def pass_for(entity: str, now: float, lasts: float = LASTS) -> Claims:
     >>> pass_for("contact/ann", 0.0).expires
     3600.0
     """
-    if not ENTITY.fullmatch(entity) or kind_of(entity) not in {ACCOUNT, CONTACT}:
+    if not FORMS["entity"][0].fullmatch(entity):
         raise Permanent(f"{entity[:80]!r} is no person or account", place="feed", remedy="write contact/… or account/…")
     if not 0.0 < lasts <= LONGEST:
         raise Permanent(f"a token lasts from a second to {LONGEST / 86400:.0f} days", place="feed")

@@ -90,6 +90,12 @@ def board(session: Session, status: StatusConfig, now: float) -> Board:
     return Board(components, entries, max((row.updated_at for row in rows), default=0.0))
 
 
+def entry_of(session: Session, id_: str) -> Entry | None:
+    """Return an entry, however old it is or far ahead; None if there is none."""
+    row = session.get(StatusEntry, id_)
+    return Entry(row, book.updates(session, [row.id])[row.id]) if row else None
+
+
 def concerned(status: StatusConfig, detector: str, attributes: Mapping[str, object]) -> list[str]:
     """Return the components that an issue of `detector`, of an account with `attributes`, concerns.
 

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from engine.config.status_model import StatusConfig
 from engine.status import feeds
-from engine.status.board import Board, Component, board
+from engine.status.board import Board, Component, board, entry_of
 from engine.status.words import accepted, words
 from engine.store.models import StatusEntry
 from engine.web.problems import problem
@@ -100,10 +100,13 @@ def one(services: Injected, request: Request, entry: str) -> Response:
     status = services.config().status
     if status is None:
         return absent()
-    found = next((each for each in seen(services, status).entries if each.row.id == entry), None)
+    with services.database.reading() as session:
+        found = entry_of(session, entry)
     if found is None:
         return absent()
-    return _shown(services, request, "status_entry.html.j2", lambda _, __: {"entry": found})
+    visitor = visitor_of(services, request)
+    html = rendered("status_entry.html.j2", services, visitor, status, entry=found)
+    return kept(request, html.encode(), "text/html", {"Vary": "Accept-Language"})
 
 
 def visitor_of(services: Services, request: Request) -> Visitor:

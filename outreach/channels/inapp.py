@@ -1,15 +1,13 @@
 """Messages that are read inside the product: kept for the person or account, which fetches what is its own."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 from urllib.parse import urlsplit
 
+from outreach.address import FORMS
 from outreach.base import Channel, Message, Outcome, Receipt
 
-ENTITY = re.compile(r"[a-z][a-z0-9_-]*/[!-~]{1,180}")
-"""What an entity's id looks like: `contact/ann`, `account/acme`."""
 LONGEST = 20_000
 """Characters of a text that are kept."""
 
@@ -71,7 +69,7 @@ class InApp(Channel):
 
     >>> channel = InApp(keep=MemoryFeed)
     >>> channel.send(Message("int_1", "nobody", "Hello")).detail
-    "'nobody' is no person or account: write contact/… or account/…"
+    "'nobody' is no address for it: write a person or account as contact/ann"
     """
 
     kind: ClassVar[str] = "inapp"
@@ -86,9 +84,9 @@ class InApp(Channel):
 
     def send(self, message: Message) -> Receipt:
         """Keep the message; a repeat finds the first one."""
-        if not ENTITY.fullmatch(message.to):
-            wrong = f"{message.to[:80]!r} is no person or account"
-            return Receipt(Outcome.PERMANENT, f"{wrong}: write contact/… or account/…", code="address")
+        if not FORMS["entity"][0].fullmatch(message.to):
+            wrong = f"{message.to[:80]!r} is no address for it"
+            return Receipt(Outcome.PERMANENT, f"{wrong}: write {FORMS['entity'][1]}", code="address")
         item = Item(
             id=message.id,
             entity=message.to,

@@ -41,7 +41,7 @@ class Page:
         elsewhere = replace(config, folder=folder / "config")
         self.storage = Storage.embedded(elsewhere, self.clock, synchronous="OFF")
         self.database = self.storage.database
-        self.mail = MemoryChannel.like(channel_class("email"))()
+        self.mail: Any = MemoryChannel.like(channel_class("email"))()
         self.keeper = Keeper(config, self.status, self.storage, self.clock)
         self.dispatcher = self.dispatching(config)
 

@@ -1,8 +1,14 @@
 """Maintenance by the clock, and what calendars hear of it."""
 
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from engine.columnar.times import epoch
+from engine.config.model import CalendarConfig
+from engine.events import ChangeEvent, Decoder, Schema
+from engine.scoring.changes import Changes, Easing
 from engine.status import book
 from engine.status.book import Window
 
@@ -56,6 +62,24 @@ def test_calendars_hear_of_it_once_when_it_begins(page: Any) -> None:
     assert event["data"]["what"] == "maintenance"
     assert event["data"]["lasts"] == 3600.0
     assert event["data"]["detectors"] == ["api-errors"]
+
+
+def test_the_event_is_one_that_detectors_understand(page: Any) -> None:
+    maintain(page, NOW, NOW + 3600)
+    page.tell()
+    (batch,) = page.storage.log.read(0, 0, 10)
+    (run,) = Decoder(Schema.build({}), future=300.0).decode(batch.payload, page.clock.time()).runs
+    (event,) = run.content
+    assert isinstance(event, ChangeEvent)
+    calendar = CalendarConfig("maintenance", changes=("maintenance",))
+    changes = Changes([calendar])
+    changes.apply(event)
+    config = page.starter.detectors["api-errors"]
+    eased = Easing(replace(config, calendars={"maintenance": "suspend"}), {"maintenance": calendar}, changes)
+    times = np.array([NOW - 3600.0, NOW + 60.0, NOW + 7200.0])
+    factors = eased(np.zeros(3, np.int64), times, lambda _: np.zeros(0, np.int64))
+    assert factors is not None
+    assert factors.tolist() == [1.0, float("inf"), 1.0]
 
 
 def test_a_component_that_no_detector_watches_says_nothing_to_calendars(page: Any) -> None:

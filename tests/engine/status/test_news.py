@@ -15,9 +15,17 @@ from engine.status import news, subscribers
 from engine.store import outbox
 from engine.store.models import Consent, DecisionRow, Suppression
 from outreach.base import Outcome, Receipt
+from outreach.channels.email import Email
+from tests.outreach.fakes.mail import MailServer
 
 NOW = 1_795_352_700.0
 NIGHT = 12 * 3600.0
+
+
+def send(page: Any) -> None:
+    page.keeper.tick(page.clock.time())
+    while page.dispatcher.run_once():
+        pass
 
 
 def ask(page: Any, address: str) -> None:
@@ -53,6 +61,24 @@ def test_later_words_follow_on_the_thread_of_the_first(page: Any) -> None:
     assert (first.thread, second.thread) == ("", f"memory-{first.id}")
     assert "Ursache gefunden" in second.subject
     assert second.text.index("A full disk.") < second.text.index("One in five fails.")
+
+
+def test_c08_mails_carry_the_headers_of_one_click_and_of_the_thread(page: Any) -> None:
+    with MailServer() as server:
+        page.mail = Email(host="127.0.0.1", port=server.port, from_="Example <status@example.com>", now=lambda: NOW)
+        page.dispatcher = page.dispatching(page.starter)
+        page.subscribe("ann@example.com")
+        page.declare()
+        send(page)
+        page.clock.advance(60)
+        page.update("k", text="Found it.")
+        send(page)
+        page.mail.close()
+        first, second = (mail.parsed for mail in server.mails)
+    assert first["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert "https://status.example.com/status/u/" in "".join(first["List-Unsubscribe"].split())
+    assert first["Auto-Submitted"] == "auto-generated"
+    assert second["References"] == first["Message-ID"]
 
 
 def test_only_those_who_want_to_hear_of_the_component_are_told(page: Any) -> None:

@@ -20,7 +20,8 @@ TOKEN = "abc.def"
 EVIL = "<script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\">"
 POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'; base-uri 'none'"
 ITEMS = [
-    {"id": "int_2", "at": "2026-11-25T13:00:00Z", "subject": "It is over", "text": "See https://status.example.com/x now.",
+    {"id": "int_2", "at": "2026-11-25T13:00:00Z", "subject": "It is over",
+     "text": "See https://status.example.com/x now.",
      "locale": "en", "occasion": "resolved", "thread": "int_1", "read": False},
     {"id": "int_1", "at": "2026-11-25T12:00:00Z", "subject": EVIL, "text": EVIL,
      "locale": "en", "occasion": "opened", "thread": "", "read": False},
@@ -33,14 +34,16 @@ const until = (holds) => new Promise((done) => {
 });
 const seen = {};
 (async () => {
-  await until(() => document.querySelector("forewarn-feed") && root().querySelector("button").hasAttribute("aria-label"));
+  await until(() => document.querySelector("forewarn-feed"));
+  await until(() => root().querySelector("button").hasAttribute("aria-label"));
   const [open, all, close] = root().querySelectorAll("button");
   const box = root().querySelector(".box");
   Object.assign(seen, { label: open.getAttribute("aria-label"), badge: root().querySelector(".n").textContent });
   seen.live = root().querySelector("[aria-live]").textContent;
   seen.shut = box.hidden;
   open.click();
-  Object.assign(seen, { open: !box.hidden, expanded: open.getAttribute("aria-expanded"), focus: root().activeElement === box });
+  Object.assign(seen, { open: !box.hidden, expanded: open.getAttribute("aria-expanded") });
+  seen.focus = root().activeElement === box;
   seen.titles = [...root().querySelectorAll("h3")].map((each) => each.textContent);
   seen.texts = [...root().querySelectorAll("li p")].map((each) => each.textContent);
   seen.links = [...root().querySelectorAll("a")].map((each) => each.href);

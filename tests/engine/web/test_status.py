@@ -96,6 +96,7 @@ def test_an_incident_is_shown_until_two_weeks_after_its_end_and_then_in_the_hist
     assert "All works again." in public.get(f"/status/{entry}").text
     desk.clock.advance(90 * 86400)
     assert "All works again." not in public.get("/status/history").text
+    assert "All works again." in public.get(f"/status/{entry}").text
 
 
 def test_maintenance_is_announced_ahead(desk: Any, public: Any) -> None:
@@ -103,6 +104,14 @@ def test_maintenance_is_announced_ahead(desk: Any, public: Any) -> None:
     html = public.get("/status").text
     assert "Everything works" in html
     assert "14 November 2023, 23:13 UTC to 15 November 2023, 00:13 UTC" in html
+
+
+def test_what_is_far_ahead_can_be_opened_by_its_link_and_is_on_the_page_a_month_before(desk: Any, public: Any) -> None:
+    entry = maintain(desk, NOW + 40 * 86400, NOW + 40 * 86400 + 60)
+    assert "New disks" in public.get(f"/status/{entry}").text
+    assert "New disks" not in public.get("/status").text
+    desk.clock.advance(11 * 86400)
+    assert "New disks" in public.get("/status").text
 
 
 def test_words_are_words_whatever_is_in_them(desk: Any, public: Any) -> None:
@@ -208,7 +217,7 @@ def test_operators_tell_the_public_by_the_api(desk: Any, public: Any) -> None:
 def test_operators_announce_maintenance_by_the_api(public: Any) -> None:
     body = {"title": "Disks", "text": "Slow.", "starts_at": "2023-11-15T00:00:00Z", "ends_at": "2023-11-15T02:00:00Z"}
     assert public.post("/v1/status/maintenances", json=body).json()["state"] == "scheduled"
-    late = body | {"starts_at": "2023-01-01T00:00:00Z", "ends_at": "2023-01-01T01:00:00Z"}
+    late = body | {"title": "Late", "starts_at": "2023-01-01T00:00:00Z", "ends_at": "2023-01-01T01:00:00Z"}
     assert public.post("/v1/status/maintenances", json=late).status_code == 422
 
 
