@@ -34,6 +34,7 @@ from engine.policy.caps import free_at
 from engine.policy.contact_hours import contact_hours
 from engine.policy.facts import Check, Decision, Facts, Reason
 from engine.policy.holdout import is_held_out
+from engine.policy.news import latest_word, not_too_much, subscribed
 from engine.policy.reach import Way, best, in_flight, ways
 from engine.policy.stops import Leaving, halted
 
@@ -194,34 +195,6 @@ def _timely(facts: Facts) -> Decision | None:
     return Decision("hold", first.reason, until, detail=detail)
 
 
-def _subscribed(facts: Facts) -> Decision | None:
-    """They asked for it: to be asked for a confirmation, or confirmed, to be told of this."""
-    asked = facts.subscription
-    if asked is None or asked.state != ("pending" if asked.confirming else "confirmed"):
-        return _skip(Reason.NOT_SUBSCRIBED, f"The subscription is {asked.state}." if asked else "It is gone.")
-    return None if asked.confirming or asked.wanted else _skip(Reason.NOT_SUBSCRIBED, "Not to these components.")
-
-
-def _latest_word(facts: Facts) -> Decision | None:
-    """Nothing newer was said of the same."""
-    asked = facts.subscription
-    return _skip(Reason.OUTDATED) if asked and not asked.confirming and not asked.latest else None
-
-
-def _not_too_much(facts: Facts) -> Decision | None:
-    """They were not written to too often, if the policy has a cap of news (C15)."""
-    cap = facts.policy.caps.get("status")
-    if cap is None:
-        return None
-    until = free_at(cap, [sent.at for sent in facts.sends], ("UTC",), facts.now)
-    if until is None:
-        return _skip(Reason.NEVER, _per("status", cap))
-    if until == facts.now:
-        return None
-    detail = f"{Reason.CAPPED.sentence} {_per('status', cap)} Until {_utc(until)}."
-    return Decision("hold", Reason.CAPPED, until, detail=detail)
-
-
 Rule = Callable[[Facts], Decision | None]
 _STILL_SO: tuple[Rule, ...] = (_current, _true_still, _unless)
 RULES: Mapping[str, tuple[Rule, ...]] = {
@@ -242,7 +215,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     "ticket": (*_STILL_SO, _unsilenced, _uninhibited, _no_ticket_yet, _going),
     "escalate": (*_STILL_SO, _unsilenced, _uninhibited, _going),
     "annotate": (),
-    "status": (_recipient, _subscribed, _reachable, _latest_word, _going, _not_too_much),
+    "status": (_recipient, subscribed, _reachable, latest_word, _going, not_too_much),
 }
 """By the kind of what is planned: the rules, in the order they are asked."""
 

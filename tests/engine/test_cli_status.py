@@ -12,6 +12,7 @@ from engine.status import subscribers
 from engine.storage import Storage
 from engine.store.database import Database
 from engine.store.models import Entity
+from outreach.base import Message, Outcome
 from tests.engine.conftest import NOW, Forewarn
 
 STATUS = "channel: mail\ncomponents:\n  api: {label: API, detectors: [errors]}\n  web: {label: Website}\n"
@@ -114,6 +115,17 @@ def test_an_engine_tells_subscribers_and_the_decision_is_explained(forewarn: For
     (row,) = forewarn("outbox", "list", "--json").json["intents"]
     told = forewarn("explain", row["id"])
     assert (told.code, "subscribed" in told.out) == (0, True), told
+
+
+def test_an_engine_keeps_what_is_read_inside_the_product(page: Path) -> None:
+    config, clock = load_or_raise(page / "config"), FakeClock(NOW)
+    engine = Engine(config, clock, Storage.embedded(config, clock, synchronous="OFF"))
+    channel = engine.channels["app"]
+    assert channel.send(Message("int_1", "account/acme", "Hello")).outcome is Outcome.ACCEPTED
+    assert channel.find(Message("int_1", "account/acme", "Hello")).outcome is Outcome.ACCEPTED  # type: ignore[union-attr]
+    assert [item.text for item in engine.feed.page("account/acme", "", 9).items] == ["Hello"]
+    assert channel.send(Message("int_2", "contact/nobody", "Hello")).outcome is Outcome.PERMANENT
+    engine.close()
 
 
 def test_a_token_of_a_feed_reads_for_one_person(forewarn: Forewarn, page: Path) -> None:

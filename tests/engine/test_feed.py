@@ -1,6 +1,7 @@
 """Messages inside the product, from the outbox to who reads them."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from sqlmodel import select
 from engine import deliveries
 from engine.clock import FakeClock
 from engine.config.load import load_or_raise
-from engine.config.model import Config
+from engine.config.model import Config, Per
 from engine.dispatch import Dispatcher
 from engine.errors import Permanent, Retryable
 from engine.events import DeliveryEvent
@@ -38,13 +39,16 @@ class Place:
         self.clock = FakeClock(NOW)
         self.database = Database.open(folder / "forewarn.db", synchronous="OFF")
         self.feed = Feed(self.database, self.clock)
+        self.dispatcher = self.dispatching(config)
+
+    def dispatching(self, config: Config) -> Dispatcher:
         channels: dict[str, Channel] = {
             "email": MemoryChannel.like(channel_class("email"))(),
             "app": InApp(keep=lambda: self.feed),
         }
         speaker = Speaker(config, Links("https://status.example.com", b"secret"))
         outside = Outside(channels, {}, Templates(config.templates_dir), speaker)
-        self.dispatcher = Dispatcher(config, self.database, outside, self.clock)
+        return Dispatcher(config, self.database, outside, self.clock)
 
     def add(self, *rows: Any) -> None:
         with self.database.transaction() as session:
@@ -52,8 +56,13 @@ class Place:
                 session.add(row)
 
     def issue(self, status: str = "open") -> Issue:
-        moments = {"opened_at": NOW - 60, "noticed_at": NOW - 60, "updated_at": NOW - 60}
-        said = {"severity": "high", "status": status, "summary": "21 % fail", "evidence": {"value": 0.2}}
+        moments: dict[str, Any] = {"opened_at": NOW - 60, "noticed_at": NOW - 60, "updated_at": NOW - 60}
+        said: dict[str, Any] = {
+            "severity": "high",
+            "status": status,
+            "summary": "21 % fail",
+            "evidence": {"value": 0.2},
+        }
         return Issue(
             id="iss_1", fingerprint="f", detector="api-errors", series="account/acme", subject="account/acme",
             account="account/acme", **moments, **said,
@@ -62,9 +71,10 @@ class Place:
     def message(self, id_: str = "int_1", occasion: str = "opened", **more: Any) -> Intent:
         template = "api-errors/notice" if occasion == "opened" else "api-errors/resolved"
         payload = {"template": template, "channels": ["app"], "purpose": "service"}
-        given: dict[str, Any] = {"status": "pending", "due_at": NOW, "created_at": NOW, "payload": payload, **more}
+        given: dict[str, Any] = {"status": "pending", "due_at": NOW, "created_at": NOW, "payload": payload}
+        given |= {"issue": "iss_1", **more}
         return Intent(
-            id=id_, kind="message", issue="iss_1", account="account/acme", playbook="api-errors", step="0",
+            id=id_, kind="message", account="account/acme", playbook="api-errors", step="0",
             occasion=occasion, recipient="contact/ann", **given,
         )  # fmt: skip
 
@@ -129,6 +139,25 @@ def test_c02_an_opt_out_holds_inside_the_product_too(place: Place, state: str) -
     place.dispatcher.run_once()
     assert place.items() == []
     assert place.reasons() == [{"objected": "objected", "withdrawn": "opted_out", "suspended": "suspended"}[state]]
+
+
+def test_c15_a_cap_counts_what_is_read_inside_the_product(place: Place, config: Config) -> None:
+    policy = replace(config.policy, caps={"inapp": Per(1, 86400.0, calendar=True)})
+    place.dispatcher = place.dispatching(replace(config, policy=policy))
+    other = place.issue().model_copy(update={"id": "iss_2", "fingerprint": "g"})
+    place.add(*place.people(), place.issue(), other, place.message(), place.message("int_2", issue="iss_2"))
+    place.dispatcher.run_once()
+    assert [item.id for item in place.items()] == ["int_1"]
+    assert sorted(place.reasons()) == ["allowed", "capped"]
+
+
+def test_who_prefers_it_is_told_there_by_its_kind(place: Place) -> None:
+    payload = {"template": "api-errors/notice", "channels": ["preferred", "email"], "purpose": "service"}
+    people = place.people()
+    people[1].prefers = ["inapp"]
+    place.add(*people, place.issue(), place.message(payload=payload))
+    place.dispatcher.run_once()
+    assert place.intent("int_1").channel == "app"
 
 
 def test_reading_is_a_delivery_state_that_nothing_undoes(place: Place) -> None:

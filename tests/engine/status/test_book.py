@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from engine.config.status_model import ComponentConfig, StatusConfig
 from engine.errors import Permanent
@@ -18,7 +18,7 @@ NOW = 1_795_352_700.0
 
 def said(page: Any) -> list[tuple[str, str, str]]:
     with page.database.reading() as session:
-        rows = session.exec(select(StatusUpdate).order_by(StatusUpdate.at)).all()
+        rows = session.exec(select(StatusUpdate).order_by(col(StatusUpdate.at))).all()
         return [(row.state, row.impact, row.text) for row in rows]
 
 

@@ -1,7 +1,7 @@
 """Maintenance by the clock, and what calendars hear of it."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -38,7 +38,7 @@ def state(page: Any) -> str:
 def test_a_window_is_announced_begins_and_ends_by_the_clock(page: Any) -> None:
     page.subscribe("ann@example.com")
     maintain(page, NOW + 3600, NOW + 7200)
-    states = []
+    states: list[str] = []
     for _ in range(4):
         assert len(page.tell()) == (1 if len(states) != 3 else 0)
         states.append(state(page))
@@ -69,7 +69,7 @@ def test_the_event_is_one_that_detectors_understand(page: Any) -> None:
     page.tell()
     (batch,) = page.storage.log.read(0, 0, 10)
     (run,) = Decoder(Schema.build({}), future=300.0).decode(batch.payload, page.clock.time()).runs
-    (event,) = run.content
+    (event,) = cast("list[ChangeEvent]", run.content)
     assert isinstance(event, ChangeEvent)
     calendar = CalendarConfig("maintenance", changes=("maintenance",))
     changes = Changes([calendar])

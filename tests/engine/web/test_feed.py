@@ -7,6 +7,7 @@ import pytest
 from engine import tokens
 from engine.feed import Feed
 from engine.store.models import Entity
+from engine.web.throttle import Throttle
 from outreach.channels.inapp import InApp, Item
 
 NOW = 1_700_000_000.0
@@ -135,6 +136,13 @@ def test_one_reader_cannot_ask_without_end_and_others_still_can(desk: Any, serve
     assert server.get(path(desk, "contact/bob")).status_code == 200
     desk.clock.advance(1)
     assert server.get(path(desk)).status_code == 200
+
+
+def test_of_readers_who_ask_only_so_many_are_remembered() -> None:
+    throttle = Throttle(burst=1, per_second=1.0, keep=2)
+    assert [throttle.wait(key, 0.0) for key in ("a", "b", "c")] == [0.0, 0.0, 0.0]
+    assert (throttle.wait("c", 0.0), throttle.wait("b", 0.0)) == (1.0, 1.0)
+    assert throttle.wait("a", 0.0) == 0.0
 
 
 def test_the_script_is_small_and_needs_no_favours_of_a_policy(server: Any) -> None:
