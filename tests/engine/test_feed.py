@@ -55,18 +55,20 @@ class Place:
             for row in rows:
                 session.add(row)
 
-    def issue(self, status: str = "open") -> Issue:
+    def issue(self, id_: str = "iss_1") -> Issue:
         moments: dict[str, Any] = {"opened_at": NOW - 60, "noticed_at": NOW - 60, "updated_at": NOW - 60}
-        said: dict[str, Any] = {
-            "severity": "high",
-            "status": status,
-            "summary": "21 % fail",
-            "evidence": {"value": 0.2},
-        }
+        said: dict[str, Any] = {"severity": "high", "status": "open", "summary": "21 % fail"}
         return Issue(
-            id="iss_1", fingerprint="f", detector="api-errors", series="account/acme", subject="account/acme",
-            account="account/acme", **moments, **said,
-        )  # fmt: skip
+            id=id_,
+            fingerprint=id_,
+            detector="api-errors",
+            series="account/acme",
+            subject="account/acme",
+            account="account/acme",
+            evidence={"value": 0.2},
+            **moments,
+            **said,
+        )
 
     def message(self, id_: str = "int_1", occasion: str = "opened", **more: Any) -> Intent:
         template = "api-errors/notice" if occasion == "opened" else "api-errors/resolved"
@@ -144,8 +146,9 @@ def test_c02_an_opt_out_holds_inside_the_product_too(place: Place, state: str) -
 def test_c15_a_cap_counts_what_is_read_inside_the_product(place: Place, config: Config) -> None:
     policy = replace(config.policy, caps={"inapp": Per(1, 86400.0, calendar=True)})
     place.dispatcher = place.dispatching(replace(config, policy=policy))
-    other = place.issue().model_copy(update={"id": "iss_2", "fingerprint": "g"})
-    place.add(*place.people(), place.issue(), other, place.message(), place.message("int_2", issue="iss_2"))
+    place.add(
+        *place.people(), place.issue(), place.issue("iss_2"), place.message(), place.message("int_2", issue="iss_2")
+    )
     place.dispatcher.run_once()
     assert [item.id for item in place.items()] == ["int_1"]
     assert sorted(place.reasons()) == ["allowed", "capped"]
