@@ -2,6 +2,7 @@
 
 import re
 
+from sqlalchemy import literal
 from sqlmodel import Session, col, select
 
 from engine.errors import Permanent
@@ -45,12 +46,13 @@ def _named(session: Session, text: str) -> str:
     addresses = sorted({each.rstrip(".") for each in _ADDRESS.findall(text)})
     if addresses and (value := session.exec(select(Address.value).where(col(Address.value).in_(addresses))).first()):
         return value
-    return next((name for name in _accounts(session) if _says(text, name)), "")
+    return next((name for name in _accounts(session, text) if len(name) >= _NAME and _says(text, name)), "")
 
 
-def _accounts(session: Session) -> list[str]:
-    names = select(Entity.name).where(Entity.kind == "account", Entity.name != "", col(Entity.deleted).is_(False))
-    return [name for name in session.exec(names) if len(name) >= _NAME]
+def _accounts(session: Session, text: str) -> list[str]:
+    """Return names of accounts that may be in `text`: the database looks roughly, whoever asks exactly."""
+    named = select(Entity.name).where(Entity.kind == "account", Entity.name != "", col(Entity.deleted).is_(False))
+    return list(session.exec(named.where(literal(text).contains(col(Entity.name)))))
 
 
 def _says(text: str, name: str) -> bool:

@@ -18,9 +18,10 @@ button{font:inherit;color:var(--t);background:var(--g);border:1px solid var(--l)
 :focus-visible{outline:3px solid var(--a);outline-offset:2px}
 .n{display:inline-block;min-width:1.6em;margin-left:6px;padding:0 6px;border-radius:99px;background:var(--a);color:var(--o);font-weight:650;text-align:center}
 [hidden]{display:none!important}
-.box{position:absolute;right:0;z-index:9;width:min(380px,92vw);max-height:70vh;overflow:auto;margin-top:6px;padding:14px;color:var(--t);background:var(--g);border:1px solid var(--l);border-radius:11px;box-shadow:0 8px 30px #0003}
+.box{position:absolute;left:0;z-index:9;width:min(380px,92vw);max-height:70vh;overflow:auto;margin-top:6px;padding:14px;color:var(--t);background:var(--g);border:1px solid var(--l);border-radius:11px;box-shadow:0 8px 30px #0003}
 .top{display:flex;flex-wrap:wrap;gap:8px;justify-content:space-between;align-items:center}
-h2{font-size:1.05em;margin:0}h3{font-size:1em;margin:0}ul{list-style:none;margin:10px 0 0;padding:0}
+h2,h3{font-size:1em;margin:0;overflow-wrap:anywhere}ul{list-style:none;margin:10px 0 0;padding:0}
+.r{left:auto;right:0}@media (max-width:480px){.box{position:fixed;left:8px;right:8px;bottom:8px;width:auto}}a{color:var(--a)}
 li{padding:10px 0;border-top:1px solid var(--l)}p{margin:4px 0 0;white-space:pre-wrap;overflow-wrap:anywhere}
 .q{color:var(--q);font-size:.87em}.u h3::before{content:"";display:inline-block;width:9px;height:9px;margin-right:7px;border-radius:50%;background:var(--a)}
 .v{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}`;
@@ -47,7 +48,7 @@ li{padding:10px 0;border-top:1px solid var(--l)}p{margin:4px 0 0;white-space:pre
   root.append(open, live, box);
   let unread = -1;
 
-  // Words of a message are text, and only text; an address in them becomes a link by itself.
+  // Words are text only; an address in them becomes a link.
   const words = (text) => text.split(/(https:\/\/[^\s<>"]+)/).map((part, odd) =>
     odd % 2 ? make("a", { href: part, rel: "noopener noreferrer", target: "_blank" }, part) : part);
   const item = (each) => make("li", each.read ? { lang: each.locale } : { lang: each.locale, class: "u" },
@@ -87,6 +88,7 @@ li{padding:10px 0;border-top:1px solid var(--l)}p{margin:4px 0 0;white-space:pre
   };
   const show = (on) => {
     box.hidden = !on;
+    box.classList.toggle("r", host.getBoundingClientRect().left + 390 > innerWidth);
     open.setAttribute("aria-expanded", String(on));
     (on ? box : open).focus();
   };
