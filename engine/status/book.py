@@ -13,6 +13,7 @@ from sqlmodel import Session, col, select
 from engine.errors import Permanent
 from engine.ids import derive
 from engine.status import public
+from engine.store.database import insert_ignore
 from engine.store.models import StatusEntry, StatusUpdate
 
 Impact = Literal["none", "minor", "major", "critical"]
@@ -64,9 +65,7 @@ def declare(
         started_at=now,
         updated_at=now,
     )
-    session.add(entry)
-    _say(session, entry, public.words(session, text), who, now)
-    return entry
+    return _added(session, entry, public.words(session, text))
 
 
 def maintain(
@@ -101,9 +100,7 @@ def maintain(
         ends_at=window.ends_at,
         updated_at=now,
     )
-    session.add(entry)
-    _say(session, entry, public.words(session, text), who, now)
-    return entry
+    return _added(session, entry, public.words(session, text))
 
 
 def update(
@@ -147,7 +144,7 @@ def resolve(session: Session, entry: str, *, text: str, now: float, who: str) ->
 
 def find(session: Session, entry: str) -> StatusEntry:
     """Return the entry of an id or key. Raises Permanent if there is none."""
-    row = session.get(StatusEntry, entry) or of_key(session, entry)
+    row = of_key(session, entry) or session.get(StatusEntry, entry)
     if row is None:
         raise Permanent(f"there is no entry {entry[:80]!r}", place="status", remedy="see `forewarn status list`")
     return row
@@ -172,6 +169,13 @@ def updates(session: Session, entries: Sequence[str]) -> dict[str, list[StatusUp
     for row in session.exec(select(StatusUpdate).where(col(StatusUpdate.entry).in_(entries)).order_by(*order)):
         found[row.entry].append(row)
     return found
+
+
+def _added(session: Session, entry: StatusEntry, text: str) -> StatusEntry:
+    """Add an entry and its first words; where somebody else was first, return theirs."""
+    if insert_ignore(session, StatusEntry, [entry]):
+        _say(session, entry, text, entry.who, entry.updated_at)
+    return find(session, entry.key)
 
 
 def _say(session: Session, entry: StatusEntry, text: str, who: str, now: float) -> None:

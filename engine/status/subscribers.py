@@ -15,6 +15,7 @@ from engine.config.status_model import StatusConfig
 from engine.entities import Person
 from engine.errors import Overloaded
 from engine.ids import derive
+from engine.store.database import insert_ignore
 from engine.store.models import StatusEntry, StatusUpdate, Subscriber
 from outreach.address import mailbox
 
@@ -40,12 +41,10 @@ def ask(
     value = _clean(address)
     if not value:
         return None
-    row = session.exec(select(Subscriber).where(Subscriber.address == value)).first()
-    if row is None:
-        row = Subscriber(
-            id=derive("sub", value), address=value, state="pending", asked=0, asked_at=float("-inf"), expires_at=now
-        )
-    elif row.state == "confirmed" or _asked_enough(row, now):
+    new = Subscriber(id=derive("sub", value), address=value, state="pending", asked=0, asked_at=0.0, expires_at=now)
+    insert_ignore(session, Subscriber, [new])  # of two who ask at the same moment, neither fails
+    row = session.exec(select(Subscriber).where(Subscriber.address == value)).one()
+    if row.state == "confirmed" or _asked_enough(row, now):
         return None
     row.state, row.components, row.locale = "pending", list(components), locale
     row.asked, row.asked_at, row.expires_at = row.asked + 1, now, now + float(config.confirm_within)
