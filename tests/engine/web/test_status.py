@@ -262,3 +262,12 @@ def test_the_console_says_it_too(desk: Any, public: Any) -> None:
 def test_the_console_tells_that_there_is_no_page(server: Any) -> None:
     assert "write status.yaml" in server.get("/announcements").text
     assert server.form("/announcements", {"title": "x", "text": "y"}).status_code == 422
+
+
+def test_a_decision_about_news_is_explained_in_the_console(desk: Any, public: Any) -> None:
+    entry = declare(desk)
+    desk.add(desk.decision(issue=entry, playbook="", step="update stu_1", recipient="subscriber/sub_1"))
+    html = public.get("/decisions/dec_1").text
+    assert "subscriber/sub_1" in html
+    assert public.get("/").status_code == 200
+    assert public.get(f"/v1/decisions?issue={entry}").json()["items"][0]["recipient"] == "subscriber/sub_1"
