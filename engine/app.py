@@ -17,12 +17,14 @@ from engine.connectors import channels_of, desks_of, exchange, rehearsed
 from engine.dispatching import Dispatcher
 from engine.errors import ConfigError
 from engine.events import Decoder, Schema
+from engine.feed import Feed
 from engine.intake import Intake
 from engine.letters import Outside
 from engine.links import Links
 from engine.pipeline import GROUP, Pipeline, Stores
 from engine.schedule import Job, Schedule, daily, every
 from engine.scoring import Scorer, Subjects
+from engine.status.keeper import Keeper
 from engine.storage import Storage
 from engine.tickets import Tickets
 from engine.traffic import SendingState, Traffic
@@ -36,6 +38,8 @@ from outreach.tickets.builtin import BuiltinDesk
 log = structlog.get_logger()
 READ = 20_000
 """Events read from the log at once."""
+STATUS = 15.0
+"""Seconds between two looks whether maintenance begins, or subscribers are to be told."""
 TICK = 10.0
 """Seconds between two checks of what did not come."""
 
@@ -50,9 +54,10 @@ class Engine:
         self.clock = clock
         self.storage = storage
         self.tickets = Tickets(storage.database, clock)
+        self.feed = Feed(storage.database, clock)
         self._given = channels is not None
         """Whether this is a rehearsal: what is sent stays here, tickets too."""
-        self.channels = dict(channels) if channels is not None else channels_of(config)
+        self.channels = dict(channels) if channels is not None else channels_of(config, self.feed)
         self.desks = self._desks(config)
         self._retired: list[Channel | TicketDesk] = []
         self.traffic: Traffic | None = None
@@ -89,7 +94,7 @@ class Engine:
             concurrent=not self._given,
         )
         self.upkeep = Upkeep(config, self.storage, self.clock)
-        self.schedule.jobs = self._jobs()
+        self.schedule.jobs = [*self._jobs(), *self._status_jobs()]
 
     def _decoder(self) -> Decoder:
         return _decoder(self.config, self.pipelines[0].scorer)
@@ -106,6 +111,16 @@ class Engine:
             Job("models", daily(config.report_at), upkeep.keep_models),
             Job("report", daily(config.report_at), upkeep.report, every_run=True),
         ]
+
+    def _status_jobs(self) -> list[Job]:
+        """Return what the status page asks for, if there is one, and in-app channels; nothing of it in a rehearsal."""
+        if self._given:
+            return []
+        jobs = [Job("feed", every(3600.0), lambda _: self.feed.forget(), kept=False)]
+        if self.config.status is not None:
+            keeper = Keeper(self.config, self.config.status, self.storage, self.clock)
+            jobs.append(Job("status", every(STATUS), keeper.tick, kept=False))
+        return jobs
 
     def restore(self) -> list[str]:
         """Come back to where the engine was; returns what went wrong on the way, as sentences."""
@@ -176,7 +191,7 @@ class Engine:
     def _channels_of(self, config: Config) -> dict[str, Channel]:
         """Return the channels there now, unless `config` says other than the configuration in force."""
         same = self._given or config.channels == self.config.channels
-        return self.channels if same else channels_of(config)
+        return self.channels if same else channels_of(config, self.feed)
 
     def _desks_of(self, config: Config) -> dict[str, TicketDesk]:
         """Return the ticket desks, as `_channels_of`."""

@@ -11,6 +11,7 @@ from engine.issues.book import history
 from engine.picture import Band, picture
 from engine.policy.facts import ChannelFacts, Decision
 from engine.policy.gather import Gathered
+from engine.status import news
 from engine.store.models import Entity, Intent, Issue
 from engine.waves import incidents
 from engine.wording import Speaker, buttons
@@ -51,6 +52,8 @@ class Writer:
 
     def write(self, session: Session, intent: Intent, gathered: Gathered, decision: Decision, now: float) -> Letter:
         """Return what `intent`, which was decided to be sent, says at `now`."""
+        if intent.kind == "status":
+            return self._news(session, intent, gathered, decision, now)
         issue = gathered.issue
         if issue is None:
             raise LookupError(f"intent {intent.id} was decided to be sent about no issue")
@@ -79,6 +82,26 @@ class Writer:
         addressed = intent.model_copy(update={"address": decision.address, "payload": said})
         words = self._outside.speaker.to_person(addressed, issue, gathered.account, person, now)
         return self._letter(addressed, decision.channel, person.locale, words)
+
+    def _news(self, session: Session, intent: Intent, gathered: Gathered, decision: Decision, now: float) -> Letter:
+        """Write to a subscriber of the status page."""
+        locale = (gathered.person and gathered.person.locale) or self._config.main.locale
+        words = news.variables(session, self._config, self._outside.speaker.links, intent, now)
+        text = self._outside.templates.render(str(intent.payload["template"]), "email", locale, words)
+        message = Message(
+            id=intent.id,
+            to=decision.address,
+            text=text.text,
+            subject=text.subject,
+            html=text.html,
+            thread=news.thread(session, intent),
+            unsubscribe_url="" if intent.step == "confirm" else words["links"]["leave"],
+            locale=text.locale,
+        )
+        channel = self._outside.channels[decision.channel]
+        said = {"subject": message.subject, "text": message.text, "html": message.html, "locale": text.locale}
+        columns = {"channel": decision.channel, "address": message.to, "payload": {**intent.payload, **said}}
+        return Letter(lambda: channel.send(message), columns)
 
     def _to_colleague(self, session: Session, intent: Intent, issue: Issue, now: float) -> Letter:
         target = self._config.main.escalations[str(intent.payload["to"])]

@@ -13,7 +13,7 @@ from typing import Literal
 
 import msgspec
 
-Use = Literal["page", "unsubscribe", "preferences"]
+Use = Literal["page", "unsubscribe", "preferences", "feed", "confirm", "leave", "choose"]
 LIFETIME = 60 * 86400.0
 """Seconds a link works: an opt-out must work for 30 days at least (C7)."""
 
@@ -23,8 +23,9 @@ class Claims(msgspec.Struct, frozen=True, array_like=True):
 
     use: str
     intent: str
-    """The message it came with."""
+    """The message it came with; empty where it came with none."""
     person: str
+    """The entity, or the subscriber, that it is for."""
     address: str
     purpose: str
     expires: float
@@ -45,8 +46,12 @@ class Links:
         >>> links.read(links.url(claims).rsplit("/", 1)[1], "page", now=1e9) == claims
         True
         """
+        return f"{self._base}/{PATHS[claims.use]}/{self.token(claims)}"
+
+    def token(self, claims: Claims) -> str:
+        """Return the signed claims alone."""
         body = msgspec.json.encode(claims)
-        return f"{self._base}/{PATHS[claims.use]}/{_text(body)}.{_text(self._mac(body))}"
+        return f"{_text(body)}.{_text(self._mac(body))}"
 
     def read(self, token: str, use: Use, *, now: float) -> Claims | None:
         """Return what a token says; None if it is forged, for another use or expired."""
@@ -65,8 +70,17 @@ class Links:
         return hmac.digest(self._secret, body, "sha256")
 
 
-PATHS: dict[str, str] = {"page": "m", "unsubscribe": "u", "preferences": "p"}
-"""Use → first part of the path. Short, for text messages."""
+PATHS: dict[str, str] = {
+    "page": "m",
+    "unsubscribe": "u",
+    "preferences": "p",
+    "feed": "feed",
+    "confirm": "status/c",
+    "leave": "status/u",
+    "choose": "status/p",
+}
+"""Use → the path before the token. Short, for text messages. `feed` is what a person may read inside the product, the
+last three are a subscription's to the status page."""
 
 
 def secret_at(path: Path) -> bytes:

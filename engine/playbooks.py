@@ -19,7 +19,7 @@ from engine.ids import derive
 from engine.issues.view import IssueView, Transition, worse
 from engine.store.models import Intent
 
-Occasion = Literal["opened", "resolved", "dismissed", "expired", "escalated"]
+Occasion = Literal["opened", "resolved", "dismissed", "expired", "escalated", "announced"]
 
 CLOSING: Mapping[str, str] = {
     "resolved": "_common/resolved",

@@ -12,6 +12,7 @@ from engine.config.check_main import check_main
 from engine.config.check_playbooks import check_playbooks
 from engine.config.check_policy import check_policy
 from engine.config.check_sending import check_sending
+from engine.config.check_status import check_status
 from engine.config.check_templates import check_templates
 from engine.config.load import read_folder
 from engine.config.loaded import Loaded
@@ -38,6 +39,7 @@ def checked(folder: Path, environ: Mapping[str, str] | None = None) -> tuple[Con
     check_detectors(loaded)
     check_playbooks(loaded)
     check_limits(loaded)
+    check_status(loaded)
     check_templates(loaded)
     _check_names(loaded)
     loaded.problems.found.extend(load_tests(loaded.folder)[1])

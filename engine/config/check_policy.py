@@ -74,7 +74,7 @@ def _near(name: str, known: Sequence[str]) -> str:
 
 
 def _check_caps(loaded: Loaded, start: Place) -> None:
-    known = [*_channel_kinds(), *PURPOSES, "all"]
+    known = [*_channel_kinds(), *PURPOSES, "all", "status"]
     for name in loaded.policy.caps:
         if name not in known:
             loaded.problems.unknown(loaded.key(start, "caps", name), "cap", name, known)

@@ -10,10 +10,12 @@ from engine.config.load import MAIN
 from engine.config.loaded import Loaded
 from engine.config.model import Escalation, MessageStep, Place, Step, TicketStep
 from engine.config.problems import nearest
-from engine.config.variables import AGENT, APPROVAL, DEFECT, INCIDENT, MESSAGE
+from engine.config.variables import AGENT, APPROVAL, DEFECT, INCIDENT, MESSAGE, NEWS
 from outreach.render import Templates
 
 TICKET = "ticket"
+SUBSCRIBERS = ("_status/confirm", "_status/update")
+"""What subscribers of the status page are written."""
 COMMON = {"dismissed": "_common/correction", "expired": "_common/expired"}
 """What closes an outreach where a playbook has no message of its own for it."""
 
@@ -36,6 +38,9 @@ def check_templates(loaded: Loaded) -> None:
         for occasion, template in COMMON.items():
             if opening and not any(isinstance(step, MessageStep) and step.on == occasion for step in playbook.steps):
                 checker.check_common(opening[0], occasion, template)
+    if loaded.status is not None and loaded.status.channel:
+        for template in SUBSCRIBERS:
+            checker.check_own(template, ["email"], NEWS, loaded.where(loaded.status.place, "channel"))
     _check_ours(loaded, checker)
 
 

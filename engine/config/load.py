@@ -23,11 +23,12 @@ from engine.config.problems import Problem, errors
 from engine.config.reader import BROKEN, Reader, fields_of
 from engine.config.secrets import Vault
 from engine.config.special import SPECIAL, choose, parameters
+from engine.config.status_model import StatusConfig
 from engine.config.yamlsource import Entry, Node, Scalar, Table, read_file
 from engine.errors import ConfigError
 
 MAIN, POLICY, CALENDARS = "forewarn.yaml", "policy.yaml", "calendars.yaml"
-CHANNELS, DESKS = "channels.yaml", "desks.yaml"
+CHANNELS, DESKS, STATUS = "channels.yaml", "desks.yaml", "status.yaml"
 TEST_ENDING = ".test.yaml"
 Named = TypeVar("Named", DetectorConfig, PlaybookConfig)
 
@@ -63,6 +64,7 @@ def read_folder(folder: Path, environ: Mapping[str, str] | None = None) -> Loade
     _read_channels(loaded)
     _read_desks(loaded)
     _read_calendars(loaded)
+    _read_status(loaded)
     loaded.detectors = _read_section(loaded, "detectors", DetectorConfig)
     loaded.playbooks = _read_section(loaded, "playbooks", PlaybookConfig)
     return loaded
@@ -90,6 +92,13 @@ def _read_policy(loaded: Loaded) -> None:
     policy = BROKEN if node is None else _root(loaded, POLICY, node, PolicyConfig)
     if isinstance(policy, PolicyConfig):
         loaded.policy = policy
+
+
+def _read_status(loaded: Loaded) -> None:
+    node = _only_document(loaded, STATUS)
+    status = BROKEN if node is None else _root(loaded, STATUS, node, StatusConfig)
+    if isinstance(status, StatusConfig):
+        loaded.status = status
 
 
 def _root(loaded: Loaded, name: str, node: Node, cls: type) -> Any:

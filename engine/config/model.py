@@ -15,6 +15,7 @@ from detectors.durations import Duration
 from engine.expressions import Expression
 
 if TYPE_CHECKING:
+    from engine.config.status_model import StatusConfig
     from outreach.render import Templates
 
 Clock = NewType("Clock", int)
@@ -559,6 +560,8 @@ class Config:
     """The templates as they were when all was found to be right; None: nobody has looked yet."""
     desks: Mapping[str, DeskConfig] = field(default_factory=dict)
     """Those of desks.yaml; `builtin` is there without it."""
+    status: "StatusConfig | None" = None
+    """The public status page; None: there is none."""
 
     @property
     def data_dir(self) -> Path:

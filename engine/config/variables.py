@@ -38,6 +38,20 @@ MESSAGE: Final = frozenset(
     }
 )
 """Of a message to a customer."""
+NEWS: Final = frozenset(
+    {
+        "now",
+        *(f"sender.{name}" for name in ("company", "help_url", "postal_address")),
+        *(f"page.{name}" for name in ("title", "url")),
+        *(
+            f"entry.{name}"
+            for name in ("title", "kind", "state", "impact", "components", "starts_at", "ends_at", "url")
+        ),
+        "updates",
+        *(f"links.{name}" for name in ("confirm", "choose", "leave")),
+    }
+)
+"""Of a mail to a subscriber of the status page. `updates` has the latest words first: `at`, `state` and `text`."""
 AGENT: Final = frozenset({*_COMMON, "history", "next_step", "links.console"})
 """Of a ticket and of an escalation."""
 APPROVAL: Final = AGENT | {

@@ -18,6 +18,10 @@ A closing message is a promise to someone who was told (C16): it goes on the cha
 on, passes caps, silences, inhibition and collision, but neither opt-outs nor quiet hours. An emergency class passes
 quiet hours and caps (C6), never an opt-out. Tickets and escalations are for our own people: only what makes them
 pointless counts; a note on a ticket is always made.
+
+News of the status page (`status`) go to those who asked for them and confirmed it. Opt-outs, suppressions and kill
+switches hold; contact hours do not, as an outage is told of while it lasts, to people of whom no zone was asked; of
+caps the one called `status` alone counts. What a later word has overtaken is not sent any more.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -28,8 +32,9 @@ from engine.config.model import SAFETY
 from engine.issues.view import ACTIVE
 from engine.playbooks import CLOSING
 from engine.policy.barriers import barriers, free
-from engine.policy.facts import Check, Decision, Facts, Outage, Reason
+from engine.policy.facts import WRITTEN, Check, Decision, Facts, Outage, Reason
 from engine.policy.holdout import is_held_out
+from engine.policy.news import latest_word, not_too_much, subscribed
 from engine.policy.reach import best, ways
 from engine.policy.stops import Leaving, halted
 
@@ -64,7 +69,7 @@ def decide(facts: Facts) -> Decision:
         trail.append(Check(rule.__name__.lstrip("_"), found is None, found.detail if found else ""))
         if found is not None:
             return replace(found, trail=tuple(trail))
-    way = best(facts) if facts.kind == "message" else None
+    way = best(facts) if facts.kind in WRITTEN else None
     channel, address, propensity = (way.channel, way.address, way.propensity) if way else ("", "", 1.0)
     note = f" Emergency, approved by {facts.step.emergency}." if facts.step.emergency else ""
     detail = Reason.ALLOWED.sentence + note
@@ -200,7 +205,7 @@ def _going(facts: Facts) -> Decision | None:
     halt = halted(facts.halts, Leaving(facts.step.playbook, facts.step.template, facts.step.through))
     if halt is not None:
         return _stop(facts, f"Stop {halt.id}.")
-    stuck = facts.kind == "message" and best(facts) is None and not _away(facts, {way.channel for way in ways(facts)})
+    stuck = facts.kind in WRITTEN and best(facts) is None and not _away(facts, {way.channel for way in ways(facts)})
     return _stop(facts, "Every channel it could go by is stopped.") if stuck else None
 
 
@@ -268,6 +273,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     "escalate": (*_STILL_SO, _unsilenced, _uninhibited, _going, _answering, _room),
     "notify": (_going, _answering, _room),
     "annotate": (),
+    "status": (_recipient, subscribed, _reachable, latest_word, _going, not_too_much),
 }
 """By the kind of what is planned: the rules, in the order they are asked."""
 

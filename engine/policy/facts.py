@@ -17,6 +17,8 @@ from engine.policy.stops import Halt
 from engine.policy.worth import Worth
 from engine.waves.wave import Wave
 
+WRITTEN = ("message", "status")
+"""The kinds of what goes to people outside, by a channel that is chosen for them."""
 Verdict = Literal["send", "hold", "skip"]
 
 
@@ -69,6 +71,11 @@ class Reason(StrEnum):
     PACED = "paced", "More would call than those on duty can talk to: it waits for its turn."
     UNREACHABLE = "unreachable", "The provider does not answer: it waits, or goes another way."
     UNDELIVERABLE = "undeliverable", "It was tried, and did not arrive."
+    NOT_SUBSCRIBED = (
+        "not_subscribed",
+        "Nobody is subscribed with this address, or not to this, or it was not confirmed.",
+    )
+    OUTDATED = "outdated", "A later word about the same says more."
     AWAITING_OPENING = "awaiting_opening", "The message it follows is still on its way."
 
 
@@ -155,6 +162,20 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True)
+class Subscription:
+    """What a subscriber of the status page asked for, as it stands now."""
+
+    state: str
+    """pending, expired (it was never confirmed), confirmed or ended."""
+    confirming: bool
+    """Whether what is planned asks for the confirmation."""
+    wanted: bool = True
+    """Whether they want to hear of the components it is about."""
+    latest: bool = True
+    """Whether nothing was said since of the same entry."""
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyFacts:
     """The values of the policy, and of the playbook's limits, that held."""
 
@@ -186,7 +207,7 @@ class Facts:
     occasion: Occasion
     issue: IssueFacts
     step: StepFacts
-    kind: Literal["message", "ticket", "escalate", "annotate", "notify"] = "message"
+    kind: Literal["message", "ticket", "escalate", "annotate", "notify", "status"] = "message"
     person: Person | None = None
     channels: Mapping[str, ChannelFacts] = field(default_factory=dict)
     """The configured channels by name, in their order."""
@@ -229,6 +250,8 @@ class Facts:
     """Channels whose provider does not answer."""
     gate: Gate | None = None
     """What keeps back what nothing else stands against; asked last, as who asks takes a place in the queue."""
+    subscription: Subscription | None = None
+    """Of news of the status page: what the subscriber asked for; None: there is no such subscriber any more."""
 
     def plain(self) -> dict[str, Any]:
         """Return them as plain JSON values, to be stored with the decision."""

@@ -25,6 +25,8 @@ from engine.policy.reach import left_open
 from engine.policy.recipients import recipients, with_parents
 from engine.policy.stops import Halt, halts
 from engine.policy.worth import Appraiser, Worth
+from engine.status.news import subscription
+from engine.status.subscribers import as_person, of_recipient
 from engine.store.models import Entity, Intent, Issue, Silence
 from engine.waves.incidents import taken_in
 
@@ -86,7 +88,12 @@ class Gatherer:
     ) -> list[Gathered]:
         """Return what there is to know about each of `intents`, of which no two go to one person."""
         known = self._known(session, intents, now)
-        gathered = [self._gathered(session, known, intent, now, outages) for intent in intents]
+        gathered = [
+            self._news(session, intent, now, outages)
+            if intent.kind == "status"
+            else self._gathered(session, known, intent, now, outages)
+            for intent in intents
+        ]
         return self._with_beliefs(session, gathered, intents, now)
 
     def _gathered(
@@ -170,6 +177,35 @@ class Gatherer:
         issue = issues.get(intent.issue)
         detector = self._config.detectors.get(issue.detector) if issue else None
         return intent.kind == "message" and detector is not None and detector.demand.class_ == "human"
+
+    def _news(self, session: Session, intent: Intent, now: float, outages: tuple[Outage, ...]) -> Gathered:
+        """Gather of news for a subscriber of the status page: there is no issue, and nobody's account.
+
+        Who asks anew after having left is asked to confirm: only what was said of the address itself counts then.
+        """
+        row = of_recipient(session, intent.recipient)
+        person = as_person(row) if row else None
+        asked = subscription(session, intent, row, now) if row else None
+        everyone = [person] if person else []
+        spoken = [replace(each, id="") for each in everyone] if asked and asked.confirming else everyone
+        facts = Facts(
+            now=now,
+            occasion="announced",
+            kind="status",
+            issue=NOTHING,
+            step=self._step(intent),
+            person=person,
+            channels=self._channels,
+            policy=self._policy,
+            consents=next(iter(lookups.consents(session, spoken).values()), ()),
+            suppressions=next(iter(lookups.suppressions(session, everyone).values()), ()),
+            sends=next(iter(self._sends(session, everyone, now).values()), ()),
+            halts=halts(session),
+            subscription=asked,
+            tried=tuple(Tried(**each) for each in intent.payload.get("tried", ())),
+            outages=outages,
+        )
+        return Gathered(facts, None, person)
 
     def _caps(self) -> list[Per]:
         limits = [each.limits.per_customer for each in self._config.playbooks.values()]

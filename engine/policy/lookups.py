@@ -13,7 +13,7 @@ from engine.issues.view import ACTIVE, IssueView
 from engine.playbooks import TOLD, Told, open_outreach
 from engine.policy.caps import Sent
 from engine.policy.consent import Entry
-from engine.policy.facts import Suppressed
+from engine.policy.facts import WRITTEN, Suppressed
 from engine.store.models import Consent, CustomerContact, Intent, Issue, Suppression, Ticket
 
 CONVERSATION = 4 * 3600.0
@@ -63,7 +63,7 @@ def sends(session: Session, persons: Collection[Person], since: float) -> dict[s
     rows = session.execute(
         sql_select(*columns).where(
             col(Intent.recipient).in_([person.id for person in persons]),
-            col(Intent.kind) == "message",
+            col(Intent.kind).in_(WRITTEN),
             col(Intent.status).in_(("sending", "sent", "unknown")),
             col(Intent.claimed_at) >= since,
         )

@@ -21,6 +21,8 @@ from engine.policy.consent import ALLOWED, Standing, Use, standing
 from engine.policy.facts import Facts, Reason, Tried
 from engine.policy.stops import blocked
 
+ITSELF = "entity"
+"""The kind of address that everyone has: what is kept for them, they read where they are."""
 _STANDING = {
     Standing.OBJECTED: Reason.OBJECTED,
     Standing.WITHDRAWN: Reason.OPTED_OUT,
@@ -125,7 +127,7 @@ def _named(facts: Facts, wanted: str) -> list[str]:
 
 def _by_channel(facts: Facts, name: str, person: Person) -> list[Way]:
     kind = facts.channels[name].address
-    values = [value for known, value in person.addresses if known == kind]
+    values = [person.id] if kind == ITSELF else [value for known, value in person.addresses if known == kind]
     return [_weighed(facts, name, value) for value in values] or [Way(name, "", Reason.NO_ADDRESS)]
 
 

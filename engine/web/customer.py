@@ -20,6 +20,7 @@ from engine.ids import derive
 from engine.links import Claims
 from engine.links import Use as LinkUse
 from engine.policy.consent import ALLOWED, Entry, Use, standing
+from engine.policy.reach import ITSELF
 from engine.store.models import Address, Consent, Entity, Intent, Issue
 from engine.web.actions import consent, publish
 from engine.web.services import Services
@@ -155,7 +156,7 @@ def _look_up(session: Session, claims: Claims, locale: str) -> Reader:
         intent=intent,
         issue=session.get(Issue, intent.issue) if intent else None,
         account=(account and account.name) or ((intent and intent.account) or "").partition("/")[2],
-        addresses=tuple((row.kind, row.value) for row in session.exec(found).all()),
+        addresses=(*((row.kind, row.value) for row in session.exec(found).all()), (ITSELF, claims.person)),
     )
 
 

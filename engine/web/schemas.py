@@ -366,3 +366,19 @@ class Reloaded(BaseModel):
     """The new configuration is in force from the next step on; `problems` are warnings."""
 
     problems: list[ProblemOut]
+
+
+class FeedTokenIn(In):
+    """For whom a token is made."""
+
+    subject: Word
+    """`contact/…` or `account/…`."""
+    lasts_s: Annotated[float, Field(gt=0, le=30 * 86400.0)] = 3600.0
+
+
+class FeedTokenOut(BaseModel):
+    """A token with which a browser reads what is kept for one person or account."""
+
+    token: str
+    url: str
+    expires_at: datetime

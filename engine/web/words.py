@@ -43,6 +43,7 @@ ENGLISH: Final[Mapping[str, str]] = {
     "whatsapp": "WhatsApp",
     "voice": "telephone",
     "webhook": "webhook",
+    "inapp": "message inside the product",
 }
 
 GERMAN: Final[Mapping[str, str]] = {
@@ -85,6 +86,7 @@ GERMAN: Final[Mapping[str, str]] = {
     "whatsapp": "WhatsApp",
     "voice": "Telefon",
     "webhook": "Webhook",
+    "inapp": "Nachricht im Produkt",
 }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from engine.config.variables import NEWS
 from outreach.render import Rendered, Templates
 from outreach.segments import segments
 from outreach.text import mark
@@ -21,7 +22,8 @@ NAMES = TEMPLATES.templates()
 INCIDENT = "_common/incident"
 AGENTS = [name for name in NAMES if name.endswith("/agent") or name == INCIDENT]
 ESCALATIONS = ["_common/escalation", "_common/approval", "_common/defect"]
-CUSTOMERS = [name for name in NAMES if name not in AGENTS + ESCALATIONS]
+SUBSCRIBERS = ["_status/confirm", "_status/update"]
+CUSTOMERS = [name for name in NAMES if name not in AGENTS + ESCALATIONS + SUBSCRIBERS]
 QUESTIONS = {
     "en": ["Do you need to do anything?", "What happens next?", "Is this message genuine?", "You get this"],
     "de": ["Müssen Sie etwas tun?", "Wie geht es weiter?", "Ist diese Nachricht echt?", "Sie erhalten diese"],
@@ -44,6 +46,36 @@ def test_tickets_have_no_problem(name: str) -> None:
     more = {"incident.*"} if name == INCIDENT else set()
     assert TEMPLATES.problems(name, ["ticket"], TO_AGENTS | more) == []
     assert TEMPLATES.files.locales(name) == ["de", "en"]
+
+
+@pytest.mark.parametrize("name", SUBSCRIBERS)
+def test_mails_to_subscribers_have_no_problem(name: str) -> None:
+    assert TEMPLATES.problems(name, ["email"], set(NEWS)) == []
+    assert TEMPLATES.files.locales(name) == ["de", "en"]
+
+
+@pytest.mark.parametrize("locale", ["en", "de"])
+@pytest.mark.parametrize("name", SUBSCRIBERS)
+@pytest.mark.parametrize("bare", [False, True])
+def test_mails_to_subscribers_say_who_writes_and_how_it_ends(name: str, locale: str, *, bare: bool) -> None:
+    sample = copy.deepcopy(TEMPLATES.files.sample(name))
+    if bare:
+        sample["sender"] |= {"help_url": "", "postal_address": ""}
+        sample["entry"] |= {"components": []}
+    shown = TEMPLATES.render(name, "email", locale, sample)
+    wanted = ["confirm"] if name == "_status/confirm" else ["leave", "choose"]
+    assert all(sample["links"][link] in shown.text for link in wanted)
+    assert all(f'href="{sample["links"][link]}"' in shown.html for link in wanted)
+    assert sample["sender"]["company"] in shown.text
+    assert "\n\n\n" not in shown.text
+    assert "None" not in shown.text
+    assert len(shown.subject) <= 90
+
+
+def test_maintenance_is_told_with_its_window() -> None:
+    sample = TEMPLATES.files.sample("_status/update")
+    sample["entry"] |= {"kind": "maintenance", "ends_at": 1795355400.0}
+    assert "to Sunday, 22 November 2026 at 13:50" in TEMPLATES.render("_status/update", "email", "en", sample).text
 
 
 @pytest.mark.parametrize("name", ESCALATIONS)
@@ -82,7 +114,7 @@ def renderings(name: str, variables: dict[str, Any]) -> list[Rendered]:
     return [TEMPLATES.render(name, c, locale, variables) for c in channels for locale in ("en", "de")]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in SUBSCRIBERS])
 def test_what_is_not_known_is_left_out(name: str) -> None:
     """A message is sent with what there is: no number of the evidence is needed, nor a name, nor a help page."""
     bare = copy.deepcopy(TEMPLATES.files.sample(name))
@@ -111,7 +143,9 @@ def test_a_card_that_has_expired_is_said_to_have(days: float, word: str) -> None
 def test_samples_are_what_the_engine_fills_in() -> None:
     for path in FOLDER.glob("*/*/sample.json"):
         sample = json.loads(path.read_text(encoding="utf-8"))
-        assert {"now", "sender", "customer", "issue", "evidence", "links"} <= set(sample), path
+        news = {"now", "sender", "page", "entry", "updates", "links"}
+        message = {"now", "sender", "customer", "issue", "evidence", "links"}
+        assert (news if path.parts[-3] == "_status" else message) <= set(sample), path
 
 
 def luminance(colour: str) -> float:

@@ -5,11 +5,13 @@ only ever added to.
 """
 
 from engine.store.models.decisions import Assignment, DecisionRow, Stop
+from engine.store.models.feed import FeedItem
 from engine.store.models.feedback import CustomerContact, EvaluationRow, Label, LeadTime, OutcomeRow
 from engine.store.models.issues import Change, DeclaredChange, Defect, Issue, SignalRow, Silence
 from engine.store.models.people import Address, Consent, Entity, Suppression
 from engine.store.models.running import JobRun, Progress, Token
 from engine.store.models.sending import Duty, EarlyDelivery, Intent, ReceiptRow
+from engine.store.models.status import StatusEntry, StatusUpdate, Subscriber
 from engine.store.models.tickets import Ticket, TicketNote
 from engine.store.models.waves import Approval, Incident, IncidentMember, Vote, WaveRow
 
@@ -27,6 +29,7 @@ __all__ = [
     "EarlyDelivery",
     "Entity",
     "EvaluationRow",
+    "FeedItem",
     "Incident",
     "IncidentMember",
     "Intent",
@@ -39,7 +42,10 @@ __all__ = [
     "ReceiptRow",
     "SignalRow",
     "Silence",
+    "StatusEntry",
+    "StatusUpdate",
     "Stop",
+    "Subscriber",
     "Suppression",
     "Ticket",
     "TicketNote",

@@ -17,16 +17,16 @@ class Intent(SQLModel, table=True):
     )
     id: str = Field(primary_key=True)
     kind: str
-    """message, ticket, annotate or escalate."""
+    """message, ticket, annotate, escalate or status."""
     issue: str = Field(index=True)
     episode: int = 0
     account: str | None = Field(default=None, index=True)
     playbook: str
     step: str
     occasion: str
-    """opened, resolved, dismissed, expired or escalated: what it tells."""
+    """opened, resolved, dismissed, expired, escalated or announced: what it tells."""
     recipient: str = Field(default="", index=True)
-    """Entity id of the person; the queue or role of a ticket or an escalation."""
+    """Entity id of the person; the queue or role of a ticket or an escalation; `subscriber/…` of news."""
     channel: str = ""
     """Channel name; desk name for a ticket; empty until it is chosen at the claim."""
     address: str = ""

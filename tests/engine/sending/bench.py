@@ -220,7 +220,7 @@ def _number(n: int) -> str:
 def _rows(name: str, addresses: Sequence[tuple[str, str]], severity: str, now: float) -> list[SQLModel]:
     account, contact = f"account/{name}", f"contact/{name}"
     issue: dict[str, Any] = {"detector": "errors", "series": account, "subject": account, "account": account}
-    times = {"opened_at": now, "noticed_at": now, "updated_at": now}
+    times: dict[str, Any] = {"opened_at": now, "noticed_at": now, "updated_at": now}
     return [
         Entity(id=account, kind="account", name=name, zone="UTC", updated_at=now),
         Entity(id=contact, kind="contact", parent=account, name=name, zone="UTC", updated_at=now),

@@ -42,7 +42,12 @@ def test_without_another_way_it_has_failed_with_the_providers_words(tmp_path: Pa
 
 def test_a_way_that_opts_out_meanwhile_is_not_taken(tmp_path: Path) -> None:
     with bench(tmp_path) as at:
-        broken = channel("sms", lambda _: (at.stop("ann"), DEAD)[1])
+
+        def breaks(_: object) -> Receipt:
+            at.stop("ann")
+            return DEAD
+
+        broken = channel("sms", breaks)
         at.dispatcher._preparer._writer._outside.channels["sms"] = broken  # type: ignore[index]  # a dict here
         at.tell("ann")
         at.run()
