@@ -12,8 +12,10 @@ from sqlmodel import Session, col, select
 
 from engine.events import DeliveryEvent, line_of
 from engine.ids import derive
-from engine.store.database import insert_ignore
-from engine.store.models import EarlyDelivery, Intent, ReceiptRow, Suppression
+from engine.policy.streams import count
+from engine.store.database import insert_ignore, upsert
+from engine.store.models import Consent, EarlyDelivery, Intent, ReceiptRow, Suppression
+from engine.store.outbox import Status
 
 KEPT = 86_400.0
 """Seconds for which what is said of an unknown message is kept. Twilio gives up sending after 10 hours at the latest
@@ -35,7 +37,9 @@ def take(session: Session, event: DeliveryEvent, now: float) -> None:
 
 
 def known(session: Session, intent: Intent, now: float) -> None:
-    """Apply what was said of `intent` before it was known under its provider's id."""
+    """Count a message that was sent, and apply what was said of it before it was known under its provider's id."""
+    if intent.status == Status.SENT:
+        count(session, intent, sent=1)
     if intent.provider_id:
         kept = select(EarlyDelivery).where(col(EarlyDelivery.provider_id) == intent.provider_id)
         for early in session.exec(kept.order_by(col(EarlyDelivery.kept_at), col(EarlyDelivery.id))).all():
@@ -93,8 +97,29 @@ def _apply(session: Session, intent: Intent, event: DeliveryEvent, now: float) -
     )
     if _rank(event.state) > _rank(intent.delivery):
         intent.delivery = event.state
+        if event.state in {"bounced", "complained"}:
+            count(session, intent, **{event.state: 1})
     if event.state in {"bounced", "complained"} and intent.address:
         suppress(session, intent.address, event.channel or "*", f"{event.state} {event.code}".strip(), now)
+    if event.state == "complained":
+        _complained(session, intent, event)
+
+
+def _complained(session: Session, intent: Intent, event: DeliveryEvent) -> None:
+    """Take a complaint for what it says: no more of this (C9). It ends the purpose it came of, by this channel."""
+    if intent.recipient:
+        withdrawn = Consent(
+            id=derive("con", event.source, event.id),
+            at=event.time,
+            entity=intent.recipient,
+            address=intent.address,
+            channel=event.channel or "*",
+            purpose=str(intent.payload.get("purpose", "service")),
+            state="withdrawn",
+            source=event.source,
+            wording=f"complaint: {event.code or event.detail}",
+        )
+        upsert(session, Consent, [withdrawn], ["id"])
 
 
 def _id(event: DeliveryEvent) -> str:

@@ -16,7 +16,7 @@ from engine.config.model import Config
 from engine.deliveries import known, suppress
 from engine.ids import derive
 from engine.letters import Outside, Writer
-from engine.policy import stops
+from engine.policy import stops, streams
 from engine.policy.decide import decide
 from engine.policy.facts import ChannelFacts, Decision, Reason
 from engine.policy.gather import Gathered, Gatherer
@@ -115,9 +115,8 @@ class Dispatcher:
         channel = self._outside.channels.get(intent.channel)
         if channel is None or type(channel).recall is Channel.recall:
             return False
-        template = str(intent.payload.get("template", ""))
         halt = stops.Halt(stop.id, stop.scope, stop.name)  # type: ignore[arg-type]  # the column holds what Scope lists
-        return stops.halted([halt], stops.Leaving(intent.playbook, template, (intent.channel,))) is not None
+        return stops.halted([halt], _leaving(intent)) is not None
 
     def _recalled(self, intent: Intent, stop: Stop) -> bool:
         receipt = self._outside.channels[intent.channel].recall(intent.provider_id)
@@ -187,6 +186,7 @@ class Dispatcher:
         known(session, outbox.settle(session, intent.id, status, now=now, by=self._name, due_at=due, **told), now)
         if receipt.suppress and intent.address:
             suppress(session, intent.address, self._kind(intent), f"refused: {receipt.code or receipt.detail}", now)
+            streams.count(session, intent, sent=1, bounced=1)
 
     def _next(self, intent: Intent, receipt: Receipt, now: float) -> tuple[Status, float | None]:
         """Return what an attempt leads to, and when it is looked at again."""
@@ -243,6 +243,12 @@ def _row(intent: Intent, gathered: Gathered, decision: Decision, now: float) -> 
         until=decision.until,
         facts={"facts": gathered.facts.plain(), "decision": decision.plain()},
     )
+
+
+def _leaving(intent: Intent) -> stops.Leaving:
+    said = intent.payload
+    purpose = str(said.get("purpose", "service"))
+    return stops.Leaving(intent.playbook, str(said.get("template", "")), (intent.channel,), purpose)
 
 
 def _receipt(intent: Intent, receipt: Receipt, now: float, kind: str) -> ReceiptRow:

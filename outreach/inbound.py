@@ -4,7 +4,7 @@ A connector that is called back turns a request into these. It believes nothing 
 whoever takes the request over HTTP knows nothing of vendors.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 from urllib.parse import parse_qsl
@@ -120,3 +120,14 @@ class CalledBack(Protocol):
 
     def reply(self, text: str) -> Answer | None:
         """Return the answer that brings `text` to who wrote; None where the provider carries none back."""
+
+
+@runtime_checkable
+class Polled(CalledBack, Protocol):
+    """A connector that looks itself for what came back."""
+
+    def poll(self, take: Callable[[Inbound], None]) -> int:
+        """Hand on what came since; returns how many were read. What `take` raises passes through, and comes again.
+
+        Raises OSError where nothing can be read now.
+        """

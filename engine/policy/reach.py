@@ -79,7 +79,7 @@ def _weighed(facts: Facts, name: str, address: str) -> Way:
     )
     if found not in ALLOWED:
         return Way(name, address, _STANDING[found])
-    if blocked(facts.halts, name):
+    if blocked(facts.halts, name, facts.step.purpose):
         return Way(name, address, Reason.STOPPED)
     dead = any(each.address == address and each.channel in {"*", kind} for each in facts.suppressions)
     return Way(name, address, Reason.SUPPRESSED if dead else None)

@@ -182,6 +182,15 @@ def upsert(session: Session, table: type[SQLModel], rows: Sequence[Row], keys: S
     _execute(session, statement, target, rows)
 
 
+def increase(session: Session, table: type[SQLModel], row: Row, keys: Sequence[str]) -> None:
+    """Insert a row of numbers, or where `keys` are there already, add its other columns to what is there."""
+    target = _table(table)
+    given = [name for name in values(target, row) if name not in keys]
+    statement = _insert(session, target)
+    sums = {name: target.c[name] + statement.excluded[name] for name in given}
+    _execute(session, statement.on_conflict_do_update(index_elements=list(keys), set_=sums), target, [row])
+
+
 def values(table: Table, row: Row) -> Mapping[str, Any]:
     """Return a row's columns by name, of a model's instance or as they are."""
     if isinstance(row, SQLModel):

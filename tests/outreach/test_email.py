@@ -1,7 +1,7 @@
 """E-mail over a real SMTP conversation: encryption, headers, threads, refusals, and connections that break."""
 
-import smtplib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +9,7 @@ import pytest
 
 from outreach.base import Message, Outcome
 from outreach.channels.email import Email
+from outreach.smtp_pool import FRESH, KEPT, MAILS
 from tests.outreach.fakes.certificate import Certificate
 from tests.outreach.fakes.mail import BreakingServer, MailServer
 
@@ -23,6 +24,13 @@ def channel(port: int, **kwargs: Any) -> Email:
         "now": lambda: 1795352700.0,
     }
     return Email(host="127.0.0.1", port=port, **(given | kwargs))
+
+
+class FakeClock:
+    now = 1795352700.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 @pytest.fixture
@@ -52,8 +60,8 @@ def test_nothing_goes_out_in_plain_where_encryption_is_asked_for(plain: MailServ
 def test_encryption_is_the_default_except_on_this_machine() -> None:
     with pytest.raises(ValueError, match="without encryption"):
         Email(host="mail.example.org", from_="a@example.org", username="u", password="p", tls="none")
-    assert Email(host="mail.example.org", from_="a@example.org")._server.tls == "starttls"
-    assert Email(host="localhost", from_="a@example.org")._server.tls == "none"
+    assert Email(host="mail.example.org", from_="a@example.org")._lines._server.tls == "starttls"
+    assert Email(host="localhost", from_="a@example.org")._lines._server.tls == "none"
 
 
 def test_login(certificate: Certificate) -> None:
@@ -192,23 +200,84 @@ def test_a_break_amid_the_mail_is_no_unknown() -> None:
 
 
 def test_connections_are_kept_and_replaced(plain: MailServer) -> None:
-    sender = channel(plain.port)
+    clock = FakeClock()
+    sender = channel(plain.port, now=clock)
     for number in range(3):
         assert sender.send(replace(MESSAGE, id=f"int_{number}")).outcome is Outcome.ACCEPTED
     assert plain.connections == 1
-    kept = sender._kept()
-    assert kept is not None
-    assert isinstance(kept._smtp, smtplib.SMTP)
-    kept._smtp.close()
-    sender._idle.put(kept)
+    assert len(sender._lines._free) == 1
+    sender._lines._free[0].session._smtp.close()
+    clock.now += FRESH + 1
     assert sender.send(MESSAGE).outcome is Outcome.ACCEPTED
     assert plain.connections == 2
     sender.close()
 
 
+def test_a_connection_that_was_idle_for_long_or_took_many_mails_is_not_used_again(plain: MailServer) -> None:
+    clock = FakeClock()
+    sender = channel(plain.port, now=clock)
+    sender.send(MESSAGE)
+    clock.now += KEPT + 1
+    sender.send(MESSAGE)
+    assert plain.connections == 2
+    for _ in range(MAILS):
+        assert sender.send(MESSAGE).outcome is Outcome.ACCEPTED
+    assert plain.connections == 3
+    sender.close()
+
+
+def test_several_threads_have_a_connection_each_and_a_closed_channel_keeps_none(plain: MailServer) -> None:
+    sender = channel(plain.port)
+    with ThreadPoolExecutor(4) as threads:
+        receipts = list(threads.map(sender.send, [replace(MESSAGE, id=f"int_{n}") for n in range(40)]))
+    assert {receipt.outcome for receipt in receipts} == {Outcome.ACCEPTED}
+    assert len({mail.parsed["Message-ID"] for mail in plain.mails}) == 40
+    assert plain.connections <= 4
+    sender.close()
+    assert sender.send(MESSAGE).outcome is Outcome.ACCEPTED
+    assert sender._lines._free == []
+
+
+def test_an_answer_that_drips_is_cut_off_at_the_deadline() -> None:
+    with BreakingServer("RCPT", drips=True) as server:
+        receipt = channel(server.port, timeout=0.4).send(MESSAGE)
+        assert (receipt.outcome, server.taken) == (R, [])
+        assert "timed out" in receipt.detail
+
+
+def test_c18_where_no_time_is_left_the_final_dot_is_not_sent(plain: MailServer) -> None:
+    times = iter([0.0, 0.0, 0.0, 6.0])
+    receipt = channel(plain.port, now=lambda: next(times, 6.0)).send(MESSAGE)
+    assert (receipt.outcome, plain.mails) == (R, [])
+    assert "not taken" in receipt.detail
+
+
+def test_c18_an_answer_to_the_final_dot_that_is_no_smtp_leaves_the_outcome_unknown(plain: MailServer) -> None:
+    plain.after_data = "yes, thank you"
+    assert channel(plain.port).send(MESSAGE).outcome is U
+
+
+def test_c09_a_server_that_can_report_is_asked_to_under_our_id() -> None:
+    with BreakingServer("never", offers="DSN") as server:
+        sender = channel(server.port, return_path="bounces+fw@example.com")
+        assert sender.send(MESSAGE).outcome is Outcome.ACCEPTED
+        sender.close()
+        assert server.lines[1:3] == [
+            "mail FROM:<bounces+fw@example.com> RET=HDRS ENVID=int_1@example.com",
+            f"rcpt TO:<{MESSAGE.to}> NOTIFY=FAILURE,DELAY ORCPT=rfc822;{MESSAGE.to}",
+        ]
+
+
 @pytest.mark.parametrize(
     "wrong",
-    [{"from_": "nobody"}, {"from_": "a@b\r\nBcc: c@d"}, {"domain": "a b"}, {"reply_to": "x"}, {"domain": "ü.example"}],
+    [
+        {"from_": "nobody"},
+        {"return_path": "nobody"},
+        {"from_": "a@b\r\nBcc: c@d"},
+        {"domain": "a b"},
+        {"reply_to": "x"},
+        {"domain": "ü.example"},
+    ],
 )
 def test_a_wrong_configuration_says_so(wrong: dict[str, str]) -> None:
     with pytest.raises(ValueError, match=r"\w"):

@@ -9,7 +9,7 @@ from engine.store.models.feedback import CustomerContact, EvaluationRow, Label, 
 from engine.store.models.issues import Change, DeclaredChange, Issue, SignalRow, Silence
 from engine.store.models.people import Address, Consent, Entity, Suppression
 from engine.store.models.running import JobRun, Progress, Token
-from engine.store.models.sending import EarlyDelivery, Intent, ReceiptRow
+from engine.store.models.sending import EarlyDelivery, Intent, ReceiptRow, StreamHour
 from engine.store.models.tickets import Ticket, TicketNote
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "SignalRow",
     "Silence",
     "Stop",
+    "StreamHour",
     "Suppression",
     "Ticket",
     "TicketNote",

@@ -109,15 +109,27 @@ def _user(login: Any) -> str:
     return str(login.login.decode()) if login else ""
 
 
+def _dripped(connection: socket.socket) -> bool:
+    """Send one byte of an answer that never ends; False: the other side hung up."""
+    try:
+        connection.sendall(b"2")
+    except OSError:
+        return False
+    return True
+
+
 class BreakingServer:
-    """An SMTP server that stops at a step, once for each connection: it hangs up, or says nothing more.
+    """An SMTP server that stops at a step, once for each connection: it hangs up, says nothing more, or drips.
 
     Steps: greeting, EHLO, MAIL, RCPT, DATA (before 354), body (after 354), dot (the mail is taken, no answer).
     """
 
-    def __init__(self, step: str, *, silent: bool = False) -> None:
+    def __init__(self, step: str, *, silent: bool = False, drips: bool = False, offers: str = "HELP") -> None:
         self.taken: list[bytes] = []
-        self._step, self._silent = step, silent
+        self.lines: list[str] = []
+        """All commands."""
+        self._offers = offers
+        self._step, self._silent, self._drips = step, silent, drips
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
         self._done = threading.Event()
@@ -141,15 +153,19 @@ class BreakingServer:
                 return
             with connection, connection.makefile("rb") as lines:
                 self._talk(connection, lines)
+                while self._drips and not self._done.wait(0.05) and _dripped(connection):
+                    pass
                 if self._silent:
                     self._done.wait(5)
 
     def _talk(self, connection: socket.socket, lines: Any) -> None:
-        answers = {"EHLO": b"250 hello", "MAIL": b"250 OK", "RCPT": b"250 OK", "DATA": b"354 go on", "QUIT": b"221 bye"}
+        hello = f"250-hello\r\n250 {self._offers}".encode()
+        answers = {"EHLO": hello, "MAIL": b"250 OK", "RCPT": b"250 OK", "DATA": b"354 go on", "QUIT": b"221 bye"}
         if self._step == "greeting":
             return
         connection.sendall(b"220 breaking\r\n")
         for line in lines:
+            self.lines.append(line.decode().rstrip())
             verb = line[:4].decode().upper()
             if verb == self._step:
                 return
