@@ -65,9 +65,11 @@ class _Reader(HTMLParser):
             self.words.append("\n")
 
     def handle_endtag(self, tag: str) -> None:
-        """Come back to what is read."""
+        """Come back to what is read, in a line of its own."""
         if self._hidden and tag == self._hidden[0]:
             self._hidden.pop()
+        elif tag in _BREAKS and not self._hidden:
+            self.words.append("\n")
 
     def handle_data(self, data: str) -> None:
         """Keep words."""
