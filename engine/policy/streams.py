@@ -102,14 +102,19 @@ def judged(stream: Stream, limits: StreamLimits) -> Stream:
     return Stream(stream.name, stream.sent, stream.bounced, stream.complained, state, why)
 
 
+def unhealthy(session: Session, limits: StreamLimits, now: float) -> list[Stream]:
+    """Return the streams that have too many complaints or dead addresses."""
+    return [stream for stream in streams(session, limits, now) if stream.state != "healthy"]
+
+
 def halt(session: Session, limits: StreamLimits, now: float) -> list[Stream]:
     """Throw a stop for each stream that is to be halted and runs; returns all that are not healthy."""
     on = {stop.name for stop in stops.halts(session) if stop.scope == "stream"}
-    unhealthy = [stream for stream in streams(session, limits, now) if stream.state != "healthy"]
-    for stream in unhealthy:
+    found = unhealthy(session, limits, now)
+    for stream in found:
         if stream.state == "halted" and stream.name not in on:
             stops.throw(session, "stream", stream.name, WHO, stream.why, now)
-    return unhealthy
+    return found
 
 
 def trim(session: Session, now: float) -> None:
