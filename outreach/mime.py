@@ -65,10 +65,14 @@ def message_id(id_: str, domain: str) -> str:
 
 
 def written(message: Message, to: Mailbox, head: Letterhead, at: float) -> bytes:
-    """Return the e-mail, dated epoch second `at`. Raises ValueError if `unsubscribe_url` is no web address.
+    """Return the e-mail, dated epoch second `at`.
+
+    Raises ValueError if `unsubscribe_url` is no web address, or there is none in marketing (C7).
 
     It is ASCII but for the address of a reader whose own is not, which the server must take (SMTPUTF8, RFC 6532).
     """
+    if message.purpose == "marketing" and not message.unsubscribe_url:
+        raise ValueError("marketing needs an address to opt out at")
     headers = "".join((head.lines, *_headers(message, to, head, at))).encode()
     if not message.html:
         return headers + _part("plain", message.text)
