@@ -6,8 +6,9 @@ Until the line with the final dot is sent, nothing was taken (RFC 5321, 4.1.1.4)
 import re
 import smtplib
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from smtplib import quoteaddr
 from typing import Literal
 
 from outreach.base import Outcome, Receipt
@@ -114,11 +115,40 @@ class Session:
     def envelope(self, envelope: Envelope) -> None:
         """Name sender and recipient, and get leave to send; raises Refused or OSError: nothing was taken."""
         of_mail, of_recipient = self._options(envelope)
-        self._expect("MAIL", self._smtp.mail(envelope.sender, of_mail))
-        self._expect("RCPT", self._smtp.rcpt(envelope.to, of_recipient))
-        code, text = self._smtp.docmd("DATA")
-        if code != 354:
-            raise Refused("DATA", code, _text(text))
+        commands = {
+            "MAIL": " ".join((f"MAIL FROM:{quoteaddr(envelope.sender)}", *of_mail)),
+            "RCPT": " ".join((f"RCPT TO:{quoteaddr(envelope.to)}", *of_recipient)),
+            "DATA": "DATA",
+        }
+        if self._smtp.has_extn("pipelining"):
+            self._at_once(commands)
+            return
+        for step, line in commands.items():
+            self._smtp.send(f"{line}\r\n".encode())
+            self._granted(step, self._smtp.getreply())
+
+    def _at_once(self, commands: Mapping[str, str]) -> None:
+        """Send all commands before the first answer (RFC 2920), and look at every answer; the first no counts."""
+        self._smtp.send("".join(f"{line}\r\n" for line in commands.values()).encode())
+        refused: Refused | None = None
+        for step in commands:
+            try:
+                self._granted(step, self._smtp.getreply())
+            except Refused as error:
+                refused = refused or error
+            except OSError:
+                raise refused or OSError(f"the connection broke off before the answer to {step}") from None
+            else:
+                if step == "DATA" and refused:
+                    self._smtp.close()  # the server waits for a mail that is not to be sent
+        if refused:
+            raise refused
+
+    def _granted(self, step: str, reply: tuple[int, bytes]) -> None:
+        if step != "DATA":
+            self._expect(step, reply)
+        elif reply[0] != 354:
+            raise Refused(step, reply[0], _text(reply[1]))
 
     def _options(self, envelope: Envelope) -> tuple[list[str], list[str]]:
         """Return what goes with MAIL and RCPT; of a delivery nothing is reported, as the next server may not know."""

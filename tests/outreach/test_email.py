@@ -181,16 +181,50 @@ def test_answers_to_the_mail(plain: MailServer, answer: str, outcome: Outcome) -
     assert channel(plain.port).send(MESSAGE).outcome is outcome
 
 
+@pytest.mark.parametrize("offers", ["HELP", "PIPELINING"])
 @pytest.mark.parametrize("silent", [False, True], ids=["hangs up", "says nothing"])
 @pytest.mark.parametrize(
     ("step", "outcome"), [("greeting", R), ("EHLO", R), ("MAIL", R), ("RCPT", R), ("DATA", R), ("dot", U)]
 )
-def test_a_conversation_that_breaks_off(step: str, outcome: Outcome, silent: bool) -> None:
-    with BreakingServer(step, silent=silent) as server:
+def test_a_conversation_that_breaks_off(step: str, outcome: Outcome, silent: bool, offers: str) -> None:
+    with BreakingServer(step, silent=silent, offers=offers) as server:
         receipt = channel(server.port, timeout=0.3).send(MESSAGE)
         assert receipt.outcome is outcome
         assert receipt.detail
         assert len(server.taken) == (1 if outcome is U else 0)
+
+
+@pytest.mark.parametrize(
+    ("answers", "outcome", "code", "suppress"),
+    [
+        ({"MAIL": "451 4.3.0 later"}, R, "451", False),
+        ({"RCPT": "550 5.1.1 no such user", "DATA": "503 no recipient"}, P, "550", True),
+        ({"RCPT": "550 5.1.1 no such user"}, P, "550", True),
+        ({"RCPT": "450 4.2.0 greylisted"}, R, "450", False),
+        ({"MAIL": "550 5.7.1 no", "RCPT": "503 no sender", "DATA": "503 no sender"}, P, "550", False),
+        ({"DATA": "421 4.3.2 closing"}, R, "421", False),
+    ],
+)
+def test_all_answers_to_commands_sent_at_once_are_looked_at(
+    answers: dict[str, str], outcome: Outcome, code: str, suppress: bool
+) -> None:
+    with BreakingServer("never", offers="PIPELINING", **answers) as server:
+        sender = channel(server.port)
+        receipt = sender.send(MESSAGE)
+        assert (receipt.outcome, receipt.code, receipt.suppress) == (outcome, code, suppress)
+        assert server.taken == []
+        sender.close()
+
+
+def test_commands_sent_at_once_send_the_mail_whole() -> None:
+    with BreakingServer("never", offers="PIPELINING") as server:
+        sender = channel(server.port)
+        for _ in range(2):
+            assert sender.send(MESSAGE).outcome is Outcome.ACCEPTED
+        sender.close()
+        first, again = server.taken
+        assert first == again
+        assert first.startswith(b"From: ")
 
 
 def test_a_break_amid_the_mail_is_no_unknown() -> None:
@@ -263,8 +297,8 @@ def test_c09_a_server_that_can_report_is_asked_to_under_our_id() -> None:
         assert sender.send(MESSAGE).outcome is Outcome.ACCEPTED
         sender.close()
         assert server.lines[1:3] == [
-            "mail FROM:<bounces+fw@example.com> RET=HDRS ENVID=int_1@example.com",
-            f"rcpt TO:<{MESSAGE.to}> NOTIFY=FAILURE,DELAY ORCPT=rfc822;{MESSAGE.to}",
+            "MAIL FROM:<bounces+fw@example.com> RET=HDRS ENVID=int_1@example.com",
+            f"RCPT TO:<{MESSAGE.to}> NOTIFY=FAILURE,DELAY ORCPT=rfc822;{MESSAGE.to}",
         ]
 
 

@@ -124,11 +124,15 @@ class BreakingServer:
     Steps: greeting, EHLO, MAIL, RCPT, DATA (before 354), body (after 354), dot (the mail is taken, no answer).
     """
 
-    def __init__(self, step: str, *, silent: bool = False, drips: bool = False, offers: str = "HELP") -> None:
+    def __init__(
+        self, step: str, *, silent: bool = False, drips: bool = False, offers: str = "HELP", **answers: str
+    ) -> None:
         self.taken: list[bytes] = []
         self.lines: list[str] = []
         """All commands."""
         self._offers = offers
+        self._answers = {verb: answer.encode() for verb, answer in answers.items()}
+        """Of commands, where they are not the usual ones."""
         self._step, self._silent, self._drips = step, silent, drips
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
@@ -160,7 +164,13 @@ class BreakingServer:
 
     def _talk(self, connection: socket.socket, lines: Any) -> None:
         hello = f"250-hello\r\n250 {self._offers}".encode()
-        answers = {"EHLO": hello, "MAIL": b"250 OK", "RCPT": b"250 OK", "DATA": b"354 go on", "QUIT": b"221 bye"}
+        answers = {
+            "EHLO": hello,
+            "MAIL": b"250 OK",
+            "RCPT": b"250 OK",
+            "DATA": b"354 go on",
+            "QUIT": b"221 bye",
+        } | self._answers
         if self._step == "greeting":
             return
         connection.sendall(b"220 breaking\r\n")
