@@ -65,6 +65,7 @@ class Session:
     """An open, greeted, encrypted and logged-in connection. Opening raises Refused or OSError: nothing was sent."""
 
     def __init__(self, server: Server) -> None:
+        self._amid = False
         context = server.context() if server.tls == "tls" else None
         try:
             self._smtp, code, text = connected(server.host, server.port, server.timeout, context)
@@ -138,9 +139,6 @@ class Session:
                 refused = refused or error
             except OSError:
                 raise refused or OSError(f"the connection broke off before the answer to {step}") from None
-            else:
-                if step == "DATA" and refused:
-                    self._smtp.close()  # the server waits for a mail that is not to be sent
         if refused:
             raise refused
 
@@ -149,6 +147,8 @@ class Session:
             self._expect(step, reply)
         elif reply[0] != 354:
             raise Refused(step, reply[0], _text(reply[1]))
+        else:
+            self._amid = True
 
     def _options(self, envelope: Envelope) -> tuple[list[str], list[str]]:
         """Return what goes with MAIL and RCPT; of a delivery nothing is reported, as the next server may not know."""
@@ -171,11 +171,15 @@ class Session:
         code, text = self._smtp.getreply()
         if not 200 <= code < 600:
             raise OSError(f"the answer is no SMTP: {_text(text)[:80]!r}")
+        self._amid = False
         self._expect("end of DATA", (code, text))
         return f"{code} {_text(text)}"
 
     def close(self) -> None:
-        """Say goodbye if the server still listens, and hang up."""
+        """Say goodbye if the server listens, and hang up; amid a mail it would take that for a part of it."""
+        if self._amid:
+            self._smtp.close()
+            return
         try:
             self._smtp.quit()
         except (smtplib.SMTPException, OSError):

@@ -208,7 +208,7 @@ def test_a_conversation_that_breaks_off(step: str, outcome: Outcome, silent: boo
 def test_all_answers_to_commands_sent_at_once_are_looked_at(
     answers: dict[str, str], outcome: Outcome, code: str, suppress: bool
 ) -> None:
-    with BreakingServer("never", offers="PIPELINING", **answers) as server:
+    with BreakingServer("never", offers="PIPELINING", answers=answers) as server:
         sender = channel(server.port)
         receipt = sender.send(MESSAGE)
         assert (receipt.outcome, receipt.code, receipt.suppress) == (outcome, code, suppress)

@@ -5,6 +5,7 @@ import socket
 import ssl
 import threading
 from asyncio.base_events import Server
+from collections.abc import Mapping
 from dataclasses import dataclass
 from email import policy
 from email.message import EmailMessage
@@ -125,13 +126,19 @@ class BreakingServer:
     """
 
     def __init__(
-        self, step: str, *, silent: bool = False, drips: bool = False, offers: str = "HELP", **answers: str
+        self,
+        step: str,
+        *,
+        silent: bool = False,
+        drips: bool = False,
+        offers: str = "HELP",
+        answers: Mapping[str, str] | None = None,
     ) -> None:
         self.taken: list[bytes] = []
         self.lines: list[str] = []
         """All commands."""
         self._offers = offers
-        self._answers = {verb: answer.encode() for verb, answer in answers.items()}
+        self._answers = {verb: answer.encode() for verb, answer in (answers or {}).items()}
         """Of commands, where they are not the usual ones."""
         self._step, self._silent, self._drips = step, silent, drips
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -180,7 +187,7 @@ class BreakingServer:
             if verb == self._step:
                 return
             connection.sendall(answers.get(verb, b"250 OK") + b"\r\n")
-            if verb == "DATA" and not self._data(connection, lines):
+            if answers.get(verb, b"").startswith(b"354") and not self._data(connection, lines):
                 return
 
     def _data(self, connection: socket.socket, lines: Any) -> bool:
@@ -189,7 +196,12 @@ class BreakingServer:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
             connection.shutdown(socket.SHUT_RD)
             return False
-        self.taken.append(b"".join(iter(lines.readline, b".\r\n")))
+        data: list[bytes] = []
+        while (line := lines.readline()) != b".\r\n":
+            if not line:
+                return False
+            data.append(line)
+        self.taken.append(b"".join(data))
         if self._step == "dot":
             return False
         connection.sendall(b"250 OK\r\n")
