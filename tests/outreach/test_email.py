@@ -50,6 +50,18 @@ def test_starttls_is_used_and_the_certificate_checked(mail_server: MailServer, c
     assert len(mail_server.mails) == 1
 
 
+def test_tls_from_the_first_byte_and_the_name_checked(certificate: Certificate) -> None:
+    with MailServer(wrapped=certificate.server_context()) as server:
+        trusting = channel(server.port, tls="tls", ca_file=str(certificate.certificate))
+        for _ in range(2):
+            assert trusting.send(MESSAGE).outcome is Outcome.ACCEPTED
+        trusting.close()
+        assert len(server.mails) == 2
+        stranger = channel(server.port, tls="tls").send(MESSAGE)
+        assert (stranger.outcome, len(server.mails)) == (R, 2)
+        assert "CERTIFICATE_VERIFY_FAILED" in stranger.detail
+
+
 def test_nothing_goes_out_in_plain_where_encryption_is_asked_for(plain: MailServer) -> None:
     receipt = channel(plain.port, tls="starttls").send(MESSAGE)
     assert (receipt.outcome, plain.mails) == (R, [])

@@ -34,10 +34,18 @@ class Mail:
 class MailServer:
     """An SMTP server on 127.0.0.1 that keeps what it takes. Use it as a context manager.
 
-    `answers` maps an address to the answer to RCPT; `after_data` is the answer to the final dot.
+    `tls`: it offers STARTTLS; `wrapped`: it speaks TLS from the first byte. `answers` maps an address to the answer to
+    RCPT; `after_data` is the answer to the final dot.
     """
 
-    def __init__(self, *, tls: ssl.SSLContext | None = None, password: str = "", utf8: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        tls: ssl.SSLContext | None = None,
+        password: str = "",
+        utf8: bool = True,
+        wrapped: ssl.SSLContext | None = None,
+    ) -> None:
         self.mails: list[Mail] = []
         self.answers: dict[str, str] = {}
         self.after_data = "250 OK"
@@ -49,6 +57,7 @@ class MailServer:
             port=0,
             enable_SMTPUTF8=utf8,
             tls_context=tls,
+            ssl_context=wrapped,
             auth_required=bool(password),
             authenticator=self._authenticate,
             auth_require_tls=tls is not None,
