@@ -20,7 +20,7 @@ ACTIONS: Mapping[str, Delivery] = {
 """`Action` of a recipient → state; what failed is told by its status."""
 STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status")
 NOBODY = re.compile(
-    r"(?:user|address|mailbox|recipient|account|person|alias)\W+(?:\S+\W+){0,4}?"
+    r"(?:user|address|mailbox|recipient|account|person|alias)\W{1,5}(?:\S{1,80}\s{1,5}){0,4}?"
     r"(?:unknown|not? (?:found|exist|longer)|n't exist|does not exist|invalid|disabled|unavailable|rejected)"
     r"|(?:no such|unknown|invalid|unrouteable|undeliverable) (?:user|address|mailbox|recipient|person|account)"
     r"|no mailbox here|unbekannt",
@@ -32,6 +32,8 @@ FULL = re.compile(
 )
 """What they say where it is not."""
 SHOWN = 500
+READ = 5_000
+"""Characters of the words that are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ def judged(status: str, words: str) -> tuple[Delivery, str]:
     >>> judged("5.2.2", "mailbox full")[0].value, judged("", "550 unknown user")[0].value
     ('failed', 'bounced')
     """
+    words = words[:READ]
     found = [status, *re.findall(rf"(?<![\d.]){ENHANCED.pattern}(?![\d.])", words)]
     codes = [code for code in found if ENHANCED.fullmatch(code)]
     code = next((each for each in codes if not each.endswith(".0.0")), codes[0] if codes else "")

@@ -94,7 +94,15 @@ class Ticketed:
     state: TicketState
 
 
-Inbound = Delivered | Replied | Acknowledged | Ticketed
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Something came that cannot be read; it is kept for a person to look at."""
+
+    why: str
+    raw: bytes
+
+
+Inbound = Delivered | Replied | Acknowledged | Ticketed | Unread
 
 
 @dataclass(frozen=True, slots=True)

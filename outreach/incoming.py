@@ -16,11 +16,16 @@ from email.utils import parseaddr
 
 from outreach import arf, dsn, quoted
 from outreach.base import Delivery
-from outreach.inbound import Delivered, Inbound, Replied
+from outreach.inbound import Delivered, Inbound, Replied, Unread
 from outreach.text import one_line
 
 LARGEST = 10_000_000
 """Bytes of a mail that is looked at."""
+KEPT = 100_000
+"""Bytes kept of one that cannot be read, and looked at of a bounce in a form of its own."""
+_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError)
+"""What the standard library's parser and flufl.bounce raise for mails made to break them, such as one nested deeper
+than the stack."""
 ORIGINAL = ("message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers")
 _MACHINES = re.compile(
     r"(?:mailer-daemon|postmaster|mail-?daemon|mailerdaemon|maildaemon|bounces?|noreply-dmarc.*)", re.IGNORECASE
@@ -47,13 +52,20 @@ class Ours:
 
 def understood(raw: bytes, ours: Ours) -> list[Inbound]:
     """Return what a mail says; an empty list: nothing that concerns us. Never raises for what it holds."""
-    mail = message_from_bytes(raw[:LARGEST])
+    try:
+        return _understood(raw[:LARGEST], ours)
+    except _UNREADABLE as error:
+        return [Unread(f"the mail cannot be read: {type(error).__name__}: {error}", raw[:KEPT])]
+
+
+def _understood(raw: bytes, ours: Ours) -> list[Inbound]:
+    mail = message_from_bytes(raw)
     if arf.is_report(mail):
         return _complained(mail, ours)
     if reports := dsn.reports(mail):
         return [_delivered(mail, each, ours) for each in reports]
     if _is_machine(mail):
-        report = dsn.bounce(mail)
+        report = dsn.bounce(message_from_bytes(raw[:KEPT]))
         return [_delivered(mail, report, ours)] if report else []
     return [] if _is_automatic(mail, ours) else _replied(mail, raw, ours)
 

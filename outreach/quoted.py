@@ -27,7 +27,7 @@ def said(text: str) -> str:
     >>> said("It works again.\n\nOn Mon, 3 Mar 2025 at 10:00, Example <a@b.example> wrote:\n> Hello Ann")
     'It works again.'
     """
-    lines = text[: 10 * MOST].replace("\r\n", "\n").replace("\r", "\n").replace("\u00a0", " ")
+    lines = text[: 3 * MOST].replace("\r\n", "\n").replace("\r", "\n").replace("\u00a0", " ")
     for end in (*_QUOTES, _SIGNATURE):
         found = end.search(lines)
         lines = lines[: found.start()] if found else lines

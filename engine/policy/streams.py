@@ -54,15 +54,10 @@ def count(session: Session, intent: Intent, *, sent: int = 0, bounced: int = 0, 
     if intent.kind != "message" or not intent.channel:
         return
     at = intent.sent_at or intent.claimed_at or intent.created_at
-    row = StreamHour(
-        channel=intent.channel,
-        purpose=str(intent.payload.get("purpose", "service")),
-        hour=int(at // HOUR),
-        sent=sent,
-        bounced=bounced,
-        complained=complained,
-    )
-    increase(session, StreamHour, row, ["channel", "purpose", "hour"])
+    purpose = str(intent.payload.get("purpose", "service"))
+    key = {"channel": intent.channel, "purpose": purpose, "hour": int(at // HOUR)}
+    counts = {"sent": sent, "bounced": bounced, "complained": complained}
+    increase(session, StreamHour, key | counts, tuple(key))
 
 
 def streams(session: Session, limits: StreamLimits, now: float) -> list[Stream]:

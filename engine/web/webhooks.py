@@ -20,12 +20,23 @@ from engine.web.replies import answered
 from engine.web.services import Services
 from engine.web.state import Injected
 from outreach import inbound
-from outreach.inbound import Acknowledged, Answer, CalledBack, Delivered, ForgedError, Inbound, Replied, UnreadableError
+from outreach.inbound import (
+    Acknowledged,
+    Answer,
+    CalledBack,
+    Delivered,
+    ForgedError,
+    Inbound,
+    Replied,
+    Unread,
+    UnreadableError,
+)
 
 router = APIRouter(include_in_schema=False)
 REPORTED = 5 * 86_400.0
 """Seconds after a mail within which a report that names only its address is about it: servers give up after four to
 five days (RFC 5321, 4.5.4.1)."""
+UNREADABLE = "unreadable"
 UNNAMED = "it names no message of ours, and none went lately to {address!r:.80}"
 
 
@@ -83,6 +94,9 @@ def take(services: Services, name: str, channel: CalledBack, told: Inbound) -> s
         _delivered(services, name, channel, told)
     elif isinstance(told, Acknowledged):
         _acknowledged(services, name, channel, told)
+    elif isinstance(told, Unread):
+        now, origin = services.clock.time(), f"{channel.vendor}/{name}"
+        services.dead_letters.add([DeadLetter(UNREADABLE, told.why, told.raw, now, origin)])
     return ""
 
 

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outreach.base import Delivery
-from outreach.inbound import Delivered, Replied
+from outreach.dsn import judged
+from outreach.inbound import Delivered, Replied, Unread
 from outreach.incoming import Ours, understood
 from outreach.quoted import plain, said
 from tests.outreach.fakes import mails
@@ -179,6 +180,25 @@ def test_whatever_comes_nothing_is_raised(raw: bytes) -> None:
     assert isinstance(understood(raw, OURS), list)
 
 
+def test_a_mail_made_to_break_its_reader_is_kept_for_a_person() -> None:
+    parts = "".join(f"Content-Type: multipart/mixed; boundary=b{n}\r\n\r\n--b{n}\r\n" for n in range(5000))
+    (told,) = understood(b"From: ann@example.org\r\n" + parts.encode(), OURS)
+    assert isinstance(told, Unread)
+    assert "cannot be read" in told.why
+    assert told.raw.startswith(b"From: ann@example.org\r\n")
+
+
 def test_a_bounce_of_nothing_that_concerns_us_says_nothing() -> None:
     assert understood(b"From: postmaster@mx.example.org\r\n\r\nWelcome to your new mailbox.\r\n", OURS) == []
     assert understood(b"", OURS) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["user " + "!" * 200_000, "user user " * 50_000, "address x:" * 50_000, "on wrote\n" * 50_000, "a" * 500_000 + "@"],
+)
+def test_what_is_written_to_keep_us_busy_does_not(words: str) -> None:
+    """Each takes well under a second; a pattern that tries all ways would take hours."""
+    assert judged("", words)[0] is F
+    assert len(said(words)) <= 20_000
+    assert list(OURS.ids(words)) == []

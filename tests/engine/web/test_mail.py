@@ -113,6 +113,17 @@ def test_a_mail_whose_events_cannot_be_written_is_read_again(desk: Any, monkeypa
     assert len(desk.of_type("forewarn.contact")) == 1
 
 
+def test_a_mail_made_to_break_its_reader_is_a_dead_letter_and_not_read_again(desk: Any) -> None:
+    parts = "".join(f"Content-Type: multipart/mixed; boundary=b{n}\r\n\r\n--b{n}\r\n" for n in range(5000))
+    with FakeImap() as server:
+        mailbox(desk, server)
+        server.put(parts.encode(), about_ann(mails.answer))
+        assert collect(desk.services) == 2
+        assert server.unread() == []
+    assert desk.services.dead_letters.counts() == {"unreadable": 1}
+    assert len(desk.of_type("forewarn.contact")) == 1
+
+
 def test_a_mailbox_that_cannot_be_read_is_said_to_be_so_and_harms_nothing(desk: Any) -> None:
     with FakeImap() as server:
         mailbox(desk, server)
