@@ -51,6 +51,18 @@ class Dkim:
     """The private key as PEM: RSA of 1024 bits at least (2048 are usual), or Ed25519."""
 
 
+def aligned(domain: str, sender: str) -> bool:
+    """Return whether DMARC counts a signature of `domain` for mail from `sender`: one lies within the other.
+
+    Relaxed alignment (RFC 7489, 3.1.1) asks for one organisation; who that is only a list of all suffixes could tell.
+
+    >>> aligned("example.com", "news.example.com"), aligned("example.com", "notexample.com")
+    (True, False)
+    """
+    ours, theirs = f".{domain}".lower(), f".{sender}".lower()
+    return ours.endswith(theirs) or theirs.endswith(ours)
+
+
 class Signer:
     """Signs for one domain; ValueError: names or a key that cannot be used. Safe to use from several threads."""
 

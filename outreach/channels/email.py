@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from outreach.address import Mailbox, mailbox, sender
 from outreach.base import Channel, Message, Outcome, Receipt
-from outreach.dkim import Dkim, Signer
+from outreach.dkim import Dkim, Signer, aligned
 from outreach.imap import Inbox, Postbox
 from outreach.inbound import Answer, Inbound, Request
 from outreach.incoming import Ours, understood
@@ -64,6 +64,8 @@ class Email(Channel):
         self._head = letterhead(author, str(sender(reply_to)) if reply_to else "", _domain(domain, from_))
         self._from = sender(return_path).addr_spec if return_path else author.addr_spec
         self._signer = Signer(dkim) if dkim else None
+        if dkim and not aligned(dkim.domain, author.domain):
+            raise ValueError(f"dkim: domain {dkim.domain} is not that of the sender: DMARC would not count it")
         self._lines = Lines(server, now)
         self._postbox = Postbox(inbox) if inbox else None
         self._ours = Ours(self._head.domain, frozenset({author.addr_spec, self._from}))

@@ -129,6 +129,13 @@ def test_names_that_are_none_say_so(wrong: dict[str, str]) -> None:
         Signer(replace(Dkim("example.com", "fw", pem(ED)), **wrong))
 
 
+def test_a_domain_that_is_not_the_senders_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"dkim: domain example\.org is not that of the sender"):
+        Email(host="127.0.0.1", from_="status@example.com", dkim=Dkim("example.org", "fw", pem(ED)))
+    for domain in ("example.com", "mail.example.com", "Example.COM"):
+        Email(host="127.0.0.1", from_="status@example.com", dkim=Dkim(domain, "fw", pem(ED)))
+
+
 def test_mail_leaves_signed() -> None:
     with MailServer() as server:
         dkim_ = Dkim("example.com", "fw", pem(RSA))

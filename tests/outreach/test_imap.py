@@ -11,6 +11,7 @@ from outreach.inbound import Inbound
 from tests.outreach.fakes import mails
 from tests.outreach.fakes.certificate import Certificate
 from tests.outreach.fakes.imap import PASSWORD, USER, FakeImap
+from tests.outreach.fakes.mail import MailServer
 
 
 def inbox(server: FakeImap, **more: Any) -> Inbox:
@@ -91,3 +92,15 @@ def test_the_channel_reads_its_mailbox_and_checks_it(server: FakeImap) -> None:
     assert channel.poll(told.append) == 5
     assert [type(each).__name__ for each in told] == ["Delivered", "Replied"]
     assert Email(host="127.0.0.1", from_="status@example.com").poll(told.append) == 0
+
+
+@pytest.mark.parametrize(("given", "words"), [({}, ""), ({"password": "guess"}, "inbox 127.0.0.1")])
+def test_the_channels_check_looks_at_both_servers(server: FakeImap, given: dict[str, str], words: str) -> None:
+    with MailServer() as smtp:
+        read = inbox(server, **given)
+        channel = Email(host="127.0.0.1", port=smtp.port, from_="status@example.com", inbox=read)
+        found = channel.check()
+        channel.close()
+        assert found.startswith(words)
+        assert bool(found) is bool(words)
+    assert channel.check().startswith(f"127.0.0.1:{smtp.port}: ")
