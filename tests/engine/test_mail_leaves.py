@@ -12,12 +12,14 @@ import pytest
 from engine.app import services
 from engine.links import LIFETIME
 from engine.replay import drain
-from engine.store.models import Consent, Intent, Suppression
+from engine.store.models import Consent, CustomerContact, Intent, Issue, Suppression
 from engine.web.server import create_app
 from outreach.base import Message, Outcome
 from outreach.channels.email import Email
+from outreach.imap import Inbox
 from tests.faults.house import FILES, House, event, opened, people, prepared
 from tests.outreach.fakes import mails
+from tests.outreach.fakes.imap import PASSWORD, USER, FakeImap
 from tests.outreach.fakes.mail import MailServer
 
 DAY = 86_400.0
@@ -101,6 +103,24 @@ def test_c09_a_report_that_is_posted_suppresses_the_address(house: House, server
     assert (sent.status, sent.delivery, sent.provider_id) == ("sent", "bounced", id_)
     (suppressed,) = house.rows(Suppression)
     assert (suppressed.address, suppressed.channel) == ("ann@example.com", "email")
+
+
+def test_an_answer_in_the_mailbox_is_known_to_be_about_the_issue(tmp_path: Path, server: MailServer) -> None:
+    with FakeImap() as imap:
+        inbox = Inbox("127.0.0.1", USER, PASSWORD, imap.port, tls="none", timeout=5.0)
+        channel = Email(host="127.0.0.1", port=server.port, from_="status@example.com", inbox=inbox)
+        with opened(prepared(tmp_path), email=channel) as house:
+            house.hand_in(*people())
+            house.trouble()
+            id_ = str(server.mails[0].parsed["Message-ID"])
+            answer = mails.answer("It still fails.", more=f"In-Reply-To: {id_}", sender="Ann <Ann@example.com>")
+            imap.put(answer)
+            assert house.engine.collect() == 1
+            drain(house.engine)
+            (contact,) = house.rows(CustomerContact)
+            (issue,) = house.rows(Issue)
+    assert (contact.subject, contact.account, contact.text) == ("contact/ann", "account/acme", "It still fails.")
+    assert (contact.issue, contact.channel) == (issue.id, "email")
 
 
 def test_c07_marketing_without_a_way_out_does_not_leave(server: MailServer) -> None:
