@@ -75,6 +75,21 @@ def test_an_answer_becomes_a_contact_and_a_stop_withdraws(desk: Any, post: Any) 
     assert (consent["subject"], consent["data"]["state"]) == ("contact/ann", "withdrawn")
 
 
+@pytest.mark.parametrize(
+    ("address", "thread", "counts"),
+    [(ANN, mails.ID, True), (ANN, "", False), (ANN, "int_9@example.com", False), ("bob@example.com", mails.ID, False)],
+    ids=["her own mail", "no mail", "a mail that is none", "another's mail"],
+)
+def test_c02_the_end_of_an_opt_out_counts_only_from_who_got_the_mail_that_is_answered(
+    desk: Any, post: Any, address: str, thread: str, counts: bool
+) -> None:
+    desk.add(*desk.ann(), desk.intent(provider_id=f"<{mails.ID}>", address=address))
+    more = f"In-Reply-To: <{thread}>" if thread else "X-None: 1"
+    assert post(about_ann(mails.answer, "START", more=more)) == 200
+    assert len(desk.of_type("forewarn.consent")) == counts
+    assert len(desk.of_type("forewarn.contact")) == (not counts)
+
+
 def test_an_answer_of_a_stranger_is_kept_under_the_address(desk: Any, post: Any) -> None:
     assert post(mails.answer("Who are you?")) == 200
     assert [event["subject"] for event in desk.of_type("forewarn.contact")] == [f"email/{mails.ANN}"]
