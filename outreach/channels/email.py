@@ -103,7 +103,7 @@ class Email(Channel):
 
         return self._postbox.poll(read) if self._postbox else 0
 
-    def reply(self, text: str) -> Answer | None:
+    def reply(self, text: str, locale: str = "en") -> Answer | None:
         """Return nothing: what answers a mail is a mail of its own."""
         return None
 
