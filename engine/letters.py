@@ -4,14 +4,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from engine.config.model import Config
 from engine.issues.book import history
 from engine.picture import Band, picture
-from engine.policy.facts import Decision
+from engine.policy.facts import ChannelFacts, Decision
 from engine.policy.gather import Gathered
 from engine.store.models import Entity, Intent, Issue
+from engine.waves import incidents
 from engine.wording import Speaker, buttons
 from outreach.base import Channel, Draft, Message, Receipt, TicketDesk
 from outreach.render import TemplateError, Templates
@@ -25,6 +26,11 @@ class Outside:
     desks: Mapping[str, TicketDesk]
     templates: Templates
     speaker: Speaker
+
+    @property
+    def facts(self) -> dict[str, ChannelFacts]:
+        """What decisions know of the channels."""
+        return {name: ChannelFacts(each.kind, each.address) for name, each in self.channels.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +56,8 @@ class Writer:
             raise LookupError(f"intent {intent.id} was decided to be sent about no issue")
         if intent.kind == "ticket":
             return self._ticket(session, intent, issue, now)
-        if intent.kind == "escalate":
-            return self._escalation(session, intent, issue, now)
+        if intent.kind in ("escalate", "notify"):
+            return self._to_colleague(session, intent, issue, now)
         return self._message(session, intent, gathered, decision, now)
 
     def looked_for(self, intent: Intent) -> Receipt | None:
@@ -70,14 +76,15 @@ class Writer:
         if person is None or issue is None:
             raise LookupError(f"intent {intent.id} was decided to be sent to nobody")
         account = session.get(Entity, issue.account) if issue.account else None
-        addressed = intent.model_copy(update={"address": decision.address})
+        said = {**intent.payload, "ticket": _ticket_number(session, intent)}
+        addressed = intent.model_copy(update={"address": decision.address, "payload": said})
         words = self._outside.speaker.to_person(addressed, issue, account, person, now)
         return self._letter(addressed, decision.channel, person.locale, words)
 
-    def _escalation(self, session: Session, intent: Intent, issue: Issue, now: float) -> Letter:
+    def _to_colleague(self, session: Session, intent: Intent, issue: Issue, now: float) -> Letter:
         target = self._config.main.escalations[str(intent.payload["to"])]
         addressed = intent.model_copy(update={"address": target.address})
-        words = self._to_agent(session, issue, now)
+        words = self._to_agent(session, issue, now, intent)
         return self._letter(addressed, target.channel, self._config.main.locale, words)
 
     def _ticket(self, session: Session, intent: Intent, issue: Issue, now: float) -> Letter:
@@ -87,8 +94,8 @@ class Writer:
             raise TemplateError(
                 f"there is no ticket desk {name!r} any more", place="desks.yaml", remedy="name it again"
             )
-        words = self._to_agent(session, issue, now)
-        template = str(intent.payload["template"])
+        words = self._to_agent(session, issue, now, intent)
+        template = self._template(intent)
         text = self._outside.templates.render(template, "ticket", self._config.main.locale, words)
         draft = Draft(
             id=intent.id,
@@ -104,6 +111,12 @@ class Writer:
         )
         payload = {**intent.payload, "subject": text.subject, "text": text.text}
         return Letter(lambda: desk.create(draft), {"payload": payload})
+
+    def _template(self, intent: Intent) -> str:
+        """Return a ticket's template; a folder of templates may not have that of an incident."""
+        wanted = str(intent.payload["template"])
+        there = self._outside.templates.has(wanted, "ticket")
+        return wanted if there else str(intent.payload.get("otherwise", wanted))
 
     def _letter(self, intent: Intent, name: str, locale: str, words: Mapping[str, Any]) -> Letter:
         channel = self._outside.channels[name]
@@ -127,9 +140,25 @@ class Writer:
         columns = {"channel": name, "address": message.to, "payload": {**intent.payload, **said}}
         return Letter(lambda: channel.send(message), columns)
 
-    def _to_agent(self, session: Session, issue: Issue, now: float) -> dict[str, Any]:
+    def _to_agent(self, session: Session, issue: Issue, now: float, intent: Intent) -> dict[str, Any]:
         account = session.get(Entity, issue.account) if issue.account else None
-        return self._outside.speaker.to_agent(issue, account, history(session, issue.id), now)
+        words = self._outside.speaker.to_agent(issue, account, history(session, issue.id), now)
+        asked, incident = intent.payload.get("asked"), intent.payload.get("incident")
+        if asked:
+            words["approval"] = {**asked, "link": self._outside.speaker.page(f"approvals/{asked['id']}")}
+        if "defect" in intent.payload:
+            words["defect"] = intent.payload["defect"]
+        if incident:
+            words["incident"] = incidents.summary(session, str(incident))
+        return words
+
+
+def _ticket_number(session: Session, intent: Intent) -> str:
+    """Return the number of the ticket that was made of the same issue, or ""."""
+    made = select(Intent.provider_id).where(
+        Intent.issue == intent.issue, Intent.kind == "ticket", Intent.status == "sent", Intent.provider_id != ""
+    )
+    return session.exec(made.order_by(col(Intent.sent_at), col(Intent.id))).first() or ""
 
 
 def evidence_picture(issue: Issue) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from engine.config.check_calendars import check_calendars
 from engine.config.check_desks import check_desks
 from engine.config.check_detectors import check_detectors
+from engine.config.check_limits import check_limits
 from engine.config.check_mail import check_mail
 from engine.config.check_main import check_main
 from engine.config.check_playbooks import check_playbooks
@@ -35,6 +36,7 @@ def checked(folder: Path, environ: Mapping[str, str] | None = None) -> tuple[Con
     check_calendars(loaded)
     check_detectors(loaded)
     check_playbooks(loaded)
+    check_limits(loaded)
     check_templates(loaded)
     check_mail(loaded)
     _check_names(loaded)

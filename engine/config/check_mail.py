@@ -3,10 +3,9 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from engine.config.check_main import PREFERRED
 from engine.config.check_playbooks import templates_of
 from engine.config.loaded import Loaded
-from engine.config.model import MessageStep, Place
+from engine.config.model import PREFERRED, MessageStep, Place
 from outreach.render import TemplateError, Templates
 
 EMAIL = "email"

@@ -6,23 +6,28 @@ only ever added to.
 
 from engine.store.models.decisions import Assignment, DecisionRow, Stop
 from engine.store.models.feedback import CustomerContact, EvaluationRow, Label, LeadTime, OutcomeRow
-from engine.store.models.issues import Change, DeclaredChange, Issue, SignalRow, Silence
+from engine.store.models.issues import Change, DeclaredChange, Defect, Issue, SignalRow, Silence
 from engine.store.models.people import Address, Consent, Entity, Suppression
 from engine.store.models.running import JobRun, Progress, Token
 from engine.store.models.sending import EarlyDelivery, Intent, ReceiptRow, StreamHour
 from engine.store.models.tickets import Ticket, TicketNote
+from engine.store.models.waves import Approval, Incident, IncidentMember, Vote, WaveRow
 
 __all__ = [
     "Address",
+    "Approval",
     "Assignment",
     "Change",
     "Consent",
     "CustomerContact",
     "DecisionRow",
     "DeclaredChange",
+    "Defect",
     "EarlyDelivery",
     "Entity",
     "EvaluationRow",
+    "Incident",
+    "IncidentMember",
     "Intent",
     "Issue",
     "JobRun",
@@ -39,4 +44,6 @@ __all__ = [
     "Ticket",
     "TicketNote",
     "Token",
+    "Vote",
+    "WaveRow",
 ]
