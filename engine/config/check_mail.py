@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from engine.config.check_playbooks import templates_of
 from engine.config.loaded import Loaded
-from engine.config.model import PREFERRED, MessageStep, Place
+from engine.config.model import BEST, PREFERRED, MessageStep, Place
 from outreach.render import TemplateError, Templates
 
 EMAIL = "email"
@@ -33,9 +33,8 @@ def _place(loaded: Loaded, step: MessageStep) -> Place:
 
 def _by_mail(loaded: Loaded, channels: Sequence[str]) -> bool:
     wanted = set(channels)
-    return any(
-        config.type == EMAIL and (name in wanted or PREFERRED in wanted) for name, config in loaded.channels.items()
-    )
+    any_ = not wanted.isdisjoint((PREFERRED, BEST))
+    return any(config.type == EMAIL and (any_ or name in wanted) for name, config in loaded.channels.items())
 
 
 def _wrong(templates: Templates, step: MessageStep) -> Iterator[tuple[str, str]]:
