@@ -58,6 +58,16 @@ def understood(raw: bytes, ours: Ours) -> list[Inbound]:
         return [Unread(f"the mail cannot be read: {type(error).__name__}: {error}", raw[:KEPT])]
 
 
+def believed(told: Inbound, raw: bytes) -> Inbound:
+    """Return what is to be made of something that lies in a mailbox, where anyone may have written it.
+
+    A complaint that names no mail of ours is left to a person: it costs nothing to write, and enough of them would halt
+    a stream.
+    """
+    complained = isinstance(told, Delivered) and told.state is Delivery.COMPLAINED and not told.provider_id
+    return Unread("a complaint that names no mail of ours, which anyone can write", raw[:KEPT]) if complained else told
+
+
 def _understood(raw: bytes, ours: Ours) -> list[Inbound]:
     mail = message_from_bytes(raw)
     if arf.is_report(mail):

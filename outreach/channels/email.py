@@ -10,7 +10,7 @@ from outreach.base import Channel, Message, Outcome, Receipt
 from outreach.dkim import Dkim, Signer, aligned
 from outreach.imap import Inbox, Postbox
 from outreach.inbound import Answer, Inbound, Request
-from outreach.incoming import Ours, understood
+from outreach.incoming import Ours, believed, understood
 from outreach.mime import letterhead, message_id, written
 from outreach.signed import vouched
 from outreach.smtp import Envelope, Refused, Server, attempt, before_the_mail, nobody_knows, not_taken
@@ -99,7 +99,7 @@ class Email(Channel):
 
         def read(raw: bytes) -> None:
             for told in understood(raw, self._ours):
-                take(told)
+                take(believed(told, raw))
 
         return self._postbox.poll(read) if self._postbox else 0
 

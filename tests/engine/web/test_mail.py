@@ -128,6 +128,20 @@ def test_a_mail_whose_events_cannot_be_written_is_read_again(desk: Any, monkeypa
     assert len(desk.of_type("forewarn.contact")) == 1
 
 
+def test_c09_a_complaint_in_a_mailbox_that_names_no_mail_of_ours_is_left_to_a_person(desk: Any, post: Any) -> None:
+    desk.add(desk.intent(provider_id=f"<{mails.ID}>", claimed_at=desk.clock.time()))
+    unnamed = about_ann(mails.complaint, original="Message-ID: redacted\n")
+    with FakeImap() as server:
+        mailbox(desk, server)
+        server.put(unnamed)
+        collect(desk.services)
+    assert desk.events() == []
+    assert desk.services.dead_letters.counts() == {"unreadable": 1}
+    desk.services.channels["email"] = Email(host="127.0.0.1", from_="status@example.com", webhook_secret=SECRET)
+    assert post(unnamed) == 200
+    assert [event["data"]["state"] for event in desk.of_type("forewarn.delivery")] == ["complained"]
+
+
 def test_a_mail_made_to_break_its_reader_is_a_dead_letter_and_not_read_again(desk: Any) -> None:
     parts = "".join(f"Content-Type: multipart/mixed; boundary=b{n}\r\n\r\n--b{n}\r\n" for n in range(5000))
     with FakeImap() as server:
