@@ -29,6 +29,7 @@ from engine.storage import Storage
 from engine.tickets import Tickets
 from engine.traffic import SendingState, Traffic
 from engine.upkeep import Upkeep
+from engine.web import mailboxes
 from engine.web.services import Services
 from engine.wording import Speaker
 from outreach.base import Channel, TicketDesk
@@ -45,7 +46,7 @@ TICK = 10.0
 
 
 class Engine:
-    """Every part, put together. Not thread-safe as a whole: `step`, `dispatch` and `run_due` each have one caller."""
+    """Every part, put together. Not thread-safe: `step`, `dispatch`, `collect` and `run_due` each have one caller."""
 
     def __init__(
         self, config: Config, clock: Clock, storage: Storage, channels: Mapping[str, Channel] | None = None
@@ -106,6 +107,7 @@ class Engine:
             Job("follow-up", every(60.0), upkeep.follow_up, kept=False),
             Job("reconcile", every(60.0), lambda _: self.dispatcher.reconcile(), kept=False),
             Job("deliveries", every(60.0), upkeep.deliveries, kept=False),
+            Job("streams", every(60.0), upkeep.streams, kept=False),
             Job("snapshot", every(float(config.snapshot_every)), self._want_snapshot, kept=False),
             Job("retention", every(3600.0), upkeep.retain),
             Job("models", daily(config.report_at), upkeep.keep_models),
@@ -152,6 +154,10 @@ class Engine:
     def dispatch(self) -> int:
         """Do what is due in the outbox; returns how many intents were dealt with."""
         return self.dispatcher.run_once()
+
+    def collect(self) -> int:
+        """Read the mailboxes of channels; returns how many mails there were."""
+        return mailboxes.collect(services(self, tuple))
 
     def run_due(self) -> list[str]:
         """Run the jobs that are due; returns their names."""

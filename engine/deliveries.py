@@ -16,9 +16,10 @@ from sqlmodel import Session, col, select
 from engine.events import DeliveryEvent, line_of
 from engine.ids import derive
 from engine.issues.view import ACTIVE
+from engine.policy.streams import count
 from engine.store import outbox
-from engine.store.database import insert_ignore
-from engine.store.models import EarlyDelivery, Intent, Issue, ReceiptRow, Suppression
+from engine.store.database import insert_ignore, upsert
+from engine.store.models import Consent, EarlyDelivery, Intent, Issue, ReceiptRow, Suppression
 
 KEPT = 86_400.0
 """Seconds for which what is said of an unknown message is kept. Twilio gives up sending after 10 hours at the latest
@@ -42,7 +43,9 @@ def take(session: Session, event: DeliveryEvent, now: float) -> None:
 
 
 def known(session: Session, intent: Intent, now: float) -> None:
-    """Apply what was said of `intent` before it was known under its provider's id."""
+    """Count a message that was sent, and apply what was said of it before it was known under its provider's id."""
+    if intent.status == outbox.Status.SENT:
+        count(session, [intent], sent=1)
     if intent.provider_id:
         kept = select(EarlyDelivery).where(col(EarlyDelivery.provider_id) == intent.provider_id)
         for early in session.exec(kept.order_by(col(EarlyDelivery.kept_at), col(EarlyDelivery.id))).all():
@@ -120,8 +123,12 @@ def _apply(session: Session, intent: Intent, event: DeliveryEvent, now: float) -
     )
     if event.state in {"bounced", "complained"} and address:
         suppress(session, address, event.channel or "*", f"{event.state} {event.code}".strip(), now)
+    if event.state == "complained":
+        _complained(session, intent, event, address)
     if earlier is None and _rank(event.state) > _rank(intent.delivery):
         before, intent.delivery = intent.delivery, event.state
+        if event.state in {"bounced", "complained"}:
+            count(session, [intent], **{event.state: 1})
         if event.state in LOST and before not in ARRIVED:
             _another_way(session, intent, event, now)
 
@@ -143,6 +150,23 @@ def _another_way(session: Session, intent: Intent, event: DeliveryEvent, now: fl
         why = f"{event.state} {event.code} {event.detail}".strip()
         tried = {"channel": intent.channel, "address": intent.address, "why": why}
         outbox.not_arrived(session, intent.id, now, tried)
+
+
+def _complained(session: Session, intent: Intent, event: DeliveryEvent, address: str) -> None:
+    """Take a complaint for what it says: no more of this (C9). It ends the purpose it came of, by this channel."""
+    if intent.recipient:
+        withdrawn = Consent(
+            id=derive("con", event.source, event.id),
+            at=event.time,
+            entity=intent.recipient,
+            address=address,
+            channel=event.channel or "*",
+            purpose=str(intent.payload.get("purpose", "service")),
+            state="withdrawn",
+            source=event.source,
+            wording=f"complaint: {event.code or event.detail}",
+        )
+        upsert(session, Consent, [withdrawn], ["id"])
 
 
 def _id(event: DeliveryEvent) -> str:

@@ -9,12 +9,12 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 from sqlalchemy import func, select
-from sqlmodel import Session
+from sqlmodel import Session, col
 
 from engine.evaluations import Evaluation, evaluations
 from engine.eventlog.base import DeadLetters
 from engine.store.database import Database
-from engine.store.models import DecisionRow, Intent, Issue, Ticket
+from engine.store.models import DecisionRow, Intent, Issue, StreamHour, Ticket
 from engine.traffic import SendingState
 
 
@@ -92,7 +92,21 @@ def _of_database(session: Session) -> Iterator[Metric]:
     for names, count in _counts(session, DecisionRow.verdict, DecisionRow.reason).items():
         decisions.add_metric(names, count)
     yield decisions
+    yield from _of_streams(session)
     yield from _of_predictions(evaluations(session))
+
+
+def _of_streams(session: Session) -> Iterator[Metric]:
+    """Yield what became of the messages of each stream, as far as it is kept (C9)."""
+    sums = [func.sum(column) for column in (StreamHour.sent, StreamHour.bounced, StreamHour.complained)]
+    names = (col(StreamHour.channel), col(StreamHour.purpose))
+    made = GaugeMetricFamily(
+        "forewarn_stream_messages", "Messages of the last days.", labels=("channel", "purpose", "what")
+    )
+    for channel, purpose, *counts in session.execute(select(*names, *sums).group_by(*names).order_by(*names)):
+        for what, count in zip(("sent", "bounced", "complained"), counts, strict=True):
+            made.add_metric((channel, purpose, what), count)
+    yield made
 
 
 _PREDICTIONS: Mapping[str, tuple[str, Callable[[Evaluation], float | None]]] = {

@@ -4,7 +4,7 @@ A connector that is called back turns a request into these. It believes nothing 
 whoever takes the request over HTTP knows nothing of vendors.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 from urllib.parse import parse_qsl
@@ -94,7 +94,15 @@ class Ticketed:
     state: TicketState
 
 
-Inbound = Delivered | Replied | Acknowledged | Ticketed
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Something came that cannot be read; it is kept for a person to look at."""
+
+    why: str
+    raw: bytes
+
+
+Inbound = Delivered | Replied | Acknowledged | Ticketed | Unread
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,3 +128,14 @@ class CalledBack(Protocol):
 
     def reply(self, text: str) -> Answer | None:
         """Return the answer that brings `text` to who wrote; None where the provider carries none back."""
+
+
+@runtime_checkable
+class Polled(CalledBack, Protocol):
+    """A connector that looks itself for what came back."""
+
+    def poll(self, take: Callable[[Inbound], None]) -> int:
+        """Hand on what came since; returns how many were read. What `take` raises passes through, and comes again.
+
+        Raises OSError where nothing can be read now.
+        """

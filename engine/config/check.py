@@ -8,6 +8,7 @@ from engine.config.check_calendars import check_calendars
 from engine.config.check_desks import check_desks
 from engine.config.check_detectors import check_detectors
 from engine.config.check_limits import check_limits
+from engine.config.check_mail import check_mail
 from engine.config.check_main import check_main
 from engine.config.check_playbooks import check_playbooks
 from engine.config.check_policy import check_policy
@@ -41,6 +42,7 @@ def checked(folder: Path, environ: Mapping[str, str] | None = None) -> tuple[Con
     check_limits(loaded)
     check_status(loaded)
     check_templates(loaded)
+    check_mail(loaded)
     _check_names(loaded)
     loaded.problems.found.extend(load_tests(loaded.folder)[1])
     problems = loaded.problems.sorted()

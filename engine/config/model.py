@@ -378,6 +378,28 @@ class Inhibition:
 
 
 @dataclass(frozen=True, slots=True)
+class Threshold:
+    """`{warn: 0.1%, halt: 0.3%}`: shares of what was sent."""
+
+    warn: float
+    halt: float
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLimits:
+    """When what goes by a channel for a purpose is warned of, and halted (C9)."""
+
+    window: int = 10_000
+    """Judged by so many of the latest sends."""
+    least: int = 100
+    """Fewer sends say nothing."""
+    complaints: Threshold = Threshold(0.001, 0.003)
+    bounces: Threshold = Threshold(0.05, 0.1)
+    """Dead addresses. Amazon SES puts senders under review at 5 % and pauses them at 10 %
+    (https://docs.aws.amazon.com/ses/latest/dg/faqs-enforcement.html)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Approvals:
     """`{to: on-call, expires: 12h}`: who is asked when a person must agree, and for how long the question stands."""
 
@@ -425,6 +447,7 @@ class PolicyConfig:
     flap: Per = Per(3, 86400.0, False)
     """More reopenings than this and the issue is held open until calm for `reopen_within`."""
     inhibit: tuple[Inhibition, ...] = ()
+    streams: StreamLimits = StreamLimits()
     approvals: Approvals = Approvals()
     pace: Pace | None = None
 

@@ -44,9 +44,8 @@ class Recaller:
         channel = self._outside.channels.get(intent.channel)
         if channel is None or type(channel).recall is Channel.recall:
             return False
-        template = str(intent.payload.get("template", ""))
         halt = stops.Halt(stop.id, stop.scope, stop.name)  # type: ignore[arg-type]  # the column holds what Scope lists
-        return stops.halted([halt], stops.Leaving(intent.playbook, template, (intent.channel,))) is not None
+        return stops.halted([halt], _leaving(intent)) is not None
 
     def _recalled(self, intent: Intent, stop: Stop) -> bool:
         receipt = self._outside.channels[intent.channel].recall(intent.provider_id)
@@ -56,3 +55,9 @@ class Recaller:
             if receipt.outcome is Outcome.ACCEPTED:
                 outbox.settle(session, intent.id, Status.SKIPPED, now=now, detail=f"recalled: stop {stop.id}")
         return receipt.outcome is Outcome.ACCEPTED
+
+
+def _leaving(intent: Intent) -> stops.Leaving:
+    said = intent.payload
+    purpose = str(said.get("purpose", "service"))
+    return stops.Leaving(intent.playbook, str(said.get("template", "")), (intent.channel,), purpose)

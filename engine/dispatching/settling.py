@@ -11,6 +11,7 @@ from engine.deliveries import known, known_all, suppress
 from engine.dispatching.rows import receipt_row
 from engine.dispatching.sending import Back
 from engine.letters import Outside, Writer
+from engine.policy import streams
 from engine.policy.facts import Facts, Tried
 from engine.policy.reach import another
 from engine.store import outbox
@@ -55,6 +56,7 @@ class Settler:
             lost = change_all(session, self._name, changes)
             upsert(session, ReceiptRow, [receipt_row(intent, got, now, "attempt") for intent, got, _ in came], ["id"])
             known_all(session, [receipt.provider_id for _, receipt, _ in came if receipt.provider_id], now)
+            streams.count(session, [intent for intent, got, _ in came if got.outcome is Outcome.ACCEPTED], sent=1)
             for intent, receipt, _ in came:
                 self._suppress(session, intent, receipt, now)
         if lost:
@@ -96,6 +98,7 @@ class Settler:
     def _suppress(self, session: Session, intent: Intent, receipt: Receipt, now: float) -> None:
         if receipt.suppress and intent.address:
             suppress(session, intent.address, self._kind(intent), f"refused: {receipt.code or receipt.detail}", now)
+            streams.count(session, [intent], sent=1, bounced=1)
 
     def _ask(self, intent: Intent) -> bool:
         """Ask the other side about an unknown outcome; what it cannot tell stays unknown, and is asked again."""

@@ -145,7 +145,7 @@ def _weighed(facts: Facts, name: str, address: str) -> Way:
         return Way(name, address, _STANDING[found])
     if any((each.channel, each.address) == (name, address) for each in facts.tried):
         return Way(name, address, Reason.UNDELIVERABLE)
-    if blocked(facts.halts, name):
+    if blocked(facts.halts, name, facts.step.purpose):
         return Way(name, address, Reason.STOPPED)
     if any(each.channel == name and each.lasting for each in facts.outages):
         return Way(name, address, Reason.UNREACHABLE)

@@ -14,7 +14,7 @@ from engine.config.model import SEVERITIES
 from engine.evaluations import evaluations
 from engine.issues.book import history
 from engine.letters import evidence_picture
-from engine.policy import stops
+from engine.policy import stops, streams
 from engine.store.models import DecisionRow, Issue, LeadTime, Ticket
 from engine.tickets import Verdict
 from engine.waves.approvals import approvals
@@ -58,6 +58,7 @@ def home(services: Injected, caller: Asking) -> Response:
             sending=sending,
             away=sending.away,
             blind=[each.detector for each in evaluations(session) if each.labels_missing],
+            streams=streams.unhealthy(session, services.config().policy.streams, services.clock.time()),
             stops=[row for row in stops.thrown(session) if row.ended_at is None],
             asked=approvals(session),
             stoppable=stops.stoppable(services.config()),

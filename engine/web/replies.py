@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
+from sqlmodel import Session
+
 from engine.events import make_event
 from engine.web.actions import consent, publish
-from engine.web.correspondents import Correspondent, correspondents
+from engine.web.correspondents import Correspondent, correspondents, sent_as
 from engine.web.services import Services
 from engine.web.words import words
 from outreach.base import Draft
@@ -23,6 +25,8 @@ def answered(services: Services, name: str, channel: CalledBack, told: Replied) 
     meant = meaning(told)
     with services.database.reading() as session:
         people = correspondents(session, told.sender)
+        if meant == "start" and not _vouched(session, told):
+            meant = "other"
     publish(services, *_events(services, name, channel, told, meant, people))
     if meant == "unclear":
         services.tickets.add(_to_be_read(told, people))
@@ -40,6 +44,17 @@ def meaning(told: Replied) -> Meaning:
     if told.text.strip().strip(".!").casefold() in START:
         return "start"
     return opt_out(told.text) or "other"
+
+
+def _vouched(session: Session, told: Replied) -> bool:
+    """Return whether the sender is who they say: who writes From in a mail may lie, but knows no mail that others got.
+
+    An opt-out is taken from anyone; its end is not.
+    """
+    if "@" not in told.sender:
+        return True
+    intent = sent_as(session, told.thread) if told.thread else None
+    return intent is not None and intent.address.lower() == told.sender.lower()
 
 
 def _events(

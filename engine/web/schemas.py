@@ -215,9 +215,9 @@ class SilenceIn(In):
 
 
 class StopIn(In):
-    """A kill switch to throw: everything, or a playbook, a channel (or desk), or a template (or folder of them)."""
+    """A kill switch to throw: everything, a playbook, channel (or desk), stream, or template (or folder of them)."""
 
-    scope: Literal["all", "playbook", "channel", "template"]
+    scope: Literal["all", "playbook", "channel", "stream", "template"]
     name: Word | None = None
     why: Annotated[str, Field(min_length=1, max_length=2000)]
 

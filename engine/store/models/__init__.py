@@ -10,7 +10,7 @@ from engine.store.models.feedback import CustomerContact, EvaluationRow, Label, 
 from engine.store.models.issues import Change, DeclaredChange, Defect, Issue, SignalRow, Silence
 from engine.store.models.people import Address, Consent, Entity, Suppression
 from engine.store.models.running import JobRun, Progress, Token
-from engine.store.models.sending import Duty, EarlyDelivery, Intent, ReceiptRow
+from engine.store.models.sending import Duty, EarlyDelivery, Intent, ReceiptRow, StreamHour
 from engine.store.models.status import StatusEntry, StatusUpdate, Subscriber
 from engine.store.models.tickets import Ticket, TicketNote
 from engine.store.models.waves import Approval, Incident, IncidentMember, Vote, WaveRow
@@ -45,6 +45,7 @@ __all__ = [
     "StatusEntry",
     "StatusUpdate",
     "Stop",
+    "StreamHour",
     "Subscriber",
     "Suppression",
     "Ticket",

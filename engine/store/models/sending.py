@@ -78,6 +78,21 @@ class Duty(SQLModel, table=True):
     who: str
 
 
+class StreamHour(SQLModel, table=True):
+    """What became of the messages of one stream (a channel and a purpose) that were sent within one hour (C9)."""
+
+    __tablename__ = "stream_hour"
+    channel: str = Field(primary_key=True)
+    """A channel's name."""
+    purpose: str = Field(primary_key=True)
+    hour: int = Field(primary_key=True)
+    """Whole hours since 1970."""
+    sent: int = 0
+    bounced: int = 0
+    """Met a dead address: at once, or as was told later."""
+    complained: int = 0
+
+
 class EarlyDelivery(SQLModel, table=True):
     """What a provider said of a message before we knew which one it means (`engine.deliveries`)."""
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from engine.store.models import Change
+from engine.store.models import Change, StreamHour
 
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 PAGES = ["/", "/issues", "/issues/iss_1", "/decisions/dec_1", "/tickets/1", "/deadletters", "/login"]
@@ -186,3 +186,11 @@ def test_the_overview_throws_the_kill_switch_shows_it_and_takes_it_back(desk: An
     assert server.form(f"/stops/{action[1]}/end").status_code == 303
     assert "Channel sms since" not in server.get("/").text
     assert server.form("/stops", {"what": "planet", "why": "x"}).status_code == 422
+
+
+def test_c09_a_stream_with_complaints_is_on_top(desk: Any, server: Any) -> None:
+    hour = int(desk.clock.time() // 3600)
+    assert "Complaints and bounces" not in server.get("/").text
+    desk.add(StreamHour(channel="email", purpose="marketing", hour=hour, sent=1000, complained=1))
+    page = server.get("/").text
+    assert "1 of the last 1,000 sends of email/marketing brought complaints: 0.10 %, warned at 0.10 %" in page

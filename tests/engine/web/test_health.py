@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from engine.errors import Retryable
+from engine.store.models import StreamHour
 from engine.traffic import SendingState
 from engine.traffic.lane import LaneState
 from engine.web.server import create_app
@@ -87,6 +88,13 @@ def test_the_figures_are_those_of_the_moment(desk: Any) -> None:
 
 
 NDJSON = {"content-type": "application/x-ndjson"}
+
+
+def test_c09_what_became_of_each_stream_is_a_figure(desk: Any) -> None:
+    desk.add(*(StreamHour(channel="email", purpose="service", hour=n, sent=10, complained=n) for n in range(3)))
+    shown = figures(desk.server().get("/metrics").text)
+    name = 'forewarn_stream_messages{channel="email",purpose="service",what="%s"}'
+    assert [shown[name % what] for what in ("sent", "bounced", "complained")] == [30, 0, 3]
 
 
 def test_two_applications_in_one_process_count_for_themselves(desk: Any) -> None:
