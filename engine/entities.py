@@ -14,13 +14,15 @@ from sqlmodel import Session, col, or_, select
 from engine.ids import derive
 from engine.issues.findings import Finding
 from engine.store.database import insert_all
-from engine.store.models import Address, Entity
+from engine.store.models import Address, Entity, Preference
 
 if TYPE_CHECKING:
-    from engine.events import EntityEvent
+    from engine.events import EntityEvent, PreferenceEvent
 
 ACCOUNT, CONTACT, ASSET = "account", "contact", "asset"
 _CHUNK = 5_000
+NOTHING_SAID = Preference(person="", at=0.0)
+"""Of someone who never said how they want to be told."""
 
 
 def kind_of(subject: str) -> str:
@@ -136,6 +138,16 @@ def save_entities(session: Session, events: "Iterable[EntityEvent]") -> None:
     _save_addresses(session, list(taken.values()), list(rows))
 
 
+def prefer(session: Session, event: "PreferenceEvent") -> None:
+    """Write down how a person wants to be told; an older event changes nothing."""
+    known = session.get(Preference, event.subject)
+    if known is None or event.time >= known.at:
+        row = Preference(
+            person=event.subject, prefers=list(event.prefers), locale=event.locale, zone=event.zone, at=event.time
+        )
+        session.merge(row)
+
+
 def people(session: Session, account: str | None, roles: Sequence[str] = (), locale: str = "") -> list[Person]:
     """Return the contacts of `account` that have any of `roles` (none given: all), ordered by id.
 
@@ -149,8 +161,9 @@ def people(session: Session, account: str | None, roles: Sequence[str] = (), loc
     belongs = or_(parent.in_([account, *_above(session, account)]), parent.in_(_assets(account)))
     found = select(Entity).where(Entity.kind == CONTACT, col(Entity.deleted).is_(False), belongs)
     rows = session.exec(found.order_by(col(Entity.id))).all()
-    addresses = _addresses(session, [row.id for row in rows])
-    persons = [_person(row, home, addresses.get(row.id, ()), locale) for row in rows]
+    ids = [row.id for row in rows]
+    addresses, said = _addresses(session, ids), _preferences(session, ids)
+    persons = [_person(row, home, addresses.get(row.id, ()), said.get(row.id, NOTHING_SAID), locale) for row in rows]
     return [person for person in persons if person.has_role(roles)]
 
 
@@ -161,8 +174,8 @@ def person(session: Session, id_: str, account: str | None, locale: str = "") ->
         return None
     if row.parent not in {account, *_above(session, account)} and account not in _above(session, row.parent):
         return None
-    addresses = _addresses(session, [id_]).get(id_, ())
-    return _person(row, session.get(Entity, account), addresses, locale)
+    addresses, said = _addresses(session, [id_]).get(id_, ()), _preferences(session, [id_]).get(id_, NOTHING_SAID)
+    return _person(row, session.get(Entity, account), addresses, said, locale)
 
 
 def with_attributes(session: Session, findings: Sequence[Finding]) -> list[Finding]:
@@ -174,20 +187,23 @@ def with_attributes(session: Session, findings: Sequence[Finding]) -> list[Findi
     ]
 
 
-def _person(row: Entity, home: Entity | None, addresses: Sequence[tuple[str, str]], locale: str) -> Person:
+def _person(
+    row: Entity, home: Entity | None, addresses: Sequence[tuple[str, str]], said: Preference, locale: str
+) -> Person:
+    """Return a person as known now; what they said themselves comes first."""
     return Person(
         id=row.id,
         name=row.name,
         account=home.id if home else row.parent,
-        locale=row.locale or (home.locale if home else "") or locale,
-        zone=row.zone,
+        locale=said.locale or row.locale or (home.locale if home else "") or locale,
+        zone=said.zone or row.zone,
         country=row.country,
         region=row.region,
         account_zone=home.zone if home else "",
         account_country=home.country if home else "",
         account_region=home.region if home else "",
         roles=tuple(row.roles),
-        prefers=tuple(row.prefers),
+        prefers=tuple(said.prefers or row.prefers),
         addresses=tuple(addresses),
     )
 
@@ -258,6 +274,11 @@ def _addresses(session: Session, ids: Sequence[str]) -> dict[str, list[tuple[str
     for row in session.exec(found).all():
         addresses.setdefault(row.entity, []).append((row.kind, row.value))
     return addresses
+
+
+def _preferences(session: Session, ids: Sequence[str]) -> dict[str, Preference]:
+    found = session.exec(select(Preference).where(col(Preference.person).in_(ids))).all()
+    return {row.person: row for row in found}
 
 
 def _above(session: Session, account: str) -> list[str]:

@@ -349,6 +349,19 @@ class Inhibition:
 
 
 @dataclass(frozen=True, slots=True)
+class ConversationConfig:
+    """`conversations: {desk: builtin, queue: default, turns: 2}`: where answers of customers go that need a person."""
+
+    desk: str = "builtin"
+    queue: str = "default"
+    turns: int = 2
+    """How often one conversation is answered by a fixed text, 2 at most; what comes then is a person's."""
+
+
+MOST_TURNS = 2
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyConfig:
     """`policy.yaml`: what holds for every contact, whatever the playbook."""
 
@@ -364,6 +377,7 @@ class PolicyConfig:
     flap: Per = Per(3, 86400.0, False)
     """More reopenings than this and the issue is held open until calm for `reopen_within`."""
     inhibit: tuple[Inhibition, ...] = ()
+    conversations: ConversationConfig = ConversationConfig()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,12 @@ from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, or_, select
 
 from engine.config.model import Config, Per
+from engine.conversations import book
 from engine.entities import Person, person
 from engine.issues.book import active_issues, view
 from engine.issues.silences import active, current, inhibited
 from engine.issues.view import IssueView
-from engine.playbooks import TOLD, Told, open_outreach
+from engine.playbooks import REPLY, TOLD, Told, open_outreach
 from engine.policy.caps import Sent
 from engine.policy.consent import Entry
 from engine.policy.facts import ChannelFacts, Facts, IssueFacts, PolicyFacts, StepFacts, Suppressed
@@ -93,6 +94,7 @@ class Gatherer:
             through=self._through(intent),
             holdout=playbook.holdout if playbook else 0.0,
             draw=draw(intent.playbook, intent.account or "", intent.issue),
+            address=str(payload.get("address", "")),
         )
 
     def _through(self, intent: Intent) -> tuple[str, ...]:
@@ -121,6 +123,7 @@ class Gatherer:
             sql_select(at, col(Intent.channel), purpose, col(Intent.playbook), col(Intent.occasion)).where(
                 col(Intent.recipient) == person.id,
                 col(Intent.kind) == "message",
+                col(Intent.occasion) != REPLY,
                 col(Intent.status).in_(("sending", "sent", "unknown")),
                 col(Intent.claimed_at) >= now - self._memory,
             )
@@ -203,4 +206,4 @@ def _conversation(session: Session, intent: Intent, now: float) -> str:
             CustomerContact.at <= now,
         )
     ).first()
-    return row.id if row else ""
+    return row.id if row else book.live(session, intent.issue, intent.account, now)

@@ -10,10 +10,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from engine.conversations.people import sent_as
 from engine.events import make_event
 from engine.store.models import Intent, Issue
 from engine.web.actions import publish
-from engine.web.correspondents import sent_as
 from engine.web.problems import Refused
 from engine.web.replies import answered
 from engine.web.services import Services
@@ -61,13 +61,11 @@ def _taken(services: Services, name: str, channel: CalledBack, came: inbound.Req
     except UnreadableError as error:
         raise Refused(422, str(error)) from error
     for told in answer.told:
-        reply = _told(services, name, channel, told)
-        spoken = channel.reply(reply) if reply else None
-        answer = spoken or answer
+        answer = _told(services, name, channel, told) or answer
     return answer
 
 
-def _told(services: Services, name: str, channel: CalledBack, told: Inbound) -> str:
+def _told(services: Services, name: str, channel: CalledBack, told: Inbound) -> Answer | None:
     """Make events of what was told; return what is said back at once, if anything."""
     if isinstance(told, Replied):
         return answered(services, name, channel, told)
@@ -75,7 +73,7 @@ def _told(services: Services, name: str, channel: CalledBack, told: Inbound) -> 
         publish(services, _delivery(services, name, channel, told))
     elif isinstance(told, Acknowledged):
         _acknowledged(services, name, channel, told)
-    return ""
+    return None
 
 
 def _delivery(services: Services, name: str, channel: CalledBack, told: Delivered) -> bytes:

@@ -4,10 +4,11 @@ Nothing here decides anything: a table is what was seen, said or done. Ledgers (
 only ever added to.
 """
 
+from engine.store.models.conversations import Conversation, Turn
 from engine.store.models.decisions import Assignment, DecisionRow, Stop
 from engine.store.models.feedback import CustomerContact, EvaluationRow, Label, LeadTime, OutcomeRow
 from engine.store.models.issues import Change, DeclaredChange, Issue, SignalRow, Silence
-from engine.store.models.people import Address, Consent, Entity, Suppression
+from engine.store.models.people import Address, Consent, Entity, Preference, Suppression
 from engine.store.models.running import JobRun, Progress, Token
 from engine.store.models.sending import EarlyDelivery, Intent, ReceiptRow
 from engine.store.models.tickets import Ticket, TicketNote
@@ -17,6 +18,7 @@ __all__ = [
     "Assignment",
     "Change",
     "Consent",
+    "Conversation",
     "CustomerContact",
     "DecisionRow",
     "DeclaredChange",
@@ -29,6 +31,7 @@ __all__ = [
     "Label",
     "LeadTime",
     "OutcomeRow",
+    "Preference",
     "Progress",
     "ReceiptRow",
     "SignalRow",
@@ -38,4 +41,5 @@ __all__ = [
     "Ticket",
     "TicketNote",
     "Token",
+    "Turn",
 ]
