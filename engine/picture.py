@@ -18,8 +18,10 @@ class Band:
     high: float
 
 
-def picture(points: Points, band: Band, *, title: str) -> str:
+def picture(points: Points, band: Band, *, title: str, expected: str = "expected {value}") -> str:
     """Return an SVG image of `points` (epoch seconds, value) with the expected band; the last point is marked.
+
+    `expected` is what the line of what was expected is called, `{value}` in it the value.
 
     >>> picture([(0.0, 1.0), (60.0, 9.0)], Band(0.0, 1.0, 2.0), title="errors").count("<circle")
     1
@@ -28,7 +30,7 @@ def picture(points: Points, band: Band, *, title: str) -> str:
     if not finite:
         return _svg(title, [f'<text x="{PAD}" y="{HEIGHT / 2}" fill="#555">no data</text>'])
     scale = _Scale(finite, band)
-    return _svg(title, [*_band(scale, band), _line(scale, finite), *_last(scale, finite[-1])])
+    return _svg(title, [*_band(scale, band, expected), _line(scale, finite), *_last(scale, finite[-1])])
 
 
 class _Scale:
@@ -59,7 +61,7 @@ def _svg(title: str, parts: Sequence[str]) -> str:
     return f'{head}<title>{name}</title><rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>{"".join(parts)}</svg>'
 
 
-def _band(scale: _Scale, band: Band) -> list[str]:
+def _band(scale: _Scale, band: Band, expected: str) -> list[str]:
     parts = []
     top = scale.y(band.high) if math.isfinite(band.high) else PAD
     bottom = scale.y(band.low) if math.isfinite(band.low) else HEIGHT - PAD
@@ -71,9 +73,13 @@ def _band(scale: _Scale, band: Band) -> list[str]:
         y = scale.y(band.expected)
         parts.append(
             f'<line x1="{PAD}" x2="{WIDTH - PAD}" y1="{y}" y2="{y}" stroke="#6b93b8" stroke-dasharray="4 3"/>'
-            f'<text x="{PAD}" y="{y - 4}" fill="#41617d">expected {band.expected:.4g}</text>'
+            f'<text x="{PAD}" y="{y - 4}" fill="#41617d">{_named(expected, band)}</text>'
         )
     return parts
+
+
+def _named(expected: str, band: Band) -> str:
+    return escape(expected.replace("{value}", f"{band.expected:.4g}"))
 
 
 def _line(scale: _Scale, points: Points) -> str:

@@ -10,11 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from slack_sdk.signature import SignatureVerifier
-from sqlmodel import select
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]  # ships no py.typed
 
 from engine.errors import Retryable
-from engine.store.models import Ticket
 from tests.engine.web.conftest import SLACK_SECRET
 
 PUBLIC = "https://status.example.com"
@@ -124,15 +122,16 @@ def test_c02_unclear_wording_suspends_and_goes_to_a_person(desk: Any) -> None:
     for _ in range(2):
         post(desk, said("please don't text me <script>"))
     assert {event["data"]["state"] for event in desk.of_type("forewarn.consent")} == {"suspended"}
-    assert len(desk.of_type("forewarn.contact")) == 2
-    with desk.database.reading() as session:
-        [ticket] = session.exec(select(Ticket)).all()
-    assert "please don't text me" in ticket.body
+    [contact] = desk.of_type("forewarn.contact")
+    assert "please don't text me" in contact["data"]["text"]
+    [reply] = desk.of_type("forewarn.reply")
+    assert reply["data"]["hand_over"] == "may_stop"
+    assert "answer" not in reply["data"], "nothing is sent until a person has read it"
 
 
 def test_c02_start_restores_service_messages(desk: Any) -> None:
     desk.add(*desk.ann())
-    post(desk, said("Start"))
+    assert "we write to you again" in post(desk, said("Start")).text
     [event] = desk.of_type("forewarn.consent")
     assert (event["data"]["state"], event["data"]["purpose"]) == ("granted", "service")
 
