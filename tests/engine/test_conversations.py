@@ -1,4 +1,4 @@
-"""What answers cause, over a whole engine: at most two texts, then a person with the whole thread; and all of it again."""
+"""What answers cause, over a whole engine: at most two texts, then a person with the whole thread."""
 
 import shutil
 from collections.abc import Iterator

@@ -16,7 +16,7 @@ GRAMMAR = Grammar()
 OWN = lexicons()
 SAID = [
     ("Fixed", "fixed"), ("It's working again, thanks!", "fixed"), ("works now 👍", "fixed"), ("✅", "fixed"),
-    ("Läuft wieder, danke", "fixed"), ("laeuft wieder", "fixed"), ("GEHT WIEDER!!!", "fixed"), ("Ja, behoben.", "fixed"),
+    ("Läuft wieder, danke", "fixed"), ("laeuft wieder", "fixed"), ("GEHT WIEDER!!!", "fixed"), ("Ja, behoben", "fixed"),
     ("still broken", "broken"), ("Not fixed", "broken"), ("still not", "broken"), ("nicht behoben", "broken"),
     ("It still doesn’t work!", "broken"), ("geht immer noch nicht", "broken"), ("❌", "broken"),
     ("call me please", "call"), ("Can you call me?", "call"), ("Rufen Sie mich bitte an", "other"),
@@ -75,15 +75,25 @@ LOOKS = str.maketrans("aceiopxyACEHIKMOPTX", "асеіорхуАСЕНІКМОР
 WIDE = str.maketrans({chr(code): chr(code + 0xFEE0) for code in range(0x21, 0x7F)})
 
 
+BLANKS = (" ", "  ", "\n", "\t", "\u00a0")
+BEFORE = ("", " ", "\n", "…", "!!", "\u200b")
+AFTER = ("", ".", "!", " !", "\r\n", "\ufe0f")
+
+
 @st.composite
 def disguised(draw: st.DrawFn) -> tuple[str, str]:
     """Return a known phrase as people, phones and tricksters write it, and what it means."""
     text, meaning = draw(st.sampled_from(ALL))
+    blank, before, after = (draw(st.sampled_from(each)) for each in (BLANKS, BEFORE, AFTER))
     changes = [
-        str.upper, str.title, lambda each: each.translate(WIDE), lambda each: each.translate(LOOKS),
-        lambda each: unicodedata.normalize("NFD", each), lambda each: each.replace(" ", draw(st.sampled_from([" ", "  ", "\n", "\t", "\u00a0"]))),
-        lambda each: draw(st.sampled_from(["", " ", "\n", "…", "!!", "\u200b"])) + each + draw(st.sampled_from(["", ".", "!", " !", "\r\n", "\ufe0f"])),
-    ]  # fmt: skip
+        str.upper,
+        str.title,
+        lambda each: each.translate(WIDE),
+        lambda each: each.translate(LOOKS),
+        lambda each: unicodedata.normalize("NFD", each),
+        lambda each: each.replace(" ", blank),
+        lambda each: before + each + after,
+    ]
     for change in draw(st.lists(st.sampled_from(changes), max_size=3)):
         text = change(text)
     return text, meaning

@@ -17,7 +17,10 @@ COMMON = {"now", "sender.*", "customer.*", "issue.*", "evidence.*"}
 TO_CUSTOMERS = COMMON | {"person.*", "links.page", "links.preferences", "links.unsubscribe", "next_update_at"}
 TO_AGENTS = COMMON | {"history", "next_step", "links.console"}
 
-NAMES = TEMPLATES.templates()
+REPLIES = [name for name in TEMPLATES.templates() if name.startswith("_replies/")]
+HANDED = "_replies/agent"
+ANSWERS = [name for name in REPLIES if name != HANDED]
+NAMES = [name for name in TEMPLATES.templates() if name not in REPLIES]
 AGENTS = [name for name in NAMES if name.endswith("/agent")]
 ESCALATIONS = ["_common/escalation"]
 CUSTOMERS = [name for name in NAMES if name not in AGENTS + ESCALATIONS]
@@ -36,6 +39,38 @@ def test_there_is_something_to_test() -> None:
 def test_messages_to_customers_have_no_problem(name: str) -> None:
     assert TEMPLATES.problems(name, ["email", "sms", "webhook"], TO_CUSTOMERS) == []
     assert TEMPLATES.files.locales(name) == ["de", "en"]
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_answers_have_no_problem_and_are_short(name: str) -> None:
+    allowed = {"now", "sender.*", "customer.*", "person.*", "links.page", "links.preferences", "number"}
+    assert TEMPLATES.problems(name, ["email", "sms"], allowed) == []
+    assert TEMPLATES.files.locales(name) == ["de", "en"]
+    for locale in ("en", "de"):
+        sample = TEMPLATES.files.sample(name)
+        for links in (sample["links"], {"page": "", "preferences": ""}):
+            shown = TEMPLATES.render(name, "email", locale, {**sample, "links": links})
+            assert "\n\n\n" not in shown.text
+            assert ("/m/" in shown.text) == bool(links["page"])
+
+
+@pytest.mark.parametrize("locale", ["en", "de"])
+def test_the_ticket_of_a_conversation_holds_all_of_it(locale: str) -> None:
+    sample = TEMPLATES.files.sample(HANDED)
+    unknown = {**sample, "issue": dict.fromkeys(sample["issue"], ""), "links": {"console": ""}, "why": "unclear"}
+    unknown["person"] = {**sample["person"], "name": "", "phone": "", "email": ""}
+    for variables in (sample, unknown):
+        shown = TEMPLATES.render(HANDED, "ticket", locale, variables)
+        at = [shown.text.index(entry["text"]) for entry in sample["thread"]]
+        assert at == sorted(at)
+        assert "None" not in shown.subject + shown.text
+
+
+def test_distress_gets_one_honest_sentence() -> None:
+    for locale, word in (("en", "automatic"), ("de", "automatische")):
+        text = TEMPLATES.preview("_replies/distress", "sms", locale).text
+        assert word in text
+        assert text.strip().count(".") == 1
 
 
 @pytest.mark.parametrize("name", AGENTS)
@@ -106,7 +141,7 @@ def test_a_card_that_has_expired_is_said_to_have(days: float, word: str) -> None
 
 
 def test_samples_are_what_the_engine_fills_in() -> None:
-    for path in FOLDER.glob("*/*/sample.json"):
+    for path in (each for each in FOLDER.glob("*/*/sample.json") if each.parts[-3] != "_replies"):
         sample = json.loads(path.read_text(encoding="utf-8"))
         assert {"now", "sender", "customer", "issue", "evidence", "links"} <= set(sample), path
 

@@ -10,7 +10,7 @@ from babel.dates import format_date, format_timedelta
 from babel.numbers import format_decimal, format_percent
 
 from engine.config.model import DetectorConfig
-from engine.picture import Band, picture
+from engine.picture import Band, Labels, picture
 from engine.store.models import Issue
 from engine.web.customers.reader import Reader, language
 
@@ -36,7 +36,7 @@ def seen(reader: Reader, issue: Issue, detector: DetectorConfig | None) -> Seen:
     sentences = tuple(_sentences(reader, issue, speak))
     alt = reader.say("picture", text=" ".join(sentences))
     points = issue.evidence.get("points", [])
-    return Seen(sentences, _drawn(reader, issue, alt) if len(points) > 1 else "", alt)
+    return Seen(sentences, _drawn(reader, issue, alt, speak) if len(points) > 1 else "", alt)
 
 
 def form_of(detector: DetectorConfig | None) -> Form:
@@ -83,10 +83,10 @@ def _speaker(reader: Reader, form: Form) -> Callable[[float], str]:
     return spoken
 
 
-def _drawn(reader: Reader, issue: Issue, title: str) -> str:
+def _drawn(reader: Reader, issue: Issue, title: str, speak: Callable[[float], str]) -> str:
     ends = (_or_nan(issue.evidence.get(name)) for name in ("low", "expected", "high"))
     points = [(at, _or_nan(value)) for at, value in issue.evidence.get("points", [])]
-    return picture(points, Band(*ends), title=title, expected=reader.say("expected", value="{value}"))
+    return picture(points, Band(*ends), title=title, labels=Labels(reader.say("expected", value="{value}"), speak))
 
 
 def _or_nan(value: object) -> float:

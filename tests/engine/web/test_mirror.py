@@ -73,7 +73,7 @@ def test_what_nobody_would_write_out_is_told_all_the_same(desk: Any, server: Any
 
 
 def test_what_allowed_it_is_an_entry_of_the_ledger(desk: Any, server: Any) -> None:
-    given = {"entity": "contact/ann", "channel": "email", "purpose": "service", "state": "granted"}
+    given: dict[str, Any] = {"entity": "contact/ann", "channel": "email", "purpose": "service", "state": "granted"}
     desk.add(*desk.everything())
     desk.add(Consent(id="con_1", at=NOW - 9e6, wording="Tell me", source="sign-up form", **given))
     desk.add(Consent(id="con_2", at=NOW + 9e6, wording="Later", **given))

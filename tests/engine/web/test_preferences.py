@@ -52,7 +52,7 @@ def test_c01_marketing_is_kept_with_the_words_that_were_shown(known: Any, server
 
 
 def test_c04_turning_marketing_off_keeps_service_on(known: Any, server: Any) -> None:
-    given = {"entity": "contact/ann", "channel": "email", "state": "granted", "written": True}
+    given: dict[str, Any] = {"entity": "contact/ann", "channel": "email", "state": "granted", "written": True}
     known.add(Consent(id="con_1", at=NOW - 9, purpose="marketing", **given))
     server.post(known.link("preferences"), data={"on-service-email": "1"})
     entries = ledger(known)
