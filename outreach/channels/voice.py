@@ -96,8 +96,9 @@ def twiml(message: Message, answer: str) -> str:
     >>> twiml(Message("int_1", "+1555", "It works.", locale="en"), "")
     '<Response><Say language="en-GB">It works.</Say><Pause/><Say language="en-GB">It works.</Say></Response>'
     """
-    said = say(" ".join([message.text.strip(), *message.choices.values()]), message.locale)
-    if any(key in "0123456789*#" for key in message.choices) and answer:
+    keys = [words for key, words in message.choices.items() if key in "0123456789*#" and answer]
+    said = say(" ".join([message.text.strip(), *keys]), message.locale)
+    if keys:
         said = f'<Gather numDigits="1" timeout="6" action={quoteattr(answer)}>{said}</Gather>'
     return f"<Response>{said}<Pause/>{said}</Response>"
 

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from engine.app import services
 from engine.conversations import book
 from engine.conversations.listener import Heard, Listener, Spoken
 from engine.conversations.people import correspondents
 from engine.conversations.reactions import MOST, Reaction, State, react
 from engine.events import make_event
 from engine.issues.book import history
+from engine.links import Claims
 from engine.replay import drain
 from engine.store.models import (
     Consent,
@@ -27,7 +29,12 @@ from engine.store.models import (
     TicketNote,
     Turn,
 )
-from outreach.replies import Meaning, Reading
+from engine.web.server import create_app
+from engine.wording import keys
+from outreach.channels.memory import MemoryChannel
+from outreach.channels.voice import Voice
+from outreach.replies import KEYS, Meaning, Reading
+from tests.engine.web.conftest import Server
 from tests.faults.house import ROOT, START, House, opened, people, prepared
 
 ANN = "ann@example.com"
@@ -319,3 +326,50 @@ def test_with_no_turns_at_all_a_person_answers_everything() -> None:
 def test_a_flood_is_told_once() -> None:
     assert react(Reading(Meaning.HELP), State(lately=MOST), 2) == Reaction("", "flood")
     assert react(Reading(Meaning.STOP), State(lately=MOST), 2).answer == "stopped", "an opt-out is heard always"
+
+
+def test_c04_a_stop_on_one_channel_stops_the_others_as_the_policy_says(tmp_path: Path) -> None:
+    for scope, reached in (("all", 1), ("program", 2)):
+        with opened(furnished(tmp_path / scope, **{"config/policy.yaml": f"revocation_scope: {scope}\n"})) as made:
+            made.hand_in(*people())
+            made.trouble()
+            said = {"state": "withdrawn", "channel": "sms", "purpose": "*", "wording": "STOP"}
+            made.hand_in(
+                make_event("forewarn.consent", "contact/ann", said, id="c1", source="t", time=made.clock.time())
+            )
+            made.calm()
+            assert len(made.email.sent) == reached, "the closing message is one more by e-mail, unless all was stopped"
+
+
+def test_c11_an_objection_ends_messages_to_the_person(house: House) -> None:
+    said = {"state": "objected", "channel": "*", "purpose": "*"}
+    for subject in ("contact/ann", "account/acme"):
+        house.hand_in(make_event("forewarn.consent", subject, said, id=subject, source="t", time=house.clock.time()))
+    hear(house, "help")
+    house.calm()
+    assert answers(house) == []
+    assert len(tickets(house)) == 1, "what they write is read by a person all the same"
+
+
+def test_what_is_said_on_the_page_is_part_of_the_conversation(house: House) -> None:
+    engine = house.engine
+    [message] = [each for each in house.rows(Intent) if each.kind == "message"]
+    claims = Claims("page", message.id, "contact/ann", ANN, "service", house.clock.time() + 60.0)
+    path = "/" + "/".join(engine.links.url(claims).rsplit("/", 2)[1:])
+    hear(house, "help")
+    server = Server(create_app(services(engine, list)))
+    assert server.post(path, data={"say": "call", "number": "+43 1 234"}).status_code == 303
+    drain(engine)
+    [ticket] = tickets(house)
+    assert "+43 1 234" in ticket.body
+    assert ticket.body.index("(email): help") < ticket.body.index("(page): call")
+    assert "you asked us to call you" in server.get(path).text
+
+
+def test_who_is_called_hears_which_keys_there_are() -> None:
+    voice = Voice(account_sid="AC1", auth_token="x", from_="+15005550006")
+    assert set(keys(voice, "opened", "de-AT")) == {"1", "3", "9"}
+    assert set(keys(voice, "resolved", "en")) == {"2", "3", "9"}
+    assert "drücken Sie die 3" in keys(voice, "opened", "de-AT")["3"]
+    assert keys(MemoryChannel(), "opened", "en") == {}
+    assert set(KEYS) >= {"1", "2", "3", "9"}

@@ -4,7 +4,7 @@ from typing import Any, cast
 
 import pytest
 
-from engine.events import ConsentEvent, Decoder, Schema
+from engine.events import ConsentEvent, Control, Decoder, Schema
 from engine.policy.consent import Entry, Use, standing
 from engine.store.models import Consent, Entity, Preference
 
@@ -18,7 +18,7 @@ def ledger(desk: Any, subject: str = "contact/ann") -> list[Entry]:
     decoder = Decoder(Schema.build({}), future=300.0)
     batches = desk.services.log.read(0, 0, 1000)
     runs = [run for batch in batches for run in decoder.decode(batch.payload, NOW).runs]
-    events = [event for run in runs for event in cast("list[ConsentEvent]", run.content) if event.subject == subject]
+    events = [event for run in runs for event in cast("list[Control]", run.content) if event.subject == subject]
     return [
         Entry(each.time, each.state, each.channel, each.purpose, each.address, each.written)
         for each in events
