@@ -16,6 +16,8 @@ from outreach.render import TemplateError, Templates
 
 log = structlog.get_logger()
 FOLDER = "_replies"
+SHORT = ("sms", "whatsapp", "voice")
+"""Kinds of channels on which few words are said, and no links: they say what the text message says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Answers:
     def words(self, session: Session, name: str, kind: str, person: Correspondent, number: str, now: float) -> str:
         """Return the answer `name` on a kind of channel; empty where nobody wrote one."""
         template = f"{FOLDER}/{name}"
-        form = "email" if kind == "email" else "sms"
+        form = "sms" if kind in SHORT else "email"
         if not self.templates.has(template, form):
             return ""
         variables = self._variables(session, person, number, now)

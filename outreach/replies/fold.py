@@ -17,12 +17,12 @@ _SKIN = range(0x1F3FB, 0x1F400)
 
 
 def words(text: str) -> tuple[str, ...]:
-    """Return the words and symbols of a text, folded; a symbol that repeats counts once.
+    """Return the words and symbols of a text, folded; what is repeated at once counts once.
 
     >>> words("  It's FIXED!! "), words("Läuft wieder…"), words("👍🏽👍"), words("ЅТОР")
     (('its', 'fixed'), ('laeuft', 'wieder'), ('👍',), ('stop',))
     """
-    return tuple(part for part, _ in groupby(_parts(fold(text))) if part)
+    return tuple(part for part, _ in groupby(filter(None, _parts(fold(text)))))
 
 
 def fold(text: str) -> str:
