@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -168,3 +169,13 @@ def test_colours_can_be_read(text: str, ground: str) -> None:
     assert text in layout
     assert ground in layout
     assert (light + 0.05) / (dark + 0.05) >= 7
+
+
+@pytest.mark.parametrize(("locale", "words"), [("en", 5), ("de", 5)])
+@pytest.mark.parametrize("channel", ["email", "sms"])
+def test_every_word_that_is_offered_is_understood(channel: str, locale: str, words: int) -> None:
+    text = TEMPLATES.preview("_replies/help", channel, locale).text
+    offered = re.findall(r"\b[A-ZÄÖÜ]{3,}(?: [A-ZÄÖÜ]{2,})*\b", text)
+    assert len(offered) == words
+    meant = {str(TEMPLATES.grammar.read(word, locale).meaning) for word in offered}
+    assert meant == {"fixed", "broken", "not_mine", "call", "stop"}
