@@ -34,6 +34,7 @@ from engine.wording import keys
 from outreach.channels.memory import MemoryChannel
 from outreach.channels.voice import Voice
 from outreach.replies import KEYS, Meaning, Reading
+from outreach.tickets.builtin import BuiltinDesk, MemoryTickets
 from tests.engine.web.conftest import Server
 from tests.faults.house import ROOT, START, House, opened, people, prepared
 
@@ -373,3 +374,32 @@ def test_who_is_called_hears_which_keys_there_are() -> None:
     assert "drücken Sie die 3" in keys(voice, "opened", "de-AT")["3"]
     assert keys(MemoryChannel(), "opened", "en") == {}
     assert set(KEYS) >= {"1", "2", "3", "9"}
+
+
+def test_conversations_go_to_the_desk_that_the_policy_names(tmp_path: Path) -> None:
+    changed = {
+        "config/desks.yaml": "care: {type: zendesk, url: https://a.zendesk.com, email: a@b.example, token: t}\n",
+        "config/policy.yaml": "conversations: {desk: care, queue: customers}\n",
+    }
+    with opened(furnished(tmp_path, **changed)) as made:
+        store = MemoryTickets(now=made.clock.time)
+        made.engine.desks["care"] = BuiltinDesk(store=store)
+        made.hand_in(*people())
+        made.trouble()
+        for text in ("call me", "and quickly please", "thanks"):
+            hear(made, text)
+        [draft] = store.drafts.values()
+        assert (draft.queue, draft.tags) == ("customers", ("forewarn", "conversation", "call"))
+        assert [note for note, _ in store.notes[1]] == [
+            "contact/ann (email): and quickly please",
+            "contact/ann (email): thanks",
+        ]
+        assert tickets(made) == [], "and not to our own"
+
+
+def test_still_broken_makes_the_tickets_of_its_issue_graver(house: House) -> None:
+    [before] = house.rows(Ticket)
+    hear(house, "still broken")
+    after = next(ticket for ticket in house.rows(Ticket) if ticket.id == before.id)
+    assert (before.severity, after.severity) == ("low", "medium")
+    assert any("still does not work" in note.text for note in house.rows(TicketNote) if note.ticket == before.id)
