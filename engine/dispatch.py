@@ -18,13 +18,14 @@ from engine.ids import derive
 from engine.letters import Outside, Writer
 from engine.policy import stops
 from engine.policy.decide import decide
-from engine.policy.facts import ChannelFacts, Decision, Reason
+from engine.policy.facts import Decision, Reason
 from engine.policy.gather import Gathered, Gatherer
 from engine.policy.holdout import assign
 from engine.store import outbox
 from engine.store.database import Database
 from engine.store.models import DecisionRow, Intent, ReceiptRow, Stop
 from engine.store.outbox import Status
+from engine.waves.keeper import Waves
 from outreach.base import Channel, Outcome, Receipt
 from outreach.render import TemplateError
 from outreach.retry import attempts, delay
@@ -58,14 +59,15 @@ class Dispatcher:
         self._outside = outside
         self._clock = clock
         self._name = name
-        facts = {key: ChannelFacts(each.kind, each.address) for key, each in outside.channels.items()}
-        self._gatherer = Gatherer(config, facts)
+        self._waves = Waves(config)
+        self._gatherer = Gatherer(config, outside.facts, self._waves)
         self._writer = Writer(config, outside)
         self._notes: list[tuple[str, str]] = []
 
     def run_once(self, limit: int = BATCH) -> int:
         """Deal with up to `limit` intents that are due; returns how many there were."""
         self.recall()
+        self._waves.look()
         claimed = self._claim(limit)
         leaving: Leaving | None = None
         receipt: Receipt | None = None
@@ -166,6 +168,7 @@ class Dispatcher:
             log.warning("template failed", intent=intent.id, error=str(error))
             outbox.settle(session, intent.id, Status.FAILED, now=now, by=self._name, detail=str(error))
             return None
+        self._waves.sent(intent)
         return Leaving(outbox.mark_sending(session, intent.id, self._name, now, **letter.columns), letter.send)
 
     def _collision(self, gathered: Gathered, decision: Decision, intent: Intent) -> None:

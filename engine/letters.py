@@ -4,16 +4,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from engine.config.model import Config
 from engine.conversations.handover import Handover
 from engine.issues.book import history
 from engine.picture import Band, picture
 from engine.playbooks import REPLY
-from engine.policy.facts import Decision
+from engine.policy.facts import ChannelFacts, Decision
 from engine.policy.gather import Gathered
 from engine.store.models import Entity, Intent, Issue
+from engine.waves import incidents
 from engine.wording import Speaker, buttons, keys
 from outreach.base import Change, Channel, Draft, Message, Outcome, Receipt, TicketDesk
 from outreach.render import TemplateError, Templates
@@ -27,6 +28,11 @@ class Outside:
     desks: Mapping[str, TicketDesk]
     templates: Templates
     speaker: Speaker
+
+    @property
+    def facts(self) -> dict[str, ChannelFacts]:
+        """What decisions know of the channels."""
+        return {name: ChannelFacts(each.kind, each.address) for name, each in self.channels.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +62,8 @@ class Writer:
             raise LookupError(f"intent {intent.id} was decided to be sent about no issue")
         if intent.kind == "ticket":
             return self._ticket(session, intent, issue, now)
-        if intent.kind == "escalate":
-            return self._escalation(session, intent, issue, now)
+        if intent.kind in ("escalate", "notify"):
+            return self._to_colleague(session, intent, issue, now)
         return self._message(session, intent, gathered, decision, now)
 
     def looked_for(self, intent: Intent) -> Receipt | None:
@@ -76,20 +82,21 @@ class Writer:
         if person is None or issue is None:
             raise LookupError(f"intent {intent.id} was decided to be sent to nobody")
         account = session.get(Entity, issue.account) if issue.account else None
-        addressed = intent.model_copy(update={"address": decision.address})
+        said = {**intent.payload, "ticket": _ticket_number(session, intent)}
+        addressed = intent.model_copy(update={"address": decision.address, "payload": said})
         words = self._outside.speaker.to_person(addressed, issue, account, person, now)
         return self._letter(addressed, decision.channel, person.locale, words)
 
-    def _escalation(self, session: Session, intent: Intent, issue: Issue, now: float) -> Letter:
+    def _to_colleague(self, session: Session, intent: Intent, issue: Issue, now: float) -> Letter:
         target = self._config.main.escalations[str(intent.payload["to"])]
         addressed = intent.model_copy(update={"address": target.address})
-        words = self._to_agent(session, issue, now)
+        words = self._to_agent(session, issue, now, intent)
         return self._letter(addressed, target.channel, self._config.main.locale, words)
 
     def _ticket(self, session: Session, intent: Intent, issue: Issue, now: float) -> Letter:
         desk = self._desk(str(intent.payload["desk"]))
-        words = self._to_agent(session, issue, now)
-        template = str(intent.payload["template"])
+        words = self._to_agent(session, issue, now, intent)
+        template = self._template(intent)
         text = self._outside.templates.render(template, "ticket", self._config.main.locale, words)
         draft = Draft(
             id=intent.id,
@@ -141,6 +148,12 @@ class Writer:
             raise TemplateError(cause, place="desks.yaml", remedy=remedy)
         return desk
 
+    def _template(self, intent: Intent) -> str:
+        """Return a ticket's template; a folder of templates may not have that of an incident."""
+        wanted = str(intent.payload["template"])
+        there = self._outside.templates.has(wanted, "ticket")
+        return wanted if there else str(intent.payload.get("otherwise", wanted))
+
     def _letter(self, intent: Intent, name: str, locale: str, words: Mapping[str, Any]) -> Letter:
         channel = self._outside.channels[name]
         templates, template = self._outside.templates, str(intent.payload["template"])
@@ -157,15 +170,42 @@ class Writer:
             unsubscribe_url=words["links"].get("unsubscribe", ""),
             data={"issue": words["issue"], "evidence": words["evidence"], "occasion": intent.occasion},
             locale=text.locale,
-            choices=buttons(text.locale) if intent.kind == "escalate" else keys(channel, intent.occasion, text.locale),
+            choices=_choices(channel, intent, text.locale),
         )
         said = {"subject": message.subject, "text": message.text, "html": message.html, "locale": text.locale}
         columns = {"channel": name, "address": message.to, "payload": {**intent.payload, **said}}
         return Letter(lambda: channel.send(message), columns)
 
-    def _to_agent(self, session: Session, issue: Issue, now: float) -> dict[str, Any]:
+    def _to_agent(self, session: Session, issue: Issue, now: float, intent: Intent) -> dict[str, Any]:
         account = session.get(Entity, issue.account) if issue.account else None
-        return self._outside.speaker.to_agent(issue, account, history(session, issue.id), now)
+        words = self._outside.speaker.to_agent(issue, account, history(session, issue.id), now)
+        asked, incident = intent.payload.get("asked"), intent.payload.get("incident")
+        if asked:
+            words["approval"] = {**asked, "link": self._outside.speaker.page(f"approvals/{asked['id']}")}
+        if "defect" in intent.payload:
+            words["defect"] = intent.payload["defect"]
+        if incident:
+            words["incident"] = incidents.summary(session, str(incident))
+        return words
+
+
+def _choices(channel: Channel, intent: Intent, locale: str) -> Mapping[str, str]:
+    """Return what may be pressed: a colleague's buttons, a customer's keys."""
+    if intent.kind == "escalate":
+        return buttons(locale)
+    return keys(channel, intent.occasion, locale) if intent.kind == "message" else {}
+
+
+def _ticket_number(session: Session, intent: Intent) -> str:
+    """Return the number of the ticket that was made of the same issue, or ""."""
+    made = select(Intent.provider_id).where(
+        Intent.issue == intent.issue,
+        Intent.kind == "ticket",
+        Intent.occasion != REPLY,
+        Intent.status == "sent",
+        Intent.provider_id != "",
+    )
+    return session.exec(made.order_by(col(Intent.sent_at), col(Intent.id))).first() or ""
 
 
 def evidence_picture(issue: Issue) -> str:

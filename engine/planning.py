@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from sqlmodel import Session, col, select
 
 from engine.config.model import Config
+from engine.defects import record
 from engine.entities import Person, people
 from engine.issues.view import Transition
 from engine.playbooks import open_outreach, plan
@@ -16,14 +17,16 @@ class Planner:
     """Plans under one configuration."""
 
     def __init__(self, config: Config) -> None:
+        self._config = config
         self._playbooks = tuple(config.playbooks.values())
         self._locale = config.main.locale
 
     def plan(self, session: Session, transitions: Iterable[Transition], now: float) -> int:
         """Add what `transitions` cause to the outbox; returns how many intents."""
+        seen = list(transitions)
         known: dict[str | None, Sequence[Person]] = {}
         intents: list[Intent] = []
-        for transition in transitions:
+        for transition in seen:
             if transition.issue.shadow:
                 continue
             account = transition.issue.account
@@ -31,6 +34,7 @@ class Planner:
                 known[account] = people(session, account, locale=self._locale)
             told = open_outreach(self._messages(session, transition))
             intents += plan(transition, self._playbooks, known[account], told, now)
+        record(session, seen, self._config)
         outbox.add(session, intents)
         return len(intents)
 

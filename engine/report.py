@@ -11,6 +11,7 @@ from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
 from engine.config.model import SEVERITIES
+from engine.defects import Figures, by_owner
 from engine.evaluations import Evaluation, evaluations
 from engine.issues.view import ACTIVE
 from engine.playbooks import CLOSING
@@ -117,6 +118,8 @@ class Report(Struct, frozen=True):
     """By detector that is on trial; what they find counts nowhere else."""
     predictions: dict[str, Evaluation] = {}
     """By learned detector: how good it is by now, whatever the span."""
+    defects: dict[str, Figures] = {}
+    """By owner: what defects of theirs caused that are to be removed."""
 
 
 def measure(session: Session, since: float, until: float) -> Report:
@@ -134,6 +137,7 @@ def measure(session: Session, since: float, until: float) -> Report:
         precision=_precision(span),
         trials=_trials(span),
         predictions={each.detector: each for each in evaluations(session)},
+        defects=by_owner(session, since, until),
     )
 
 

@@ -18,6 +18,7 @@ from engine.playbooks import expires_at
 from engine.report import Report, measure
 from engine.storage import Storage
 from engine.store.models import Issue, JobRun
+from engine.waves.incidents import settle
 
 DAY = 86400.0
 RUNS_KEPT = 90 * DAY
@@ -55,6 +56,7 @@ class Upkeep:
         with self._storage.database.transaction() as session:
             transitions = self._book.settle(session, now) + self._expire(session, now)
             self._planner.plan(session, transitions, now)
+            settle(session, now)
 
     def _expire(self, session: Session, now: float) -> list[Transition]:
         playbooks = tuple(self._config.playbooks.values())

@@ -77,6 +77,7 @@ class Speaker:
             "person": {"name": person.name, "roles": list(person.roles), "zone": person.zone},
             "links": self._links(intent, person, now),
             "next_update_at": now + UPDATE_WITHIN,
+            "ticket": {"number": str(intent.payload.get("ticket", ""))},
         }
 
     def to_agent(self, issue: Issue, account: Entity | None, history: Sequence[Change], now: float) -> dict[str, Any]:
@@ -85,8 +86,12 @@ class Speaker:
             **self._common(issue, account, now),
             "history": [{"at": each.at, "what": _told(each)} for each in history],
             "next_step": self._next_step(issue),
-            "links": {"console": f"{self.config.main.listen.public_url.rstrip('/')}/issues/{issue.id}"},
+            "links": {"console": self.page(f"issues/{issue.id}")},
         }
+
+    def page(self, path: str) -> str:
+        """Return the address of a page of the console."""
+        return f"{self.config.main.listen.public_url.rstrip('/')}/{path}"
 
     def _common(self, issue: Issue, account: Entity | None, now: float) -> dict[str, Any]:
         sender = self.config.main.sender

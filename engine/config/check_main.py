@@ -6,7 +6,7 @@ from babel.localedata import locale_identifiers
 from engine.config import convert
 from engine.config.load import MAIN
 from engine.config.loaded import Loaded
-from engine.config.model import ChannelConfig, Escalation, MainConfig, Place
+from engine.config.model import BEST, PREFERRED, ChannelConfig, Escalation, MainConfig, Place
 from engine.config.problems import nearest
 from engine.config.reader import Reader
 from engine.config.secrets import unset
@@ -14,7 +14,7 @@ from engine.config.special import made
 from engine.config.yamlsource import Scalar
 from outreach.address import FORMS
 
-PREFERRED = "preferred"
+STANDS_FOR = {PREFERRED: "it stands for the person's own", BEST: "it stands for what has worked"}
 """In a list of channels: the recipient's own choice, so no name for a channel."""
 
 
@@ -90,9 +90,9 @@ def address_kind(loaded: Loaded, channel: str) -> str:
 
 
 def _check_channels(loaded: Loaded) -> None:
-    if PREFERRED in loaded.declared["channels"]:
-        place = loaded.declared["channels"][PREFERRED]
-        loaded.problems.error(place, f'a channel cannot be called "{PREFERRED}"', "it stands for the person's own")
+    for word, why in STANDS_FOR.items():
+        if word in loaded.declared["channels"]:
+            loaded.problems.error(loaded.declared["channels"][word], f'a channel cannot be called "{word}"', why)
     for config in loaded.channels.values():
         if not unset(config.params):
             _check_channel(loaded, config)

@@ -5,13 +5,11 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from engine.config.check_detectors import check_condition
-from engine.config.check_main import PREFERRED
+from engine.config.check_main import STANDS_FOR
 from engine.config.loaded import Loaded
 from engine.config.model import (
     BUILTIN,
-    MOST_HELD_OUT,
     NOWHERE,
-    SAFETY,
     SEVERITIES,
     DetectorConfig,
     EscalateStep,
@@ -36,39 +34,7 @@ def check_playbooks(loaded: Loaded) -> None:
         check_when(loaded, playbook.when, playbook.place, "when")
         _check_steps(loaded, playbook)
         _check_closing(loaded, playbook)
-        if playbook.limits.per_customer is not None and playbook.limits.per_customer.count < 1:
-            place = loaded.where(playbook.place, "limits", "per_customer")
-            loaded.problems.error(place, "this playbook may never contact anyone", "write at least 1 per 24h")
-        _check_holdout(loaded, playbook)
-        _check_worth(loaded, playbook)
     _check_answered(loaded)
-
-
-def _check_holdout(loaded: Loaded, playbook: PlaybookConfig) -> None:
-    """Nobody is kept from hearing of what may harm them."""
-    place = loaded.where(playbook.place, "holdout")
-    if not 0.0 <= playbook.holdout <= MOST_HELD_OUT:
-        loaded.problems.error(
-            place, f"{playbook.holdout:g} is no share to hold out", f"write 0% to {MOST_HELD_OUT:.0%}"
-        )
-    if playbook.holdout <= 0.0:
-        return
-    if any(isinstance(step, MessageStep) and step.emergency for step in playbook.steps):
-        loaded.problems.error(place, "an emergency is held back from nobody", "take holdout out, or the emergency step")
-    severities = playbook.when.severity or _given(loaded, playbook.when) or ()
-    if severities and set(severities) <= set(SAFETY):
-        loaded.problems.error(place, "critical issues are held back from nobody", "take holdout out")
-
-
-def _check_worth(loaded: Loaded, playbook: PlaybookConfig) -> None:
-    if playbook.worth is None:
-        return
-    for name in ("contact", "message", "needless"):
-        if getattr(playbook.worth, name) < 0:
-            loaded.problems.error(loaded.where(playbook.place, "worth", name), "a cost is 0 or more")
-    for name in ("calls", "wrong"):
-        if not 0.0 <= getattr(playbook.worth, name) <= 1.0:
-            loaded.problems.error(loaded.where(playbook.place, "worth", name), "a probability is 0% to 100%")
 
 
 def _check_answered(loaded: Loaded) -> None:
@@ -100,24 +66,24 @@ def check_when(loaded: Loaded, when: When, start: Place, *path: str | int) -> No
 
 
 def _check_severities(loaded: Loaded, when: When, start: Place, *path: str | int) -> None:
-    given = _given(loaded, when)
+    known = given(loaded, when)
     for index, severity in enumerate(when.severity):
         place = loaded.where(start, *path, "severity", index)
         if severity not in SEVERITIES:
             loaded.problems.unknown(place, "severity", severity, SEVERITIES)
-        elif given is not None and severity not in given:
+        elif known is not None and severity not in known:
             what = f"no detector named here gives the severity {severity}"
-            loaded.problems.error(place, what, f"they give {', '.join(given)}")
+            loaded.problems.error(place, what, f"they give {', '.join(known)}")
 
 
-def _given(loaded: Loaded, when: When) -> list[str] | None:
+def given(loaded: Loaded, when: When) -> list[str] | None:
     """Return the severities that the detectors of `when` can give; None if that is not known."""
     matched = [name for name in loaded.declared["detectors"] if any(fnmatchcase(name, glob) for glob in when.detector)]
     known = [loaded.detectors[name] for name in matched if name in loaded.detectors]
     if not matched or len(known) < len(matched):
         return None
-    given = {severity for config in known for severity in severities(config)}
-    return [severity for severity in SEVERITIES if severity in given]
+    possible = {severity for config in known for severity in severities(config)}
+    return [severity for severity in SEVERITIES if severity in possible]
 
 
 def severities(config: DetectorConfig) -> set[str]:
@@ -152,7 +118,7 @@ def _check_names(loaded: Loaded, step: Step) -> None:
 
 
 def _check_message(loaded: Loaded, step: MessageStep) -> None:
-    known = [*loaded.declared["channels"], PREFERRED]
+    known = [*loaded.declared["channels"], *STANDS_FOR]
     for index, channel in enumerate(step.channels):
         if channel not in known:
             loaded.problems.unknown(loaded.where(step.place, "channels", index), "channel", channel, known)

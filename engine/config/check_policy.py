@@ -35,6 +35,7 @@ def check_policy(loaded: Loaded) -> None:
     _check_caps(loaded, start)
     _check_consent(loaded, start)
     _check_conversations(loaded, start)
+    _check_approvals(loaded, start)
     for index, inhibition in enumerate(loaded.policy.inhibit):
         check_when(loaded, inhibition.source, start, "inhibit", index, "source")
         check_when(loaded, inhibition.target, start, "inhibit", index, "target")
@@ -44,6 +45,16 @@ def _check_hours(loaded: Loaded, hours: Hours, start: Place, *path: str) -> None
     if hours.from_ == hours.to:
         place = loaded.where(start, *path)
         loaded.problems.error(place, "these hours are empty", 'write {from: "00:00", to: "24:00"} for the whole day')
+
+
+def _check_approvals(loaded: Loaded, start: Place) -> None:
+    how = loaded.policy.approvals
+    known = loaded.main.escalations if loaded.main else {how.to: None}
+    if how.to and how.to not in known:
+        loaded.problems.unknown(loaded.where(start, "approvals", "to"), "escalation", how.to, known)
+    if not how.expires:
+        place = loaded.where(start, "approvals", "expires")
+        loaded.problems.error(place, "nobody could ever agree in time", "write 12h, say")
 
 
 def _check_region(loaded: Loaded, name: str, start: Place) -> None:

@@ -1,16 +1,16 @@
 """What templates say: that each exists in the default language, for every channel, and names only what is filled in."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from engine.config.check_main import PREFERRED
+from engine.config.check_main import STANDS_FOR
 from engine.config.check_playbooks import templates_of
 from engine.config.load import MAIN
 from engine.config.loaded import Loaded
-from engine.config.model import MessageStep, Place, Step, TicketStep
+from engine.config.model import Escalation, MessageStep, Place, Step, TicketStep
 from engine.config.problems import nearest
-from engine.config.variables import AGENT, ANSWER, HANDOVER, MESSAGE
+from engine.config.variables import AGENT, ANSWER, APPROVAL, DEFECT, HANDOVER, INCIDENT, MESSAGE
 from outreach.render import Templates
 from outreach.replies.lexicon import faults
 
@@ -46,6 +46,30 @@ def check_templates(loaded: Loaded) -> None:
         for occasion, template in COMMON.items():
             if opening and not any(isinstance(step, MessageStep) and step.on == occasion for step in playbook.steps):
                 checker.check_common(opening[0], occasion, template)
+    _check_ours(loaded, checker)
+
+
+def _check_ours(loaded: Loaded, checker: "_Checker") -> None:
+    """Note what is wrong with the templates that no step names: of an approval, and of an incident's ticket.
+
+    Where there is none for an incident, its ticket is written like any other of the playbook's.
+    """
+    messages = [step for each in loaded.playbooks.values() for step in each.steps if isinstance(step, MessageStep)]
+    if not messages:
+        return
+    start = loaded.roots[MAIN].place
+    if checker.knows("_common/incident"):
+        checker.check_own("_common/incident", [TICKET], INCIDENT, start)
+    to = _escalations(loaded).get(loaded.policy.approvals.to)
+    if to is not None:
+        checker.check_own("_common/approval", checker.kinds([to.channel]), APPROVAL, start)
+    owners = {each.owner for each in loaded.detectors.values() if each.demand.class_ == "remove"}
+    for escalation in [each for name, each in _escalations(loaded).items() if name in owners]:
+        checker.check_own("_common/defect", checker.kinds([escalation.channel]), DEFECT, start)
+
+
+def _escalations(loaded: Loaded) -> Mapping[str, Escalation]:
+    return loaded.main.escalations if loaded.main else {}
 
 
 class _Checker:
@@ -62,7 +86,7 @@ class _Checker:
             self._loaded.problems.unknown(place, "template", step.template, self._names)
             return
         allowed = MESSAGE if isinstance(step, MessageStep) else AGENT
-        kinds = [TICKET] if isinstance(step, TicketStep) else self._kinds(channels)
+        kinds = [TICKET] if isinstance(step, TicketStep) else self.kinds(channels)
         self._check_locale(step.template, place)
         self._check(step.template, kinds, allowed, place, promotion=marketing)
 
@@ -72,7 +96,7 @@ class _Checker:
             hint = f"add - message: {{on: {occasion}, template: …}}"
             self._loaded.problems.error(step.place, f'no template "{template}" for when it is {occasion}', hint)
         else:
-            self._check(template, self._kinds(step.channels), MESSAGE, step.place, promotion=False)
+            self._check(template, self.kinds(step.channels), MESSAGE, step.place, promotion=False)
 
     def check_replies(self, opening: Sequence[MessageStep]) -> None:
         """Note what is wrong with what is said to those who answer a message."""
@@ -95,11 +119,23 @@ class _Checker:
                 Place(os.path.relpath(file, self._loaded.folder.resolve()), line, 1), what, hint
             )
 
-    def _kinds(self, channels: Iterable[str]) -> list[str]:
+    def knows(self, template: str) -> bool:
+        """Return whether there is such a template."""
+        return template in self._names
+
+    def check_own(self, template: str, kinds: Sequence[str], allowed: frozenset[str], place: Place) -> None:
+        """Note what is wrong with a template that the engine itself asks for."""
+        if template not in self._names:
+            hint = "copy it from the folder that `forewarn init` writes"
+            self._loaded.problems.error(place, f'no template "{template}"', hint)
+        else:
+            self._check(template, kinds, allowed, place, promotion=False)
+
+    def kinds(self, channels: Iterable[str]) -> list[str]:
         """Return the kinds of the channels; the person's own may be any there is."""
         wanted = set(channels)
         known = self._loaded.channels
-        return sorted({config.type for name, config in known.items() if name in wanted or PREFERRED in wanted})
+        return sorted({config.type for name, config in known.items() if name in wanted or wanted & STANDS_FOR.keys()})
 
     def _check_locale(self, template: str, place: Place) -> None:
         locales = self._templates.files.locales(template)

@@ -249,6 +249,10 @@ class TicketStep:
     place: Place = NOWHERE
 
 
+PREFERRED, BEST = "preferred", "best"
+"""What may stand in a step's list of channels instead of a name."""
+
+
 @dataclass(frozen=True, slots=True)
 class MessageStep:
     """`message: {audience: technical, channels: [preferred, email, sms], template: api-errors/notice}`"""
@@ -259,7 +263,7 @@ class MessageStep:
     audience: tuple[str, ...] = ()
     """Roles; a person with any of them is told; empty: everyone of the account."""
     channels: tuple[str, ...] = ("preferred",)
-    """Tried in this order; `preferred` stands for the person's own."""
+    """Tried in this order; `preferred` stands for the person's own, `best` for those after it, as they have worked."""
     purpose: Literal["service", "marketing"] = "service"
     emergency: str = ""
     """Name of the approver who made this an emergency class (C6): passes quiet hours and caps."""
@@ -306,10 +310,34 @@ MOST_HELD_OUT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
+class BlastRadius:
+    """`{max: 200, canary: 5%, watch: 30m}`: how many a playbook may tell at about the same time, and how carefully.
+
+    More than usual, and `canary` of `max` are told first; what they make of it is watched for `watch`, and only then
+    are others told. More than `max`, and two people must agree. The shares are of those told; more than that of them,
+    beyond what chance explains, and nobody else is told before two people agree.
+    """
+
+    max: int = 500
+    canary: float = 0.05
+    watch: Duration = Duration(1800.0)
+    opt_outs: float = 0.02
+    complaints: float = 0.003
+    bounces: float = 0.05
+    replies: float = 0.3
+    """Customers who contact us after they were told."""
+    wrong: float = 0.2
+    """Issues that a person found to be false alarms."""
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What bounds a playbook beyond the policy."""
 
     per_customer: Per | None = None
+    blast_radius: BlastRadius = BlastRadius()
+    approve: Expression | None = None
+    """Over `audience` and `usual`: where it holds, nobody is told before a person agreed: `"audience > 50"`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,6 +390,16 @@ MOST_TURNS = 2
 
 
 @dataclass(frozen=True, slots=True)
+class Approvals:
+    """`{to: on-call, expires: 12h}`: who is asked when a person must agree, and for how long the question stands."""
+
+    to: str = ""
+    """A name under `escalations:` in forewarn.yaml; empty: the question stands in the console and nowhere else."""
+    expires: Duration = Duration(12 * 3600.0)
+    """After that nobody is told any more of what was asked about."""
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyConfig:
     """`policy.yaml`: what holds for every contact, whatever the playbook."""
 
@@ -378,6 +416,7 @@ class PolicyConfig:
     """More reopenings than this and the issue is held open until calm for `reopen_within`."""
     inhibit: tuple[Inhibition, ...] = ()
     conversations: ConversationConfig = ConversationConfig()
+    approvals: Approvals = Approvals()
 
 
 @dataclass(frozen=True, slots=True)

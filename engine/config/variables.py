@@ -34,6 +34,7 @@ MESSAGE: Final = frozenset(
         *(f"person.{name}" for name in ("name", "roles", "zone")),
         *(f"links.{name}" for name in ("page", "unsubscribe", "preferences")),
         "next_update_at",
+        "ticket.number",
     }
 )
 """Of a message to a customer."""
@@ -57,3 +58,11 @@ HANDOVER: Final = frozenset(
 """Of the ticket that puts a conversation before a person."""
 AGENT: Final = frozenset({*_COMMON, "history", "next_step", "links.console"})
 """Of a ticket and of an escalation."""
+APPROVAL: Final = AGENT | {
+    f"approval.{name}" for name in ("id", "playbook", "why", "needed", "audience", "expires_at", "link")
+}
+"""Of the question whether so many are to be told."""
+DEFECT: Final = AGENT | {f"defect.{name}" for name in ("id", "owner", "title", "after")}
+"""Of the word to the owner of a defect."""
+INCIDENT: Final = AGENT | {f"incident.{name}" for name in ("id", "title", "issues", "accounts", "some")}
+"""Of the one ticket of an incident."""

@@ -8,8 +8,9 @@ The rules stand in `RULES` in the order they are asked; the first that objects d
    that explains it, a ticket or conversation of the customer's on the same matter; and last, so that both its arms are
    those who would have been told, the holdout (`engine.policy.holdout`).
 3. What keeps it back: a kill switch (`engine.policy.stops`), for a channel only where it is the last way.
-4. What makes it early: quiet hours and caps. They are asked together, so that `until` is a moment at which all allow
-   it. A held message is decided again when it comes due: by then it may be pointless.
+4. What makes it early: quiet hours and caps; they are asked together, so that `until` is a moment at which all allow
+   it. And last the wave it is part of (`engine.waves`). A held message is decided again when it comes due: by then it
+   may be pointless.
 
 A closing message is a promise to someone who was told (C16): it goes on the channel and to the address they were told
 on, passes caps, silences, inhibition and collision, but neither opt-outs nor quiet hours. An emergency class passes
@@ -36,6 +37,8 @@ from engine.policy.stops import Leaving, halted
 
 STOPPED_WAIT = 60.0
 """Seconds after which it is asked again whether a kill switch is still on."""
+TICKET_WAIT = 30.0
+"""Seconds after which it is asked again whether the ticket is made."""
 OPENING_WAIT = 60.0
 """Seconds after which it is asked again whether the opening message has gone out."""
 _ROUNDS = 100
@@ -67,9 +70,10 @@ def decide(facts: Facts) -> Decision:
         if found is not None:
             return replace(found, trail=tuple(trail))
     way = best(facts) if facts.kind == "message" else None
-    channel, address = (way.channel, way.address) if way else ("", "")
+    channel, address, propensity = (way.channel, way.address, way.propensity) if way else ("", "", 1.0)
     note = f" Emergency, approved by {facts.step.emergency}." if facts.step.emergency else ""
-    return Decision("send", Reason.ALLOWED, None, channel, address, Reason.ALLOWED.sentence + note, tuple(trail))
+    detail = Reason.ALLOWED.sentence + note
+    return Decision("send", Reason.ALLOWED, None, channel, address, detail, propensity, tuple(trail))
 
 
 def _recipient(facts: Facts) -> Decision | None:
@@ -167,6 +171,35 @@ def _drawn(facts: Facts) -> Decision | None:
     return _skip(Reason.HELD_OUT) if is_held_out(facts) else None
 
 
+def _one_ticket(facts: Facts) -> Decision | None:
+    """No incident that the issue is part of has a ticket."""
+    return _skip(Reason.PART_OF_INCIDENT, f"Incident {facts.incident}.") if facts.incident else None
+
+
+def _ticket_first(facts: Facts) -> Decision | None:
+    """Whoever is told that a person deals with it, can rely on it."""
+    if facts.occasion in CLOSING or facts.step.emergency or not facts.ticket_due:
+        return None
+    until = facts.now + TICKET_WAIT
+    return Decision("hold", Reason.AWAITING_TICKET, until, detail=Reason.AWAITING_TICKET.sentence)
+
+
+def _not_refused(facts: Facts) -> Decision | None:
+    """Nobody who was asked refused that so many are told, or left it unanswered."""
+    state = facts.wave.state if facts.wave and not facts.step.emergency else ""
+    reason = {"refused": Reason.REFUSED, "expired": Reason.UNANSWERED}.get(state)
+    return _skip(reason, facts.wave.why) if reason and facts.wave else None
+
+
+def _few_enough(facts: Facts) -> Decision | None:
+    """No more are told at a time than are usual, or than is known to do no harm."""
+    wave = facts.wave
+    if wave is None or facts.step.emergency or not wave.full:
+        return None
+    reason = Reason.AWAITING_APPROVAL if wave.state == "asking" else Reason.BLAST_RADIUS
+    return Decision("hold", reason, max(wave.until, facts.now), detail=f"{reason.sentence} {wave.why}".strip())
+
+
 def _going(facts: Facts) -> Decision | None:
     """No kill switch is on."""
     halt = halted(facts.halts, Leaving(facts.step.playbook, facts.step.template, facts.step.through))
@@ -203,11 +236,15 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         _no_collision,
         _worthwhile,
         _drawn,
+        _not_refused,
         _going,
+        _ticket_first,
         _timely,
+        _few_enough,
     ),
-    "ticket": (*_STILL_SO, _unsilenced, _uninhibited, _no_ticket_yet, _going),
+    "ticket": (*_STILL_SO, _unsilenced, _uninhibited, _no_ticket_yet, _one_ticket, _going),
     "escalate": (*_STILL_SO, _unsilenced, _uninhibited, _going),
+    "notify": (_going,),
     "annotate": (),
 }
 """By the kind of what is planned: the rules, in the order they are asked."""

@@ -11,9 +11,11 @@ from engine.config.model import Hours, Limits, Per, PolicyConfig
 from engine.entities import Person
 from engine.playbooks import Occasion, Told
 from engine.policy.caps import Sent
+from engine.policy.choice import Belief
 from engine.policy.consent import Entry, Scope
 from engine.policy.stops import Halt
 from engine.policy.worth import Worth
+from engine.waves.wave import Wave
 
 Verdict = Literal["send", "hold", "skip"]
 
@@ -56,7 +58,13 @@ class Reason(StrEnum):
     PER_CUSTOMER = "per_customer", "The person has had as many messages as the playbook allows (C15)."
     HELD_OUT = "held_out", "It is one of the few that nobody is told of, to measure what telling is worth."
     NOT_WORTH = "not_worth", "Telling would cost more than it saves."
+    REFUSED = "refused", "People were asked whether so many are to be told, and refused."
+    UNANSWERED = "unanswered", "People were asked whether so many are to be told, and nobody agreed in time."
+    AWAITING_APPROVAL = "awaiting_approval", "So many are to be told that people must agree first."
+    BLAST_RADIUS = "blast_radius", "More are to be told than on other days: others wait while the first are watched."
+    PART_OF_INCIDENT = "part_of_incident", "The issue is one of many with one cause, for which there is one ticket."
     STOPPED = "stopped", "Somebody threw the kill switch: it waits until that is taken back."
+    AWAITING_TICKET = "awaiting_ticket", "A person is to deal with it, and the ticket is not made yet."
     AWAITING_OPENING = "awaiting_opening", "The message it follows is still on its way."
 
 
@@ -146,7 +154,7 @@ class Facts:
     occasion: Occasion
     issue: IssueFacts
     step: StepFacts
-    kind: Literal["message", "ticket", "escalate", "annotate"] = "message"
+    kind: Literal["message", "ticket", "escalate", "annotate", "notify"] = "message"
     person: Person | None = None
     channels: Mapping[str, ChannelFacts] = field(default_factory=dict)
     """The configured channels by name, in their order."""
@@ -171,6 +179,16 @@ class Facts:
     """What telling is worth, where the playbook says what a contact costs."""
     halts: tuple[Halt, ...] = ()
     """The kill switches that are on."""
+    ticket_due: bool = False
+    """Of demand that needs a person: the ticket of the same issue and playbook is not made yet, and may be soon."""
+    beliefs: Mapping[str, Belief] = field(default_factory=dict)
+    """Of channels the step leaves to experience: how often each works for this person (`engine.policy.experience`)."""
+    draw: float = 0.0
+    """Where the draw between them fell."""
+    wave: Wave | None = None
+    """Of an opening message: those who are told with this person, where they are more than usual."""
+    incident: str = ""
+    """Of a ticket: the open incident its issue is part of, where this is not that incident's own ticket."""
 
     def plain(self) -> dict[str, Any]:
         """Return them as plain JSON values, to be stored with the decision."""
@@ -205,6 +223,8 @@ class Decision:
     address: str = ""
     detail: str = ""
     """One sentence."""
+    propensity: float = 1.0
+    """With which probability this channel was taken, where several were left to experience."""
     trail: tuple[Check, ...] = ()
     """Every rule that was looked at, in order."""
 

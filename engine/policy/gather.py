@@ -1,7 +1,7 @@
 """Everything a decision is taken from, read out of the database at the moment it is taken (C13)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import func
 from sqlalchemy import select as sql_select
@@ -14,16 +14,23 @@ from engine.issues.book import active_issues, view
 from engine.issues.silences import active, current, inhibited
 from engine.issues.view import IssueView
 from engine.playbooks import REPLY, TOLD, Told, open_outreach
+from engine.policy import choice
 from engine.policy.caps import Sent
 from engine.policy.consent import Entry
+from engine.policy.experience import Experience
 from engine.policy.facts import ChannelFacts, Facts, IssueFacts, PolicyFacts, StepFacts, Suppressed
 from engine.policy.holdout import draw
+from engine.policy.reach import left_open
 from engine.policy.stops import halts
 from engine.policy.worth import Appraiser, Worth
 from engine.store.models import Consent, CustomerContact, Intent, Issue, Suppression, Ticket
+from engine.waves import incidents
+from engine.waves.keeper import Waves
 
 CONVERSATION = 4 * 3600.0
 """A customer who contacted us about an issue is in conversation with us for so many seconds."""
+TICKET_PATIENCE = 3600.0
+"""Seconds for which a message waits for a desk that cannot be reached."""
 NOTHING = IssueFacts("", "dismissed", "low", -1)
 
 
@@ -37,12 +44,14 @@ class Gathered:
 
 
 class Gatherer:
-    """Gathers under one configuration."""
+    """Gathers under one configuration; of waves, where it is given those it is to keep."""
 
-    def __init__(self, config: Config, channels: Mapping[str, ChannelFacts]) -> None:
+    def __init__(self, config: Config, channels: Mapping[str, ChannelFacts], waves: Waves | None = None) -> None:
         self._config = config
         self._channels = channels
         self._appraiser = Appraiser()
+        self._experience = Experience(tuple(config.playbooks))
+        self._waves = waves
         self._memory = max((cap.seconds for cap in self._caps()), default=0.0) + 2 * 86400.0
 
     def gather(self, session: Session, intent: Intent, now: float) -> Gathered:
@@ -69,8 +78,19 @@ class Gatherer:
             conversation=_conversation(session, intent, now),
             worth=self._worth(session, intent, issue, now),
             halts=halts(session),
+            ticket_due=self._ticket_due(session, intent, issue, now),
+            wave=self._waves.of(session, intent, now) if self._waves else None,
+            incident=_incident(session, intent, issue, now),
         )
-        return Gathered(facts, issue, person)
+        return Gathered(self._with_beliefs(session, facts, intent), issue, person)
+
+    def _with_beliefs(self, session: Session, facts: Facts, intent: Intent) -> Facts:
+        """Add how often those channels work among which there is a choice."""
+        left = left_open(facts)
+        if len(left) < 2 or facts.person is None:
+            return facts
+        beliefs = self._experience.beliefs(session, facts.person, left, facts.now)
+        return replace(facts, beliefs=beliefs, draw=choice.draw(intent.id))
 
     def _caps(self) -> list[Per]:
         limits = [each.limits.per_customer for each in self._config.playbooks.values()]
@@ -108,6 +128,21 @@ class Gatherer:
         if intent.kind != "message" or issue is None or playbook is None or playbook.worth is None:
             return None
         return self._appraiser.worth(session, playbook.name, playbook.worth, issue.detector, now)
+
+    def _ticket_due(self, session: Session, intent: Intent, issue: Issue | None, now: float) -> bool:
+        """Return whether the ticket that demand of the class `human` gets is not made yet, and still may be soon."""
+        detector = self._config.detectors.get(issue.detector) if issue else None
+        if intent.kind != "message" or detector is None or detector.demand.class_ != "human":
+            return False
+        waiting = select(Intent.id).where(
+            Intent.issue == intent.issue,
+            Intent.playbook == intent.playbook,
+            Intent.kind == "ticket",
+            Intent.episode == intent.episode,
+            col(Intent.status).in_(("pending", "claimed", "sending", "unknown")),
+            col(Intent.created_at) > now - TICKET_PATIENCE,
+        )
+        return session.exec(waiting).first() is not None
 
     def _policy(self, intent: Intent) -> PolicyFacts:
         playbook = self._config.playbooks.get(intent.playbook)
@@ -195,6 +230,12 @@ def _open_ticket(session: Session, intent: Intent, issue: Issue | None) -> str:
         )
         rows = [row for row in session.exec(live).all() if issue.detector in row.tags]
     return str(rows[0].number) if rows else ""
+
+
+def _incident(session: Session, intent: Intent, issue: Issue | None, now: float) -> str:
+    if intent.kind != "ticket" or intent.step == incidents.STEP or issue is None:
+        return ""
+    return incidents.taken_in(session, issue, now)
 
 
 def _conversation(session: Session, intent: Intent, now: float) -> str:

@@ -1,13 +1,18 @@
 """How a person is reached: on the first channel of a step's list that has an address, consent, and no suppression.
 
-`preferred` in a step's list stands for the person's own channels, in their order. If nothing else is listed and they
-named none that is configured, every configured channel stands for it. A closing message goes where the opening went.
+`preferred` in a step's list stands for the person's own channels, in their order. `best` stands for the channels listed
+after it, or for all: of those that are open one is drawn, the more often the better it works for this person
+(`engine.policy.choice`), and the others follow. If nothing but `preferred` is listed, and the person named none that is
+configured, it is `best` of all. A closing message goes where the opening went.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
+from engine.config.model import BEST, PREFERRED
 from engine.entities import Person
 from engine.playbooks import CLOSING, Told
+from engine.policy.choice import Belief, chosen, propensities
 from engine.policy.consent import ALLOWED, Standing, Use, standing
 from engine.policy.facts import Facts, Reason
 from engine.policy.stops import blocked
@@ -28,6 +33,8 @@ class Way:
     channel: str
     address: str
     obstacle: Reason | None = None
+    propensity: float = 1.0
+    """With which probability it was drawn among those that were open."""
 
 
 def ways(facts: Facts) -> list[Way]:
@@ -36,8 +43,9 @@ def ways(facts: Facts) -> list[Way]:
         return []
     if facts.occasion in CLOSING:
         return [_closing_way(facts, facts.told)] if facts.told else []
-    names = _names(facts, facts.person)
-    return [way for name in names for way in _by_channel(facts, name, facts.person)]
+    listed, left = _names(facts, facts.person)
+    fixed = [way for name in listed for way in _by_channel(facts, name, facts.person)]
+    return [*fixed, *_drawn(facts, [way for name in left for way in _by_channel(facts, name, facts.person)])]
 
 
 def best(facts: Facts) -> Way | None:
@@ -45,13 +53,41 @@ def best(facts: Facts) -> Way | None:
     return next((way for way in ways(facts) if way.obstacle is None), None)
 
 
-def _names(facts: Facts, person: Person) -> list[str]:
-    """Return the names of the channels to try, `preferred` replaced by the person's own."""
+def left_open(facts: Facts) -> list[str]:
+    """Return the channels among which experience is to choose."""
+    if facts.person is None or facts.occasion in CLOSING:
+        return []
+    return _names(facts, facts.person)[1]
+
+
+def _names(facts: Facts, person: Person) -> tuple[list[str], list[str]]:
+    """Return the channels to try in their order, `preferred` replaced by the person's own; and those left to choose."""
     own = [name for wanted in person.prefers for name in _named(facts, wanted)]
-    listed = [name for each in facts.step.channels for name in (own if each == "preferred" else [each])]
-    if not listed and facts.step.channels:
-        listed = list(facts.channels)
-    return [name for name in dict.fromkeys(listed) if name in facts.channels]
+    fixed, after = _split(facts.step.channels)
+    listed = [name for each in fixed for name in (own if each == PREFERRED else [each])]
+    left = after or (list(facts.channels) if BEST in facts.step.channels else [])
+    if not listed and not left and facts.step.channels:
+        left = list(facts.channels)
+    known = [name for name in dict.fromkeys(listed) if name in facts.channels]
+    return known, [name for name in dict.fromkeys(left) if name in facts.channels and name not in known]
+
+
+def _split(channels: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Return what stands before `best`, and after it."""
+    at = channels.index(BEST) if BEST in channels else len(channels)
+    return channels[:at], channels[at + 1 :]
+
+
+def _drawn(facts: Facts, found: list[Way]) -> list[Way]:
+    """Return ways in the order they are tried: the one drawn of those that are open, then those that work best."""
+    free = list(dict.fromkeys(way.channel for way in found if way.obstacle is None))
+    if len(free) < 2 or not facts.beliefs:
+        return found
+    beliefs = {name: facts.beliefs.get(name, Belief()) for name in free}
+    shares = propensities(beliefs)
+    first = chosen(shares, facts.draw)
+    ordered = sorted(found, key=lambda way: (way.channel != first, -beliefs.get(way.channel, Belief()).mean))
+    return [replace(way, propensity=shares[first]) if way.channel == first else way for way in ordered]
 
 
 def _named(facts: Facts, wanted: str) -> list[str]:

@@ -172,6 +172,14 @@ def cancel(session: Session, *where: ColumnElement[bool], detail: str = "") -> i
     return len(_change(session, pending, {"status": Status.SKIPPED, "detail": detail}))
 
 
+def hasten(session: Session, *where: ColumnElement[bool], now: float) -> int:
+    """Let what waits and matches all of `where` be due now; returns how many."""
+    waiting = col(Intent.status) == Status.PENDING
+    for condition in where:
+        waiting &= condition
+    return len(_change(session, waiting, {"due_at": now}))
+
+
 def release_stale(session: Session, before: float) -> Released:
     """Free what dead dispatchers took before epoch second `before`: claimed → pending, sending → unknown."""
     stale = col(Intent.claimed_at) < before

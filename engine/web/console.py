@@ -17,6 +17,7 @@ from engine.letters import evidence_picture
 from engine.policy import stops
 from engine.store.models import DecisionRow, Issue, LeadTime, Ticket
 from engine.tickets import Verdict
+from engine.waves.approvals import approvals
 from engine.web import actions, queries
 from engine.web.api import dead_letters, reasons, ticket_of
 from engine.web.auth import COOKIE, Doorkeeper, foreign
@@ -55,6 +56,7 @@ def home(services: Injected, caller: Asking) -> Response:
             lag=services.lag(),
             blind=[each.detector for each in evaluations(session) if each.labels_missing],
             stops=[row for row in stops.thrown(session) if row.ended_at is None],
+            asked=approvals(session),
             stoppable=stops.stoppable(services.config()),
         )
 

@@ -236,6 +236,101 @@ class StopOut(Out):
     recalled_at: datetime | None
 
 
+class ApprovalOut(Out):
+    """A question to people: may so many be told?"""
+
+    id: str
+    playbook: str
+    asked_at: datetime
+    expires_at: datetime
+    why: str
+    audience: int
+    needed: int
+    """How many different people must agree."""
+    state: str
+    """asked, approved, refused or expired."""
+    decided_at: datetime | None
+
+
+class VoteIn(In):
+    """What is said with an answer."""
+
+    note: Annotated[str, Field(max_length=2000)] = ""
+    false_alarm: bool = False
+    """With a refusal: all of it was a false alarm."""
+
+
+class VoteOut(Out):
+    """What one person said."""
+
+    who: str
+    at: datetime
+    agreed: bool
+    note: str
+
+
+class WaitingOut(Out):
+    """Someone who would be told."""
+
+    person: str
+    name: str
+    account: str
+    locale: str
+    since: datetime
+
+
+class PreviewOut(Out):
+    """A text as it would go out."""
+
+    channel: str
+    locale: str
+    template: str
+    recipient: str
+    subject: str
+    text: str
+    html: str
+    people: int
+    """How many who wait read this language."""
+    wrong: str
+    """Why there is no text."""
+
+
+class ApprovalDetail(ApprovalOut):
+    """With everything one needs to answer it."""
+
+    votes: list[VoteOut]
+    people: list[WaitingOut]
+    """The first hundred."""
+    texts: list[PreviewOut]
+
+
+class DefectOut(Out):
+    """What makes customers need help who should not."""
+
+    id: str
+    detector: str
+    owner: str
+    source: str
+    title: str
+    opened_at: datetime
+    after: str
+    reference: str
+    closed_at: datetime | None
+    closed_by: str
+    note: str
+    issues: int
+    accounts: int
+    contacts: int
+    cost: float | None
+    """What the contacts cost; absent where no playbook says what one costs."""
+
+
+class DefectIn(In):
+    """What was done about it."""
+
+    note: Annotated[str, Field(max_length=2000)] = ""
+
+
 class RetryIn(In):
     """Dead letters to try again."""
 

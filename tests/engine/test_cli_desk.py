@@ -411,3 +411,27 @@ def test_what_is_not_there_cannot_be_stopped(forewarn: Forewarn, lived: list[str
         ran = forewarn("stop", scope, "nothing-such", "--why", "x")
         assert (ran.code, f"no {scope}" in ran.err) == (2, True)
     assert forewarn("stop", "end", "stp_x").code == 2
+
+
+CAREFUL = "limits: {blast_radius: {max: 1, canary: 100%}}\n"
+TWO = PEOPLE + PEOPLE.split("\n")[1].replace('"b"', '"c"').replace("ann", "bob") + "\n"
+
+
+def test_an_approval_is_shown_with_its_texts_and_given_by_two(forewarn: Forewarn, shop: Path, step: Step) -> None:
+    path = shop / "config/playbooks/errors.yaml"
+    path.write_text(path.read_text() + CAREFUL)
+    (shop / "people.ndjson").write_text(TWO + events(9))
+    assert forewarn("ingest", "people.ndjson").code == 0
+    assert step() == [], "two would be told, and the most is one"
+    (row,) = forewarn("approvals", "list", "--json").json
+    assert (row["audience"], row["needed"], row["state"]) == (2, 2, "asked")
+    shown = forewarn("approvals", "show", row["id"])
+    assert "Something is wrong for Acme." in shown.out
+    assert "contact/bob" in shown.out
+    assert len(forewarn("approvals", "show", row["id"], "--json").json["people"]) == 2
+    assert "somebody else must agree too" in forewarn("approvals", "approve", row["id"], "--who", "eve").out
+    assert forewarn("approvals", "approve", row["id"], "--who", "eve").code == 2
+    assert forewarn("approvals", "approve", row["id"], "--who", "joe", "--json").json["state"] == "approved"
+    assert sorted(step()) == ["Trouble", "Trouble"]
+    assert "nothing waits" in forewarn("approvals", "list").out
+    assert forewarn("approvals", "show", "apr_nothing").code == 2

@@ -22,8 +22,9 @@ REPLIES = [name for name in TEMPLATES.templates() if name.startswith("_replies/"
 HANDED = "_replies/agent"
 ANSWERS = [name for name in REPLIES if name != HANDED]
 NAMES = [name for name in TEMPLATES.templates() if name not in REPLIES]
-AGENTS = [name for name in NAMES if name.endswith("/agent")]
-ESCALATIONS = ["_common/escalation"]
+INCIDENT = "_common/incident"
+AGENTS = [name for name in NAMES if name.endswith("/agent") or name == INCIDENT]
+ESCALATIONS = ["_common/escalation", "_common/approval", "_common/defect"]
 CUSTOMERS = [name for name in NAMES if name not in AGENTS + ESCALATIONS]
 QUESTIONS = {
     "en": ["Do you need to do anything?", "What happens next?", "Is this message genuine?", "You get this"],
@@ -76,12 +77,14 @@ def test_distress_gets_one_honest_sentence() -> None:
 
 @pytest.mark.parametrize("name", AGENTS)
 def test_tickets_have_no_problem(name: str) -> None:
-    assert TEMPLATES.problems(name, ["ticket"], TO_AGENTS) == []
+    more = {"incident.*"} if name == INCIDENT else set()
+    assert TEMPLATES.problems(name, ["ticket"], TO_AGENTS | more) == []
     assert TEMPLATES.files.locales(name) == ["de", "en"]
 
 
-def test_escalations_have_no_problem() -> None:
-    assert TEMPLATES.problems("_common/escalation", ["email", "sms"], TO_AGENTS) == []
+@pytest.mark.parametrize("name", ESCALATIONS)
+def test_escalations_have_no_problem(name: str) -> None:
+    assert TEMPLATES.problems(name, ["email", "sms"], TO_AGENTS | {"approval.*", "defect.*"}) == []
 
 
 @pytest.mark.parametrize("locale", ["en", "de"])

@@ -7,14 +7,16 @@ only ever added to.
 from engine.store.models.conversations import Conversation, Turn
 from engine.store.models.decisions import Assignment, DecisionRow, Stop
 from engine.store.models.feedback import CustomerContact, EvaluationRow, Label, LeadTime, OutcomeRow
-from engine.store.models.issues import Change, DeclaredChange, Issue, SignalRow, Silence
+from engine.store.models.issues import Change, DeclaredChange, Defect, Issue, SignalRow, Silence
 from engine.store.models.people import Address, Consent, Entity, Preference, Suppression
 from engine.store.models.running import JobRun, Progress, Token
 from engine.store.models.sending import EarlyDelivery, Intent, ReceiptRow
 from engine.store.models.tickets import Ticket, TicketNote
+from engine.store.models.waves import Approval, Incident, IncidentMember, Vote, WaveRow
 
 __all__ = [
     "Address",
+    "Approval",
     "Assignment",
     "Change",
     "Consent",
@@ -22,9 +24,12 @@ __all__ = [
     "CustomerContact",
     "DecisionRow",
     "DeclaredChange",
+    "Defect",
     "EarlyDelivery",
     "Entity",
     "EvaluationRow",
+    "Incident",
+    "IncidentMember",
     "Intent",
     "Issue",
     "JobRun",
@@ -42,4 +47,6 @@ __all__ = [
     "TicketNote",
     "Token",
     "Turn",
+    "Vote",
+    "WaveRow",
 ]

@@ -104,3 +104,27 @@ class Silence(SQLModel, table=True):
     who: str
     why: str
     created_at: float
+
+
+class Defect(SQLModel, table=True):
+    """What makes customers need help who should not: whoever owns it is to remove it."""
+
+    id: str = Field(primary_key=True)
+    detector: str = Field(index=True)
+    """One defect of a detector is open at most; its issues meanwhile are those the defect causes."""
+    owner: str = Field(index=True)
+    source: str
+    """What generates the demand, in the detector's words: defect, unclear bill …"""
+    title: str
+    issue: str
+    """The first of its issues."""
+    opened_at: float
+    after: str = ""
+    """The defect that was closed before, and came back as this one."""
+    price: float | None = None
+    """What a contact about one of its issues costs; None where no playbook says so."""
+    reference: str = ""
+    """Where it is worked on: a number or link of another tracker."""
+    closed_at: float | None = Field(default=None, index=True)
+    closed_by: str = ""
+    note: str = ""

@@ -11,7 +11,10 @@ from engine.store.models.columns import json_column
 class Intent(SQLModel, table=True):
     """The outbox: something to be done once. It commits together with the issue that caused it."""
 
-    __table_args__ = (Index("ix_intent_due", "status", "due_at", "id"),)
+    __table_args__ = (
+        Index("ix_intent_due", "status", "due_at", "id"),
+        Index("ix_intent_playbook", "playbook", "status", "claimed_at"),
+    )
     id: str = Field(primary_key=True)
     kind: str
     """message, ticket, annotate or escalate."""

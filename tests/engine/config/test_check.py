@@ -155,7 +155,7 @@ BROKEN: list[tuple[Mapping[str, str | None], str]] = [
     ),
     (
         steps("message: {channels: [preferred, smss], template: errors/notice}", RESOLVED),
-        f'{P}:4:37: no channel "smss"; there are mail, preferred',
+        f'{P}:4:37: no channel "smss"; there are best, mail, preferred',
     ),
     (steps("message: {channels: [], template: errors/notice}", RESOLVED), f"{P}:4:25: no channel is named"),
     (

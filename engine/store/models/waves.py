@@ -1,0 +1,84 @@
+"""Many people told at about the same time: waves, the incidents behind them, and who allowed them."""
+
+from sqlmodel import Field, SQLModel
+
+
+class WaveRow(SQLModel, table=True):
+    """More people than usual are about to be told by one playbook (`engine.waves`)."""
+
+    __tablename__ = "wave"
+    id: str = Field(primary_key=True)
+    playbook: str = Field(index=True)
+    opened_at: float
+    state: str
+    """canary, watching, going, asking, refused or expired."""
+    usual: int
+    """How many it tells within an hour on a busy day of the past."""
+    allowance: int
+    """How many of the wave may be told as things stand."""
+    audience: int
+    """Told and waiting, the most that were counted at once."""
+    approved: int = 0
+    """For how many it was approved."""
+    watched_from: float | None = None
+    """When the allowance was used up, and watching began."""
+    seen_at: float
+    """When somebody last waited to be told."""
+    until: float = 0.0
+    """When it is looked at again: at the end of watching, or of the time to answer."""
+    why: str = ""
+    issue: str = ""
+    """One of the issues it is about, to show and to report it by."""
+    ended_at: float | None = Field(default=None, index=True)
+
+
+class Approval(SQLModel, table=True):
+    """People were asked whether a wave may go on."""
+
+    id: str = Field(primary_key=True)
+    wave: str = Field(index=True)
+    playbook: str
+    asked_at: float
+    expires_at: float
+    why: str
+    audience: int
+    needed: int
+    """How many different people must agree."""
+    state: str = Field(index=True)
+    """asked, approved, refused or expired."""
+    decided_at: float | None = None
+
+
+class Vote(SQLModel, table=True):
+    """What one person said to an approval."""
+
+    id: str = Field(primary_key=True)
+    approval: str = Field(index=True)
+    who: str
+    at: float
+    agreed: bool
+    note: str = ""
+
+
+class Incident(SQLModel, table=True):
+    """Issues of many customers that have one cause."""
+
+    id: str = Field(primary_key=True)
+    title: str
+    detector: str
+    opened_at: float = Field(index=True)
+    status: str = Field(index=True)
+    """open, resolved or dismissed."""
+    issue: str
+    """The first of its issues."""
+    wave: str = ""
+    ended_at: float | None = None
+
+
+class IncidentMember(SQLModel, table=True):
+    """An issue of an incident; an issue belongs to one at most."""
+
+    __tablename__ = "incident_member"
+    issue: str = Field(primary_key=True)
+    incident: str = Field(index=True)
+    at: float

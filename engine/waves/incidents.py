@@ -1,0 +1,146 @@
+"""Incidents: issues of many customers with one cause, which get one ticket instead of one each."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from engine.config.model import Config, PlaybookConfig, TicketStep
+from engine.ids import derive
+from engine.issues.view import ACTIVE
+from engine.store import outbox
+from engine.store.database import insert_ignore
+from engine.store.models import Incident, IncidentMember, Intent, Issue, WaveRow
+from engine.waves.wave import CALM
+
+log = structlog.get_logger()
+STEP = "incident"
+"""The step of the one ticket."""
+NAMED = 20
+"""Accounts that the ticket names."""
+TEMPLATE = "_common/incident"
+
+
+def declare(session: Session, playbook: PlaybookConfig, row: WaveRow, config: Config, now: float) -> Incident | None:
+    """Make an incident of the issues a wave is about, with one ticket. None: the first issue is gone, or is in one."""
+    first = session.get(Issue, row.issue)
+    if first is None or of(session, first.id) is not None:
+        return None
+    about = config.detectors[first.detector].about if first.detector in config.detectors else first.detector
+    made = Incident(
+        id=derive("inc", row.id),
+        title=about,
+        detector=first.detector,
+        opened_at=row.opened_at,
+        status="open",
+        issue=first.id,
+        wave=row.id,
+    )
+    session.add(made)
+    session.flush()
+    for issue in _alike(session, first, row.opened_at - CALM):
+        join(session, made.id, issue, now)
+    outbox.add(session, [_ticket(made, first, playbook, now)])
+    log.warning("incident declared", incident=made.id, detector=made.detector, wave=row.id)
+    return made
+
+
+def _alike(session: Session, first: Issue, since: float) -> Sequence[str]:
+    found = select(Issue.id).where(
+        Issue.detector == first.detector,
+        col(Issue.status).in_(ACTIVE),
+        col(Issue.noticed_at) >= since,
+        col(Issue.shadow).is_(False),
+    )
+    return session.exec(found).all()
+
+
+def _ticket(incident: Incident, issue: Issue, playbook: PlaybookConfig, now: float) -> Intent:
+    """Return the one ticket, where the playbook's own would go."""
+    step = next((each for each in playbook.steps if isinstance(each, TicketStep)), TicketStep(TEMPLATE))
+    return Intent(
+        id=derive("int", incident.id, STEP),
+        kind="ticket",
+        issue=issue.id,
+        episode=issue.reopened,
+        account=None,
+        playbook=playbook.name,
+        step=STEP,
+        occasion="opened",
+        recipient=step.queue,
+        channel=step.desk,
+        status="pending",
+        due_at=now,
+        created_at=now,
+        payload={
+            "template": TEMPLATE,
+            "otherwise": step.template,
+            "queue": step.queue,
+            "desk": step.desk,
+            "unless": None,
+            "incident": incident.id,
+        },
+    )
+
+
+def join(session: Session, incident: str, issue: str, now: float) -> None:
+    """Count an issue among an incident's; one that is in an incident stays there."""
+    insert_ignore(session, IncidentMember, [IncidentMember(issue=issue, incident=incident, at=now)])
+
+
+def of(session: Session, issue: str) -> str | None:
+    """Return the open incident an issue is in."""
+    found = select(Incident.id).join(IncidentMember, col(IncidentMember.incident) == Incident.id)
+    return session.exec(found.where(IncidentMember.issue == issue, Incident.status == "open")).first()
+
+
+def taken_in(session: Session, issue: Issue, now: float) -> str:
+    """Return the open incident of an issue's detector, which the issue joins; or ""."""
+    known = of(session, issue.id)
+    if known is not None:
+        return known
+    found = select(Incident.id).where(
+        Incident.detector == issue.detector, Incident.status == "open", Incident.opened_at <= issue.noticed_at + CALM
+    )
+    incident = session.exec(found).first()
+    if incident is None or issue.shadow or issue.status not in ACTIVE:
+        return ""
+    join(session, incident, issue.id, now)
+    return incident
+
+
+def members(session: Session, incident: str) -> Sequence[Issue]:
+    """Return the issues of an incident, the first opened first."""
+    found = select(Issue).join(IncidentMember, col(IncidentMember.issue) == Issue.id)
+    within = found.where(IncidentMember.incident == incident)
+    return session.exec(within.order_by(col(Issue.opened_at), col(Issue.id))).all()
+
+
+def summary(session: Session, incident: str) -> dict[str, Any]:
+    """Return what a template says of an incident: its id and title, and how many it concerns so far."""
+    row = session.get(Incident, incident)
+    if row is None:
+        raise LookupError(f"there is no incident {incident}")
+    accounts = [issue.account or issue.subject for issue in members(session, incident)]
+    named = sorted({account.partition("/")[2] for account in accounts})
+    return {"id": row.id, "title": row.title, "issues": len(accounts), "accounts": len(named), "some": named[:NAMED]}
+
+
+def settle(session: Session, now: float) -> list[Incident]:
+    """End the incidents none of whose issues is active any more; returns them."""
+    ended = []
+    for incident in session.exec(select(Incident).where(Incident.status == "open")).all():
+        statuses = set(session.exec(_statuses(incident.id)).all())
+        if statuses.isdisjoint(ACTIVE):
+            incident.status = "dismissed" if statuses == {"dismissed"} else "resolved"
+            incident.ended_at = now
+            session.add(incident)
+            ended.append(incident)
+    return ended
+
+
+def _statuses(incident: str) -> SelectOfScalar[str]:
+    found = select(Issue.status).join(IncidentMember, col(IncidentMember.issue) == Issue.id)
+    return found.where(IncidentMember.incident == incident).distinct()
