@@ -11,7 +11,9 @@ import structlog
 from sqlmodel import Session
 
 from engine import deliveries
-from engine.entities import Entities, save_entities
+from engine.config.model import ConversationConfig
+from engine.conversations.effects import replied
+from engine.entities import Entities, prefer, save_entities
 from engine.errors import Permanent
 from engine.events import (
     ActionEvent,
@@ -23,6 +25,8 @@ from engine.events import (
     EntityEvent,
     ModelEvent,
     OutcomeEvent,
+    PreferenceEvent,
+    ReplyEvent,
     VerdictEvent,
 )
 from engine.ids import derive
@@ -45,13 +49,16 @@ log = structlog.get_logger()
 class Feedback:
     """Applies reserved events to the database, inside the caller's transaction."""
 
-    def __init__(self, book: IssueBook, entities: Entities) -> None:
+    def __init__(self, book: IssueBook, entities: Entities, conversations: ConversationConfig) -> None:
         self._book = book
+        self._conversations = conversations
         self._entities = entities
         self.refused: list[tuple[Control, str]] = []
         """What could not be done, and why: whoever applies events takes it from here."""
         self._handlers: dict[type, Callable[[Session, Any, float], list[Transition]]] = {
             ContactEvent: self._contact,
+            ReplyEvent: self._reply,
+            PreferenceEvent: self._preference,
             OutcomeEvent: self._outcome,
             VerdictEvent: self._verdict,
             DeliveryEvent: self._delivery,
@@ -88,6 +95,13 @@ class Feedback:
                 issue=issue,
             )
         )
+        return []
+
+    def _reply(self, session: Session, event: ReplyEvent, now: float) -> list[Transition]:
+        return replied(session, event, self._book, self._conversations, now)
+
+    def _preference(self, session: Session, event: PreferenceEvent, now: float) -> list[Transition]:
+        prefer(session, event)
         return []
 
     def _outcome(self, session: Session, event: OutcomeEvent, now: float) -> list[Transition]:

@@ -7,15 +7,17 @@ from typing import Any
 from sqlmodel import Session
 
 from engine.config.model import Config
+from engine.conversations.handover import Handover
 from engine.issues.book import history
 from engine.picture import Band, picture
+from engine.playbooks import REPLY
 from engine.policy.facts import ChannelFacts, Decision
 from engine.policy.gather import Gathered
 from engine.status import news
 from engine.store.models import Entity, Intent, Issue
 from engine.waves import incidents
-from engine.wording import Speaker, buttons
-from outreach.base import Channel, Draft, Message, Receipt, TicketDesk
+from engine.wording import Speaker, buttons, keys
+from outreach.base import Change, Channel, Draft, Message, Outcome, Receipt, TicketDesk
 from outreach.render import TemplateError, Templates
 
 
@@ -54,6 +56,10 @@ class Writer:
         """Return what `intent`, which was decided to be sent, says at `now`."""
         if intent.kind == "status":
             return self._news(session, intent, gathered, decision, now)
+        if intent.kind == "annotate":
+            return self._note(intent)
+        if intent.occasion == REPLY:
+            return self._reply(session, intent, decision, now)
         issue = gathered.issue
         if issue is None:
             raise LookupError(f"intent {intent.id} was decided to be sent about no issue")
@@ -110,12 +116,7 @@ class Writer:
         return self._letter(addressed, target.channel, self._config.main.locale, words)
 
     def _ticket(self, session: Session, intent: Intent, issue: Issue, now: float) -> Letter:
-        name = str(intent.payload["desk"])
-        desk = self._outside.desks.get(name)
-        if desk is None:
-            raise TemplateError(
-                f"there is no ticket desk {name!r} any more", place="desks.yaml", remedy="name it again"
-            )
+        desk = self._desk(str(intent.payload["desk"]))
         words = self._to_agent(session, issue, now, intent)
         template = self._template(intent)
         text = self._outside.templates.render(template, "ticket", self._config.main.locale, words)
@@ -133,6 +134,41 @@ class Writer:
         )
         payload = {**intent.payload, "subject": text.subject, "text": text.text}
         return Letter(lambda: desk.create(draft), {"payload": payload})
+
+    def _note(self, intent: Intent) -> Letter:
+        """Return a note on a ticket, and what else is to be different about it."""
+        said = intent.payload
+        desk, ticket = self._outside.desks[str(said["desk"])], str(said["ticket"])
+        change = Change(severity=dict(said.get("change", {})).get("severity"))
+
+        def write() -> Receipt:
+            receipt = desk.annotate(ticket, str(said["note"]))
+            return desk.update(ticket, change) if change.severity and receipt.outcome is Outcome.ACCEPTED else receipt
+
+        return Letter(write, {})
+
+    def _reply(self, session: Session, intent: Intent, decision: Decision, now: float) -> Letter:
+        """Return what a conversation needs: the ticket that hands it over, or an answer whose words are there."""
+        if intent.kind == "ticket":
+            handover = Handover(self._config, self._outside.templates, self._outside.speaker.links)
+            draft = handover.draft(session, intent, now)
+            desk = self._desk(str(intent.payload["desk"]))
+            payload = {**intent.payload, "subject": draft.subject, "text": draft.body}
+            return Letter(lambda: desk.create(draft), {"payload": payload})
+        channel = self._outside.channels[decision.channel]
+        asked = session.get(Intent, str(intent.payload["answers"]))
+        subject = "" if channel.plain or asked is None else f"Re: {asked.payload.get('subject', '')}"
+        text = str(intent.payload["text"])
+        message = Message(intent.id, decision.address, text, subject, thread=intent.thread)
+        columns = {"channel": decision.channel, "address": decision.address}
+        return Letter(lambda: channel.send(message), {**columns, "payload": {**intent.payload, "subject": subject}})
+
+    def _desk(self, name: str) -> TicketDesk:
+        desk = self._outside.desks.get(name)
+        if desk is None:
+            cause, remedy = f"there is no ticket desk {name!r} any more", "name it again"
+            raise TemplateError(cause, place="desks.yaml", remedy=remedy)
+        return desk
 
     def _template(self, intent: Intent) -> str:
         """Return a ticket's template; a folder of templates may not have that of an incident."""
@@ -156,7 +192,7 @@ class Writer:
             unsubscribe_url=words["links"].get("unsubscribe", ""),
             data={"issue": words["issue"], "evidence": words["evidence"], "occasion": intent.occasion},
             locale=text.locale,
-            choices=buttons(text.locale) if intent.kind == "escalate" else {},
+            choices=_choices(channel, intent, text.locale),
         )
         said = {"subject": message.subject, "text": message.text, "html": message.html, "locale": text.locale}
         columns = {"channel": name, "address": message.to, "payload": {**intent.payload, **said}}
@@ -173,6 +209,13 @@ class Writer:
         if incident:
             words["incident"] = incidents.summary(session, str(incident))
         return words
+
+
+def _choices(channel: Channel, intent: Intent, locale: str) -> Mapping[str, str]:
+    """Return what may be pressed: a colleague's buttons, a customer's keys."""
+    if intent.kind == "escalate":
+        return buttons(locale)
+    return keys(channel, intent.occasion, locale) if intent.kind == "message" else {}
 
 
 def evidence_picture(issue: Issue) -> str:

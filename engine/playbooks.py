@@ -19,7 +19,9 @@ from engine.ids import derive
 from engine.issues.view import IssueView, Transition, worse
 from engine.store.models import Intent
 
-Occasion = Literal["opened", "resolved", "dismissed", "expired", "escalated", "announced"]
+Occasion = Literal["opened", "resolved", "dismissed", "expired", "escalated", "announced", "reply"]
+REPLY: Occasion = "reply"
+"""Of what an answer of a customer's causes, rather than a playbook (`engine.conversations`)."""
 
 CLOSING: Mapping[str, str] = {
     "resolved": "_common/resolved",

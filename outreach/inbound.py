@@ -70,8 +70,8 @@ class Replied:
     """`provider_id` of the message of ours that it answers, if the provider says so."""
     button: str = ""
     """What they pressed instead of writing: a key of a telephone, the value of a button."""
-    understood: Literal["", "stop", "start"] = ""
-    """What the provider already understood, and answered: an opt-out, or its end."""
+    understood: Literal["", "stop", "start", "help"] = ""
+    """What the provider already understood, and answered: an opt-out, its end, or a call for help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +126,8 @@ class CalledBack(Protocol):
     def receive(self, request: Request) -> Answer:
         """Return what a request says. Raises ForgedError if it is not the provider's, UnreadableError if no use."""
 
-    def reply(self, text: str) -> Answer | None:
-        """Return the answer that brings `text` to who wrote; None where the provider carries none back."""
+    def reply(self, text: str, locale: str = "en") -> Answer | None:
+        """Return the answer that brings `text`, in the language `locale`, to who wrote; None: none is carried back."""
 
 
 @runtime_checkable

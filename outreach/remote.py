@@ -203,7 +203,7 @@ class RemoteDesk(TicketDesk):
             return Answer(body=failed.receipt.detail, status=503)
         return Answer((Ticketed(state),) if state else ())
 
-    def reply(self, text: str) -> Answer | None:
+    def reply(self, text: str, locale: str = "en") -> Answer | None:
         """Return nothing: a desk's webhook carries no words back."""
         return None
 

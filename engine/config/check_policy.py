@@ -8,7 +8,7 @@ from babel import Locale
 from engine.config.check_playbooks import check_when
 from engine.config.load import POLICY
 from engine.config.loaded import Loaded
-from engine.config.model import Hours, Place, StreamLimits
+from engine.config.model import BUILTIN, MOST_TURNS, Hours, Place, StreamLimits
 from engine.config.problems import nearest
 
 NEEDS_CONSENT = frozenset({"sms", "whatsapp", "voice"})
@@ -37,6 +37,7 @@ def check_policy(loaded: Loaded) -> None:
     _check_caps(loaded, start)
     _check_consent(loaded, start)
     _check_streams(loaded, loaded.policy.streams, start)
+    _check_conversations(loaded, start)
     _check_approvals(loaded, start)
     for index, inhibition in enumerate(loaded.policy.inhibit):
         check_when(loaded, inhibition.source, start, "inhibit", index, "source")
@@ -106,6 +107,15 @@ def _check_consent(loaded: Loaded, start: Place) -> None:
             loaded.problems.unknown(place, "channel or channel/purpose", name, known)
         elif needed == "implied" and (kind in NEEDS_CONSENT or purpose == "marketing"):
             loaded.problems.error(place, f"{name} always needs a stored consent", "write required, or leave it out")
+
+
+def _check_conversations(loaded: Loaded, start: Place) -> None:
+    rules, known = loaded.policy.conversations, [BUILTIN, *loaded.declared["desks"]]
+    if rules.desk not in known:
+        loaded.problems.unknown(loaded.where(start, "conversations", "desk"), "ticket desk", rules.desk, known)
+    if not 0 <= rules.turns <= MOST_TURNS:
+        place = loaded.where(start, "conversations", "turns")
+        loaded.problems.error(place, f"{rules.turns} turns", f"write 0 to {MOST_TURNS}: then a person takes over")
 
 
 def _channel_kinds() -> list[str]:

@@ -400,6 +400,19 @@ class StreamLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class ConversationConfig:
+    """`conversations: {desk: builtin, queue: default, turns: 2}`: where answers of customers go that need a person."""
+
+    desk: str = "builtin"
+    queue: str = "default"
+    turns: int = 2
+    """How often one conversation is answered by a fixed text, 2 at most; what comes then is a person's."""
+
+
+MOST_TURNS = 2
+
+
+@dataclass(frozen=True, slots=True)
 class Approvals:
     """`{to: on-call, expires: 12h}`: who is asked when a person must agree, and for how long the question stands."""
 
@@ -448,6 +461,7 @@ class PolicyConfig:
     """More reopenings than this and the issue is held open until calm for `reopen_within`."""
     inhibit: tuple[Inhibition, ...] = ()
     streams: StreamLimits = StreamLimits()
+    conversations: ConversationConfig = ConversationConfig()
     approvals: Approvals = Approvals()
     pace: Pace | None = None
 

@@ -35,6 +35,8 @@ from engine.events.reserved import (
     EntityEvent,
     ModelEvent,
     OutcomeEvent,
+    PreferenceEvent,
+    ReplyEvent,
     TickEvent,
     VerdictEvent,
 )
@@ -65,7 +67,9 @@ __all__ = [
     "Kind",
     "ModelEvent",
     "OutcomeEvent",
+    "PreferenceEvent",
     "Reject",
+    "ReplyEvent",
     "Run",
     "Schema",
     "Telemetry",

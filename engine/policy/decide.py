@@ -17,7 +17,9 @@ The rules stand in `RULES` in the order they are asked; the first that objects d
 A closing message is a promise to someone who was told (C16): it goes on the channel and to the address they were told
 on, passes caps, silences, inhibition and collision, but neither opt-outs nor quiet hours. An emergency class passes
 quiet hours and caps (C6), never an opt-out. Tickets and escalations are for our own people: only what makes them
-pointless counts; a note on a ticket is always made.
+pointless counts; a note on a ticket is always made, and so is the ticket of a conversation. An answer to what somebody
+wrote just now asks for consent and an address, and nothing else.
+
 
 News of the status page (`status`) go to those who asked for them and confirmed it. Opt-outs, suppressions and kill
 switches hold; contact hours do not, as an outage is told of while it lasts, to people of whom no zone was asked; of
@@ -30,7 +32,7 @@ from datetime import UTC, datetime
 
 from engine.config.model import SAFETY
 from engine.issues.view import ACTIVE
-from engine.playbooks import CLOSING
+from engine.playbooks import CLOSING, REPLY
 from engine.policy.barriers import barriers, free
 from engine.policy.facts import WRITTEN, Check, Decision, Facts, Outage, Reason
 from engine.policy.holdout import is_held_out
@@ -64,7 +66,7 @@ _GRAVITY = (
 def decide(facts: Facts) -> Decision:
     """Return what is to be done about `facts`, and why. The same facts give the same decision."""
     trail: list[Check] = []
-    for rule in RULES[facts.kind]:
+    for rule in _rules(facts):
         found = rule(facts)
         trail.append(Check(rule.__name__.lstrip("_"), found is None, found.detail if found else ""))
         if found is not None:
@@ -276,6 +278,16 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     "status": (_recipient, subscribed, _reachable, latest_word, _going, not_too_much),
 }
 """By the kind of what is planned: the rules, in the order they are asked."""
+
+
+REPLIES: Mapping[str, tuple[Rule, ...]] = {"message": (_recipient, _reachable, _going), "ticket": ()}
+"""Of what an answer of a customer's causes: they wrote just now, and are answered as far as the ledger allows it; a
+conversation is always put before a person.
+"""
+
+
+def _rules(facts: Facts) -> tuple[Rule, ...]:
+    return REPLIES[facts.kind] if facts.occasion == REPLY else RULES[facts.kind]
 
 
 def _stop(facts: Facts, note: str) -> Decision:

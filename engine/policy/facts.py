@@ -109,6 +109,8 @@ class StepFacts:
     """The playbook's share of issues of which customers are not told."""
     draw: float = 1.0
     """Where the draw of this account and issue fell: below the share it is held out."""
+    address: str = ""
+    """Of an answer: where the person wrote from."""
 
 
 @dataclass(frozen=True, slots=True)

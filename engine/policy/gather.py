@@ -224,6 +224,7 @@ class Gatherer:
             through=self._through(intent),
             holdout=playbook.holdout if playbook else 0.0,
             draw=draw(intent.playbook, intent.account or "", intent.issue),
+            address=str(payload.get("address", "")),
         )
 
     def _through(self, intent: Intent) -> tuple[str, ...]:

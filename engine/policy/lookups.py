@@ -7,10 +7,11 @@ from sqlalchemy import func
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, or_, select
 
+from engine.conversations import book
 from engine.entities import Person
 from engine.issues.book import view
 from engine.issues.view import ACTIVE, IssueView
-from engine.playbooks import TOLD, Told, open_outreach
+from engine.playbooks import REPLY, TOLD, Told, open_outreach
 from engine.policy.caps import Sent
 from engine.policy.consent import Entry
 from engine.policy.facts import WRITTEN, Suppressed
@@ -64,6 +65,7 @@ def sends(session: Session, persons: Collection[Person], since: float) -> dict[s
         sql_select(*columns).where(
             col(Intent.recipient).in_([person.id for person in persons]),
             col(Intent.kind).in_(WRITTEN),
+            col(Intent.occasion) != REPLY,
             col(Intent.status).in_(("sending", "sent", "unknown")),
             col(Intent.claimed_at) >= since,
         )
@@ -127,9 +129,8 @@ def tickets_made(session: Session, messages: Collection[Intent], now: float) -> 
     """
     if not messages:
         return {}
-    rows = session.exec(
-        select(Intent).where(col(Intent.issue).in_({each.issue for each in messages}), Intent.kind == "ticket")
-    ).all()
+    asked = select(Intent).where(col(Intent.issue).in_({each.issue for each in messages}))
+    rows = session.exec(asked.where(Intent.kind == "ticket", Intent.occasion != REPLY)).all()
     found: dict[str, str | None] = {}
     for message in messages:
         own = [row for row in rows if row.issue == message.issue]
@@ -157,7 +158,8 @@ def conversations(session: Session, issues_: Collection[str], now: float) -> dic
             CustomerContact.at <= now,
         )
     ).all()
-    return {(row.issue, row.account): row.id for row in reversed(rows)}
+    handed_over = book.live(session, issues_, now)
+    return handed_over | {(row.issue, row.account): row.id for row in reversed(rows)}
 
 
 def _owners(persons: Collection[Person]) -> dict[str, set[str]]:

@@ -126,6 +126,8 @@ def _named(facts: Facts, wanted: str) -> list[str]:
 
 
 def _by_channel(facts: Facts, name: str, person: Person) -> list[Way]:
+    if facts.step.address:
+        return [_weighed(facts, name, facts.step.address)]
     kind = facts.channels[name].address
     values = [person.id] if kind == ITSELF else [value for known, value in person.addresses if known == kind]
     return [_weighed(facts, name, value) for value in values] or [Way(name, "", Reason.NO_ADDRESS)]

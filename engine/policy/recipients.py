@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from sqlmodel import Session
 
-from engine.entities import CONTACT, Person, addresses_of, person_of, rows
+from engine.entities import CONTACT, NOTHING_SAID, Person, addresses_of, person_of, preferences_of, rows
 from engine.store.models import Entity
 
 
@@ -16,9 +16,12 @@ def recipients(
     `known` are the entities that are named, and those above them (`with_parents`).
     """
     pairs = {(contact, account) for contact, account in wanted if account is not None}
-    addresses = addresses_of(session, sorted({contact for contact, _ in pairs}))
+    ids = sorted({contact for contact, _ in pairs})
+    addresses, said = addresses_of(session, ids), preferences_of(session, ids)
     return {
-        (contact, account): person_of(known[contact], known.get(account), addresses.get(contact, ()), locale)
+        (contact, account): person_of(
+            known[contact], known.get(account), addresses.get(contact, ()), said.get(contact, NOTHING_SAID), locale
+        )
         for contact, account in pairs
         if contact in known and _belongs(known, known[contact], account)
     }

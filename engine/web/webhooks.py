@@ -10,11 +10,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from engine.conversations.people import last_sent, sent_as
 from engine.eventlog.base import DeadLetter
 from engine.events import UNMATCHED, make_event
 from engine.store.models import Intent, Issue
 from engine.web.actions import publish
-from engine.web.correspondents import last_sent, sent_as
 from engine.web.problems import Refused
 from engine.web.replies import answered
 from engine.web.services import Services
@@ -77,13 +77,11 @@ def _taken(services: Services, name: str, channel: CalledBack, came: inbound.Req
     except UnreadableError as error:
         raise Refused(422, str(error)) from error
     for told in answer.told:
-        reply = take(services, name, channel, told)
-        spoken = channel.reply(reply) if reply else None
-        answer = spoken or answer
+        answer = take(services, name, channel, told) or answer
     return answer
 
 
-def take(services: Services, name: str, channel: CalledBack, told: Inbound) -> str:
+def take(services: Services, name: str, channel: CalledBack, told: Inbound) -> Answer | None:
     """Make events of what was told; return what is said back at once, if anything. On return they are durable.
 
     Raises Refused (422) for what cannot be one, and Retryable if they cannot be written now.
@@ -97,7 +95,7 @@ def take(services: Services, name: str, channel: CalledBack, told: Inbound) -> s
     elif isinstance(told, Unread):
         now, origin = services.clock.time(), f"{channel.vendor}/{name}"
         services.dead_letters.add([DeadLetter(UNREADABLE, told.why, told.raw, now, origin)])
-    return ""
+    return None
 
 
 def _delivered(services: Services, name: str, channel: CalledBack, told: Delivered) -> None:

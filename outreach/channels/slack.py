@@ -113,7 +113,7 @@ class Slack(Channel):
             return _event(_parsed(request.body))
         return Answer(_pressed(_parsed(request.form.get("payload", "").encode())))
 
-    def reply(self, text: str) -> Answer | None:
+    def reply(self, text: str, locale: str = "en") -> Answer | None:
         """Return nothing: Slack takes no words as an answer to its requests."""
         return None
 

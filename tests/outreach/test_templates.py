@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,10 @@ COMMON = {"now", "sender.*", "customer.*", "issue.*", "evidence.*"}
 TO_CUSTOMERS = COMMON | {"person.*", "links.page", "links.preferences", "links.unsubscribe", "next_update_at"}
 TO_AGENTS = COMMON | {"history", "next_step", "links.console"}
 
-NAMES = TEMPLATES.templates()
+REPLIES = [name for name in TEMPLATES.templates() if name.startswith("_replies/")]
+HANDED = "_replies/agent"
+ANSWERS = [name for name in REPLIES if name != HANDED]
+NAMES = [name for name in TEMPLATES.templates() if name not in REPLIES]
 INCIDENT = "_common/incident"
 AGENTS = [name for name in NAMES if name.endswith("/agent") or name == INCIDENT]
 ESCALATIONS = ["_common/escalation", "_common/approval", "_common/defect"]
@@ -39,6 +43,38 @@ def test_there_is_something_to_test() -> None:
 def test_messages_to_customers_have_no_problem(name: str) -> None:
     assert TEMPLATES.problems(name, ["email", "sms", "webhook"], TO_CUSTOMERS) == []
     assert TEMPLATES.files.locales(name) == ["de", "en"]
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_answers_have_no_problem_and_are_short(name: str) -> None:
+    allowed = {"now", "sender.*", "customer.*", "person.*", "links.page", "links.preferences", "number"}
+    assert TEMPLATES.problems(name, ["email", "sms"], allowed) == []
+    assert TEMPLATES.files.locales(name) == ["de", "en"]
+    for locale in ("en", "de"):
+        sample = TEMPLATES.files.sample(name)
+        for links in (sample["links"], {"page": "", "preferences": ""}):
+            shown = TEMPLATES.render(name, "email", locale, {**sample, "links": links})
+            assert "\n\n\n" not in shown.text
+            assert ("/m/" in shown.text) == bool(links["page"])
+
+
+@pytest.mark.parametrize("locale", ["en", "de"])
+def test_the_ticket_of_a_conversation_holds_all_of_it(locale: str) -> None:
+    sample = TEMPLATES.files.sample(HANDED)
+    unknown = {**sample, "issue": dict.fromkeys(sample["issue"], ""), "links": {"console": ""}, "why": "unclear"}
+    unknown["person"] = {**sample["person"], "name": "", "phone": "", "email": ""}
+    for variables in (sample, unknown):
+        shown = TEMPLATES.render(HANDED, "ticket", locale, variables)
+        at = [shown.text.index(entry["text"]) for entry in sample["thread"]]
+        assert at == sorted(at)
+        assert "None" not in shown.subject + shown.text
+
+
+def test_distress_gets_one_honest_sentence() -> None:
+    for locale, word in (("en", "automatic"), ("de", "automatische")):
+        text = TEMPLATES.preview("_replies/distress", "sms", locale).text
+        assert word in text
+        assert text.strip().count(".") == 1
 
 
 @pytest.mark.parametrize("name", AGENTS)
@@ -141,7 +177,7 @@ def test_a_card_that_has_expired_is_said_to_have(days: float, word: str) -> None
 
 
 def test_samples_are_what_the_engine_fills_in() -> None:
-    for path in FOLDER.glob("*/*/sample.json"):
+    for path in (each for each in FOLDER.glob("*/*/sample.json") if each.parts[-3] != "_replies"):
         sample = json.loads(path.read_text(encoding="utf-8"))
         news = {"now", "sender", "page", "entry", "updates", "links"}
         message = {"now", "sender", "customer", "issue", "evidence", "links"}
@@ -170,3 +206,13 @@ def test_colours_can_be_read(text: str, ground: str) -> None:
     assert text in layout
     assert ground in layout
     assert (light + 0.05) / (dark + 0.05) >= 7
+
+
+@pytest.mark.parametrize(("locale", "words"), [("en", 5), ("de", 5)])
+@pytest.mark.parametrize("channel", ["email", "sms"])
+def test_every_word_that_is_offered_is_understood(channel: str, locale: str, words: int) -> None:
+    text = TEMPLATES.preview("_replies/help", channel, locale).text
+    offered = re.findall(r"\b[A-ZÄÖÜ]{3,}(?: [A-ZÄÖÜ]{2,})*\b", text)
+    assert len(offered) == words
+    meant = {str(TEMPLATES.grammar.read(word, locale).meaning) for word in offered}
+    assert meant == {"fixed", "broken", "not_mine", "call", "stop"}

@@ -4,11 +4,12 @@ Nothing here decides anything: a table is what was seen, said or done. Ledgers (
 only ever added to.
 """
 
+from engine.store.models.conversations import Conversation, Turn
 from engine.store.models.decisions import Assignment, DecisionRow, Stop
 from engine.store.models.feed import FeedItem
 from engine.store.models.feedback import CustomerContact, EvaluationRow, Label, LeadTime, OutcomeRow
 from engine.store.models.issues import Change, DeclaredChange, Defect, Issue, SignalRow, Silence
-from engine.store.models.people import Address, Consent, Entity, Suppression
+from engine.store.models.people import Address, Consent, Entity, Preference, Suppression
 from engine.store.models.running import JobRun, Progress, Token
 from engine.store.models.sending import Duty, EarlyDelivery, Intent, ReceiptRow, StreamHour
 from engine.store.models.status import StatusEntry, StatusUpdate, Subscriber
@@ -21,6 +22,7 @@ __all__ = [
     "Assignment",
     "Change",
     "Consent",
+    "Conversation",
     "CustomerContact",
     "DecisionRow",
     "DeclaredChange",
@@ -38,6 +40,7 @@ __all__ = [
     "Label",
     "LeadTime",
     "OutcomeRow",
+    "Preference",
     "Progress",
     "ReceiptRow",
     "SignalRow",
@@ -51,6 +54,7 @@ __all__ = [
     "Ticket",
     "TicketNote",
     "Token",
+    "Turn",
     "Vote",
     "WaveRow",
 ]
