@@ -14,6 +14,7 @@ from engine.config.check import checked
 from engine.config.model import NOWHERE, Config
 from engine.config.problems import Problem, errors
 from engine.connectors import channels_of, desks_of, exchange, rehearsed
+from engine.desks.polling import Poller
 from engine.dispatch import Dispatcher
 from engine.errors import ConfigError
 from engine.events import Decoder, Schema
@@ -40,7 +41,7 @@ TICK = 10.0
 
 
 class Engine:
-    """Every part, put together. Not thread-safe as a whole: `step`, `dispatch` and `run_due` each have one caller."""
+    """Every part, put together. Not thread-safe as a whole: each of `step`, `dispatch`, `poll`, `run_due` has one caller."""
 
     def __init__(
         self, config: Config, clock: Clock, storage: Storage, channels: Mapping[str, Channel] | None = None
@@ -83,6 +84,7 @@ class Engine:
             ),
             self.clock,
         )
+        self.poller = Poller(config, self.storage.database, self.desks, self.intake, self.clock)
         self.upkeep = Upkeep(config, self.storage, self.clock)
         self.schedule.jobs = self._jobs()
 
@@ -132,6 +134,10 @@ class Engine:
     def dispatch(self) -> int:
         """Do what is due in the outbox; returns how many intents were dealt with."""
         return self.dispatcher.run_once()
+
+    def poll(self) -> int:
+        """Ask the ticket desks that are due what became of our tickets; returns how many were asked."""
+        return self.poller.run_once()
 
     def run_due(self) -> list[str]:
         """Run the jobs that are due; returns their names."""
@@ -225,4 +231,5 @@ def services(engine: Engine, unready: Callable[[], Sequence[str]]) -> Services:
         unready=unready,
         lag=engine.lag,
         reload=engine.reload,
+        desks=engine.desks,
     )

@@ -14,6 +14,9 @@ from sqlmodel import Session
 from engine.clock import Clock
 from engine.config.model import Config
 from engine.deliveries import known, suppress
+from engine.desks.known import Ref
+from engine.desks.notes import instead
+from engine.desks.states import made
 from engine.ids import derive
 from engine.letters import Outside, Writer
 from engine.policy import stops
@@ -61,7 +64,6 @@ class Dispatcher:
         facts = {key: ChannelFacts(each.kind, each.address) for key, each in outside.channels.items()}
         self._gatherer = Gatherer(config, facts)
         self._writer = Writer(config, outside)
-        self._notes: list[tuple[str, str]] = []
 
     def run_once(self, limit: int = BATCH) -> int:
         """Deal with up to `limit` intents that are due; returns how many there were."""
@@ -74,7 +76,6 @@ class Dispatcher:
                 self._settle(session, leaving, receipt)
                 leaving = self._prepare(session, intent)
             receipt = leaving.send() if leaving else None
-            self._annotate()
         if leaving:
             with self._database.transaction() as session:
                 self._settle(session, leaving, receipt)
@@ -128,12 +129,6 @@ class Dispatcher:
                 outbox.settle(session, intent.id, Status.SKIPPED, now=now, detail=f"recalled: stop {stop.id}")
         return receipt.outcome is Outcome.ACCEPTED
 
-    def _annotate(self) -> None:
-        """Write the notes that decisions left for open tickets."""
-        while self._notes:
-            ticket, note = self._notes.pop()
-            self._outside.desks["builtin"].annotate(ticket, note)
-
     def _claim(self, limit: int) -> list[Intent]:
         now = self._clock.time()
         with self._database.reading() as session:
@@ -158,7 +153,7 @@ class Dispatcher:
             return None
         if decision.verdict == "skip":
             outbox.settle(session, intent.id, Status.SKIPPED, now=now, by=self._name, detail=decision.reason)
-            self._collision(gathered, decision, intent)
+            self._collision(session, gathered, decision, intent)
             return None
         try:
             letter = self._writer.write(session, intent, gathered, decision, now)
@@ -168,11 +163,11 @@ class Dispatcher:
             return None
         return Leaving(outbox.mark_sending(session, intent.id, self._name, now, **letter.columns), letter.send)
 
-    def _collision(self, gathered: Gathered, decision: Decision, intent: Intent) -> None:
+    def _collision(self, session: Session, gathered: Gathered, decision: Decision, intent: Intent) -> None:
         """Where the customer is being helped already, whoever helps is told what we saw (C17)."""
-        if decision.reason is Reason.OPEN_TICKET and intent.kind == "message" and gathered.issue:
-            note = f"Forewarn did not write to {intent.recipient}, as this ticket is open: {gathered.issue.summary}"
-            self._notes.append((gathered.facts.open_ticket, note))
+        if decision.reason is Reason.OPEN_TICKET and gathered.issue:
+            ticket = Ref.of(gathered.facts.open_ticket)
+            outbox.add(session, [instead(gathered.issue, intent, ticket, self._clock.time())])
 
     # -- after: what came of it
 
@@ -184,7 +179,8 @@ class Dispatcher:
         session.add(_receipt(intent, receipt, now, "attempt"))
         told = {"detail": receipt.detail, "provider_id": receipt.provider_id}
         status, due = self._next(intent, receipt, now)
-        known(session, outbox.settle(session, intent.id, status, now=now, by=self._name, due_at=due, **told), now)
+        settled = outbox.settle(session, intent.id, status, now=now, by=self._name, due_at=due, **told)
+        self._known(session, settled, receipt, now)
         if receipt.suppress and intent.address:
             suppress(session, intent.address, self._kind(intent), f"refused: {receipt.code or receipt.detail}", now)
 
@@ -216,8 +212,16 @@ class Dispatcher:
                 session.add(_receipt(intent, receipt, now, "reconcile"))
             due = now if status is Status.PENDING else now + ASK_AGAIN
             told = {"provider_id": receipt.provider_id} if receipt and receipt.provider_id else {}
-            known(session, outbox.settle(session, intent.id, status, now=now, due_at=due, **told), now)
+            settled = outbox.settle(session, intent.id, status, now=now, due_at=due, **told)
+            self._known(session, settled, receipt, now)
         return status is not Status.UNKNOWN
+
+    def _known(self, session: Session, intent: Intent, receipt: Receipt | None, now: float) -> None:
+        """Take up what the other side said before it was known what it means, and a ticket that was made."""
+        known(session, intent, now)
+        desk = self._outside.desks.get(intent.channel)
+        if receipt and desk and intent.kind == "ticket" and intent.status == Status.SENT:
+            made(session, intent, desk, receipt, now)
 
     def _rhythm(self, intent: Intent) -> Literal["default", "webhook"]:
         """Return the schedule of attempts: Standard Webhooks has one of its own."""

@@ -1,19 +1,20 @@
 """What leaves: the words of a message, an escalation or a ticket, made at the moment it is sent."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlmodel import Session
 
 from engine.config.model import Config
+from engine.desks.requester import requester
 from engine.issues.book import history
 from engine.picture import Band, picture
 from engine.policy.facts import Decision
 from engine.policy.gather import Gathered
 from engine.store.models import Entity, Intent, Issue
 from engine.wording import Speaker, buttons
-from outreach.base import Channel, Draft, Message, Receipt, TicketDesk
+from outreach.base import Change, Channel, Draft, Message, Outcome, Receipt, Status, TicketDesk
 from outreach.render import TemplateError, Templates
 
 
@@ -52,6 +53,8 @@ class Writer:
             return self._ticket(session, intent, issue, now)
         if intent.kind == "escalate":
             return self._escalation(session, intent, issue, now)
+        if intent.kind == "annotate":
+            return self._note(intent, issue)
         return self._message(session, intent, gathered, decision, now)
 
     def looked_for(self, intent: Intent) -> Receipt | None:
@@ -61,6 +64,9 @@ class Writer:
             draft = Draft(intent.id, str(said["queue"]), str(said.get("subject", "")), "", "", intent.account or "")
             desk = self._outside.desks.get(str(said["desk"]))
             return desk.find(draft) if desk else None
+        if intent.kind == "annotate":
+            desk = self._outside.desks.get(str(intent.payload["desk"]))
+            return desk.noted(str(intent.payload["ticket"]), str(intent.payload["note"])) if desk else None
         channel = self._outside.channels.get(intent.channel)
         message = Message(intent.id, intent.address, str(intent.payload.get("text", "")))
         return channel.find(message) if channel else None
@@ -81,12 +87,7 @@ class Writer:
         return self._letter(addressed, target.channel, self._config.main.locale, words)
 
     def _ticket(self, session: Session, intent: Intent, issue: Issue, now: float) -> Letter:
-        name = str(intent.payload["desk"])
-        desk = self._outside.desks.get(name)
-        if desk is None:
-            raise TemplateError(
-                f"there is no ticket desk {name!r} any more", place="desks.yaml", remedy="name it again"
-            )
+        desk = self._desk(intent)
         words = self._to_agent(session, issue, now)
         template = str(intent.payload["template"])
         text = self._outside.templates.render(template, "ticket", self._config.main.locale, words)
@@ -97,6 +98,7 @@ class Writer:
             body=text.text,
             severity=issue.severity,
             account=issue.account or issue.subject,
+            requester=requester(session, issue.account, intent.payload.get("audience", ())),
             tags=("forewarn", issue.detector, issue.severity),
             evidence={**issue.evidence, "issue": issue.id},
             picture=evidence_picture(issue).encode(),
@@ -104,6 +106,22 @@ class Writer:
         )
         payload = {**intent.payload, "subject": text.subject, "text": text.text}
         return Letter(lambda: desk.create(draft), {"payload": payload})
+
+    def _note(self, intent: Intent, issue: Issue) -> Letter:
+        desk, said = self._desk(intent), intent.payload
+        ticket, note = str(said["ticket"]), str(said["note"])
+        change = _change(said.get("change") or {})
+        shown = evidence_picture(issue).encode()
+        return Letter(lambda: _noted(desk, ticket, note, shown, change), {})
+
+    def _desk(self, intent: Intent) -> TicketDesk:
+        name = str(intent.payload["desk"])
+        desk = self._outside.desks.get(name)
+        if desk is None:
+            raise TemplateError(
+                f"there is no ticket desk {name!r} any more", place="desks.yaml", remedy="name it again"
+            )
+        return desk
 
     def _letter(self, intent: Intent, name: str, locale: str, words: Mapping[str, Any]) -> Letter:
         channel = self._outside.channels[name]
@@ -130,6 +148,27 @@ class Writer:
     def _to_agent(self, session: Session, issue: Issue, now: float) -> dict[str, Any]:
         account = session.get(Entity, issue.account) if issue.account else None
         return self._outside.speaker.to_agent(issue, account, history(session, issue.id), now)
+
+
+def _change(said: Mapping[str, Any]) -> Change | None:
+    """Return what an intent says is to be different about a ticket; None: nothing."""
+    status = Status(said["status"]) if said.get("status") else None
+    return Change(status, said.get("severity")) if said else None
+
+
+def _noted(desk: TicketDesk, ticket: str, note: str, shown: bytes, change: Change | None) -> Receipt:
+    """Change a ticket and write a note on it.
+
+    The change comes first, as it can be made again: where it fails nothing was written, and both are tried again. What
+    the desk refuses for good is told with the note.
+    """
+    changed = desk.update(ticket, change) if change else Receipt(Outcome.ACCEPTED)
+    if changed.outcome in (Outcome.RETRY, Outcome.UNKNOWN):
+        return replace(changed, outcome=Outcome.RETRY)
+    written = desk.annotate(ticket, note, shown)
+    if changed.outcome is Outcome.ACCEPTED:
+        return written
+    return replace(written, detail="; ".join(filter(None, [written.detail, f"not changed: {changed.detail}"])))
 
 
 def evidence_picture(issue: Issue) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from sqlmodel import Session, col, select
 
 from engine.config.model import Config
+from engine.desks.notes import on_change
 from engine.entities import Person, people
 from engine.issues.view import Transition
 from engine.playbooks import open_outreach, plan
@@ -18,6 +19,7 @@ class Planner:
     def __init__(self, config: Config) -> None:
         self._playbooks = tuple(config.playbooks.values())
         self._locale = config.main.locale
+        self._desks = config.desks
 
     def plan(self, session: Session, transitions: Iterable[Transition], now: float) -> int:
         """Add what `transitions` cause to the outbox; returns how many intents."""
@@ -31,6 +33,7 @@ class Planner:
                 known[account] = people(session, account, locale=self._locale)
             told = open_outreach(self._messages(session, transition))
             intents += plan(transition, self._playbooks, known[account], told, now)
+            intents += on_change(session, transition, len(told), self._desks, now)
         outbox.add(session, intents)
         return len(intents)
 

@@ -220,6 +220,14 @@ class TicketDesk(ABC):
         """Look a ticket up by `draft.id`, as `Channel.find`."""
         return None
 
+    def noted(self, ticket: str, note: str) -> Receipt | None:
+        """Look a note up after an UNKNOWN, as `find`. None: the desk cannot tell."""
+        return None
+
+    def page(self, ticket: str) -> str:
+        """Return the address at which an agent reads a ticket, or an empty string."""
+        return ""
+
     def check(self) -> str:
         """Return what is wrong with reaching the desk now, or an empty string; makes nothing."""
         return ""

@@ -35,6 +35,7 @@ from engine.events.reserved import (
     EntityEvent,
     ModelEvent,
     OutcomeEvent,
+    TicketEvent,
     TickEvent,
     VerdictEvent,
 )
@@ -70,6 +71,7 @@ __all__ = [
     "Schema",
     "Telemetry",
     "TickEvent",
+    "TicketEvent",
     "VerdictEvent",
     "line_of",
     "make_event",

@@ -8,6 +8,7 @@ from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, or_, select
 
 from engine.config.model import Config, Per
+from engine.desks import known
 from engine.entities import Person, person
 from engine.issues.book import active_issues, view
 from engine.issues.silences import active, current, inhibited
@@ -19,7 +20,7 @@ from engine.policy.facts import ChannelFacts, Facts, IssueFacts, PolicyFacts, St
 from engine.policy.holdout import draw
 from engine.policy.stops import halts
 from engine.policy.worth import Appraiser, Worth
-from engine.store.models import Consent, CustomerContact, Intent, Issue, Suppression, Ticket
+from engine.store.models import Consent, CustomerContact, Intent, Issue, Suppression
 
 CONVERSATION = 4 * 3600.0
 """A customer who contacted us about an issue is in conversation with us for so many seconds."""
@@ -58,8 +59,8 @@ class Gatherer:
             person=person,
             channels=self._channels,
             policy=self._policy(intent),
-            consents=_consents(session, person),
-            suppressions=_suppressions(session, person),
+            consents=consents(session, person),
+            suppressions=suppressions(session, person),
             sends=self._sends(session, person, now),
             told=_told(session, intent),
             silence=_silence(session, seen, now),
@@ -146,7 +147,8 @@ def _issue(seen: IssueView | None) -> IssueFacts:
     return IssueFacts(seen.id, seen.status, seen.severity, seen.reopened, seen.flapping, seen.opened_at)
 
 
-def _consents(session: Session, person: Person | None) -> tuple[Entry, ...]:
+def consents(session: Session, person: Person | None) -> tuple[Entry, ...]:
+    """Return every entry of a person's ledger, and of their addresses'."""
     if person is None:
         return ()
     values = [value for _, value in person.addresses]
@@ -154,7 +156,8 @@ def _consents(session: Session, person: Person | None) -> tuple[Entry, ...]:
     return tuple(Entry.of(row) for row in rows)
 
 
-def _suppressions(session: Session, person: Person | None) -> tuple[Suppressed, ...]:
+def suppressions(session: Session, person: Person | None) -> tuple[Suppressed, ...]:
+    """Return what is suppressed of a person's addresses."""
     if person is None:
         return ()
     values = [value for _, value in person.addresses]
@@ -180,18 +183,14 @@ def _silence(session: Session, issue: IssueView | None, now: float) -> str:
 
 
 def _open_ticket(session: Session, intent: Intent, issue: Issue | None) -> str:
-    """Return the number of an open ticket on the same matter, or ""."""
-    if issue is None:
+    """Return which open ticket there is on the same matter, at whichever desk, or ""."""
+    if issue is None or intent.kind not in ("ticket", "message"):
         return ""
-    found = select(Ticket).where(Ticket.status != "resolved")
     if intent.kind == "ticket":
-        rows = session.exec(found.where(Ticket.issue == issue.id, Ticket.external != intent.id)).all()
+        found = known.another(session, issue.id, intent.id)
     else:  # a ticket that waits, or that the playbooks made of this very issue, is no reason to be silent
-        live = found.where(
-            Ticket.status == "claimed", Ticket.account == (issue.account or ""), Ticket.issue != issue.id
-        )
-        rows = [row for row in session.exec(live).all() if issue.detector in row.tags]
-    return str(rows[0].number) if rows else ""
+        found = known.live(session, issue.account or "", issue.detector, issue.id)
+    return str(found.ref) if found else ""
 
 
 def _conversation(session: Session, intent: Intent, now: float) -> str:

@@ -11,16 +11,17 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from engine.config.model import SEVERITIES
+from engine.desks import known
 from engine.evaluations import evaluations
 from engine.issues.book import history
 from engine.letters import evidence_picture
 from engine.policy import stops
-from engine.store.models import DecisionRow, Issue, LeadTime, Ticket
+from engine.store.models import DecisionRow, Issue, LeadTime
 from engine.tickets import Verdict
 from engine.web import actions, queries
 from engine.web.api import dead_letters, reasons, ticket_of
 from engine.web.auth import COOKIE, Doorkeeper, foreign
-from engine.web.health import unreachable
+from engine.web.health import unreachable, warnings
 from engine.web.problems import Refused
 from engine.web.services import Services
 from engine.web.state import Asking, Form, Injected, doorkeeper_of
@@ -50,8 +51,9 @@ def home(services: Injected, caller: Asking) -> Response:
             decisions=[(row, queries.because(row)) for row in queries.decisions(session, "", 12)],
             counts=_counts(services, session),
             warned=_warned(session),
-            tickets=services.tickets.open(limit=20),
+            tickets=known.open_tickets(session, limit=20),
             wrong=[*services.unready(), *unreachable(services)],
+            warnings=warnings(services),
             lag=services.lag(),
             blind=[each.detector for each in evaluations(session) if each.labels_missing],
             stops=[row for row in stops.thrown(session) if row.ended_at is None],
@@ -111,7 +113,7 @@ def one_issue(services: Injected, caller: Asking, issue: str, done: Action | Non
             history=history(session, issue),
             intents=queries.intents(session, issue),
             decisions=[(each, queries.because(each)) for each in queries.decisions(session, "", SHOWN, issue=issue)],
-            tickets=session.exec(select(Ticket).where(Ticket.issue == issue).order_by(col(Ticket.number))).all(),
+            tickets=known.of_issue(session, issue),
         )
 
 
@@ -276,7 +278,7 @@ def _on_ticket(services: Services, number: int, who: str, what: str, form: Mappi
 
 
 def _claim(services: Services, number: int, who: str, _: Mapping[str, str]) -> None:
-    services.tickets.claim(number, who)
+    services.tickets.claim(number, who, services.intake)
 
 
 def _note(services: Services, number: int, who: str, form: Mapping[str, str]) -> None:

@@ -29,9 +29,7 @@ router = APIRouter(include_in_schema=False)
 async def called(services: Injected, request: Request, name: str) -> Response:
     """Take a request of the provider that a channel sends by."""
     channel = _channel(services, name)
-    came = inbound.Request(
-        public_url(services, request), _headers(request), await request.body(), services.clock.time()
-    )
+    came = inbound.Request(public_url(services, request), headers(request), await request.body(), services.clock.time())
     answer = await run_in_threadpool(_taken, services, name, channel, came)
     return Response(answer.body, answer.status, media_type=answer.media_type)
 
@@ -49,7 +47,8 @@ def public_url(services: Services, request: Request) -> str:
     return services.config().main.listen.public_url.rstrip("/") + request.url.path + query
 
 
-def _headers(request: Request) -> Mapping[str, str]:
+def headers(request: Request) -> Mapping[str, str]:
+    """Return a request's headers, names in lower case."""
     return {name.lower(): value for name, value in request.headers.items()}
 
 

@@ -180,6 +180,10 @@ class Freshdesk(RemoteDesk):
             str(ticket.get("responder_id") or ""),
         )
 
+    def page(self, ticket: str) -> str:
+        """Return the address of a ticket."""
+        return f"{self._api.url}/a/tickets/{ticket}"
+
     def _account(self) -> str:
         answered(self._api.get("/api/v2/agents/me").data, "id", repeatable=True)
         return ""

@@ -233,6 +233,10 @@ class Jira(RemoteDesk):
             str(assignee.get("displayName") or assignee.get("accountId") or ""),
         )
 
+    def page(self, ticket: str) -> str:
+        """Return the address of a ticket."""
+        return f"{self._api.url}/browse/{ticket}"
+
     def _account(self) -> str:
         found = self._api.get(f"{DESK}/servicedesk/{self._desk}").data
         key = answered(found, "projectKey", repeatable=True)

@@ -196,6 +196,10 @@ class ServiceNow(RemoteDesk):
             str(case.get("assigned_to") or ""),
         )
 
+    def page(self, ticket: str) -> str:
+        """Return the address of a ticket."""
+        return f"{self._api.url}/nav_to.do?uri={TABLE_NAME}.do?sys_id={ticket}"
+
     def _account(self) -> str:
         return ""  # whose credentials are wrong may not look up either
 

@@ -174,6 +174,10 @@ class Zammad(RemoteDesk):
         state = stands(self._statuses, _name(get(ticket, "state")))
         return TicketState(number, state, when(ticket, "updated_at"), drafts.verdict(tags, said), _owner(ticket))
 
+    def page(self, ticket: str) -> str:
+        """Return the address of a ticket."""
+        return f"{self._api.url}/#ticket/zoom/{ticket}"
+
     def _account(self) -> str:
         answered(self._api.get("/api/v1/users/me").data, "id", repeatable=True)
         return ""

@@ -168,6 +168,10 @@ class Zendesk(RemoteDesk):
             str(ticket.get("assignee_id") or ""),
         )
 
+    def page(self, ticket: str) -> str:
+        """Return the address of a ticket."""
+        return f"{self._api.url}/agent/tickets/{ticket}"
+
     def _account(self) -> str:
         role = get(self._api.get("/api/v2/users/me").data, "user", "role")
         return "" if role in ("agent", "admin") else "nobody is signed in: check url, email and token"

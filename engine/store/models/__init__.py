@@ -10,7 +10,7 @@ from engine.store.models.issues import Change, DeclaredChange, Issue, SignalRow,
 from engine.store.models.people import Address, Consent, Entity, Suppression
 from engine.store.models.running import JobRun, Progress, Token
 from engine.store.models.sending import EarlyDelivery, Intent, ReceiptRow
-from engine.store.models.tickets import Ticket, TicketNote
+from engine.store.models.tickets import DeskCursor, DeskTicket, Ticket, TicketNote
 
 __all__ = [
     "Address",
@@ -20,6 +20,8 @@ __all__ = [
     "CustomerContact",
     "DecisionRow",
     "DeclaredChange",
+    "DeskCursor",
+    "DeskTicket",
     "EarlyDelivery",
     "Entity",
     "EvaluationRow",
