@@ -41,7 +41,7 @@ TICK = 10.0
 
 
 class Engine:
-    """Every part, put together. Not thread-safe as a whole: each of `step`, `dispatch`, `poll`, `run_due` has one caller."""
+    """Every part, put together. Not thread-safe: `step`, `dispatch`, `poll` and `run_due` each have one caller."""
 
     def __init__(
         self, config: Config, clock: Clock, storage: Storage, channels: Mapping[str, Channel] | None = None

@@ -129,7 +129,7 @@ class ServiceNow(RemoteDesk):
         if self.number.fullmatch(draft.parent):
             yield partial(self._link, ticket, draft.parent)
         if self._tags:
-            yield partial(self._put, ticket, {self._tags: ",".join(drafts.tags([*draft.tags, draft.queue]))})
+            yield partial(self._tag, ticket, drafts.tags([*draft.tags, draft.queue]))
         yield partial(self._put, ticket, {"correlation_display": drafts.OURS})
 
     def _note(self, ticket: str, note: str, picture: bytes) -> None:
@@ -161,6 +161,10 @@ class ServiceNow(RemoteDesk):
             fields |= self._tagged(ticket, [drafts.tag(each) for each in change.tags])
         if fields:
             self._put(ticket, fields)
+
+    def _tag(self, ticket: str, tags: Sequence[str]) -> None:
+        """Add tags to those there are: an agent may have said something by one before a ticket was complete."""
+        self._put(ticket, self._tagged(ticket, tags))
 
     def _tagged(self, ticket: str, tags: Sequence[str]) -> dict[str, str]:
         if not self._tags:

@@ -78,9 +78,7 @@ def test_a_ticket_is_the_customers(any_desk: World) -> None:
 
 def test_c11_who_objected_is_not_named_as_a_tickets_customer(zendesk: World) -> None:
     said = {"state": "objected", "source": "phone"}
-    zendesk.accept(
-        make_event("forewarn.consent", "contact/ann", said, id="no", source="t", time=zendesk.clock.time())
-    )
+    zendesk.accept(make_event("forewarn.consent", "contact/ann", said, id="no", source="t", time=zendesk.clock.time()))
     zendesk.fail()
     assert zendesk.ticket.requester == "bob@acme.example"
 

@@ -60,28 +60,22 @@ class World:
         assert not accepted.rejects, accepted.rejects[0]
         drain(self.engine)
 
-    def fail(self, account: str = "acme", count: int = 9, *, subject: str = "") -> None:
-        """Let calls fail for a minute, and the minute end."""
+    def fail(self, count: int = 9) -> None:
+        """Let so many calls of an account fail in each of the next minutes, the first of which is over then."""
         start = self.clock.time()
-        data = {"status": 503}
-        about = subject or f"account/{account}"
-        calls = [
-            make_event("api.request", about, data, id=f"{about}-{start}-{n}", source="gw", time=start + n * 0.5)
-            for n in range(count)
-        ]
+        calls = [self._call(start + minute + n * 0.01) for minute in (0.0, 60.0, 120.0) for n in range(count)]
         self.pass_time(125.0)
-        self.accept(*calls, self._after(about, data))
+        self.accept(*calls)
 
-    def calm(self, account: str = "acme") -> None:
+    def calm(self) -> None:
         """Let minutes pass in which nothing fails, until the engine knows."""
-        self.pass_time(125.0)
-        self.accept(self._after(f"account/{account}", {"status": 503}))
-        self.pass_time(125.0)
-        self.accept(self._after(f"account/{account}", {"status": 503}))
+        for _ in range(3):
+            self.pass_time(125.0)
+            self.accept(self._call(self.clock.time()))
 
-    def _after(self, about: str, data: dict[str, Any]) -> bytes:
-        now = self.clock.time()
-        return make_event("api.request", about, data, id=f"{about}-after-{now}", source="gw", time=now)
+    @staticmethod
+    def _call(at: float) -> bytes:
+        return make_event("api.request", "account/acme", {"status": 503}, id=f"call-{at}", source="gw", time=at)
 
     def act(self, what: str, note: str = "") -> None:
         """Let an operator do something to the first issue."""
