@@ -86,7 +86,7 @@ def _of_database(session: Session) -> Iterator[Metric]:
 
 
 def _of_desks(cursors: Sequence[DeskCursor]) -> Iterator[Metric]:
-    failures = {(each.desk,): each.failures for each in cursors}
+    failures = _named({each.desk: each.failures for each in cursors})
     yield _gauge("desk_failures", "Times in a row that a desk could not be read.", ("desk",), failures)
     read = GaugeMetricFamily("forewarn_desk_read_timestamp_seconds", "When a desk was last read.", labels=("desk",))
     for each in cursors:

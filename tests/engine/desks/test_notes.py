@@ -18,6 +18,7 @@ from outreach.tickets.builtin import BuiltinDesk
 from tests.engine.desks.world import World, world
 from tests.engine.test_tickets import Bench
 from tests.outreach import desk_benches
+from tests.outreach.fakes.desk import answer
 
 
 @pytest.fixture
@@ -211,7 +212,7 @@ def test_what_a_desk_refuses_of_a_change_is_told_and_the_note_written(
 
 def test_a_change_that_did_not_come_through_is_made_again_before_the_note(zendesk: World) -> None:
     zendesk.fail()
-    zendesk.bench.fake.answer_next_write(desk_benches.zd.answer(503, {"error": "busy"}))
+    zendesk.bench.fake.answer_next_write(answer(503, {"error": "busy"}))
     zendesk.fail(count=80)
     (row,) = [row for row in zendesk.rows(Intent) if row.kind == "annotate"]
     assert (row.status, row.attempts) == ("pending", 1)
