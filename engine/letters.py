@@ -14,6 +14,7 @@ from engine.policy.facts import Decision
 from engine.policy.gather import Gathered
 from engine.store.models import Entity, Intent, Issue
 from engine.wording import Speaker, buttons
+from outreach import drafts
 from outreach.base import Change, Channel, Draft, Message, Outcome, Receipt, Status, TicketDesk
 from outreach.render import TemplateError, Templates
 
@@ -66,7 +67,7 @@ class Writer:
             return desk.find(draft) if desk else None
         if intent.kind == "annotate":
             desk = self._outside.desks.get(str(intent.payload["desk"]))
-            return desk.noted(str(intent.payload["ticket"]), str(intent.payload["note"])) if desk else None
+            return desk.noted(str(intent.payload["ticket"]), drafts.reference(intent.id)) if desk else None
         channel = self._outside.channels.get(intent.channel)
         message = Message(intent.id, intent.address, str(intent.payload.get("text", "")))
         return channel.find(message) if channel else None
@@ -109,7 +110,7 @@ class Writer:
 
     def _note(self, intent: Intent, issue: Issue) -> Letter:
         desk, said = self._desk(intent), intent.payload
-        ticket, note = str(said["ticket"]), str(said["note"])
+        ticket, note = str(said["ticket"]), f"{said['note']}\n\n{drafts.reference(intent.id)}"
         change = _change(said.get("change") or {})
         shown = evidence_picture(issue).encode()
         return Letter(lambda: _noted(desk, ticket, note, shown, change), {})

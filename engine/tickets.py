@@ -48,11 +48,11 @@ class Tickets:
         """Add an internal note, with an SVG picture; False if there is no such ticket."""
         return self._note(number, "engine", note, picture.decode())
 
-    def noted(self, number: int, note: str) -> bool:
-        """Say whether a ticket has this note of the engine's."""
+    def noted(self, number: int, words: str) -> bool:
+        """Say whether a ticket has a note with these words."""
         found = select(TicketNote.id).join(Ticket, col(Ticket.id) == col(TicketNote.ticket))
         with self._database.reading() as session:
-            where = (Ticket.number == number, TicketNote.who == "engine", TicketNote.text == note)
+            where = (Ticket.number == number, col(TicketNote.text).contains(words, autoescape=True))
             return session.exec(found.where(*where)).first() is not None
 
     def link(self, number: int, parent: int) -> bool:

@@ -220,9 +220,9 @@ class TicketDesk(ABC):
         """Look a ticket up by `draft.id`, as `Channel.find`."""
         return None
 
-    def noted(self, ticket: str, note: str) -> Receipt | None:
-        """Look a note up after an UNKNOWN, as `find`. None: the desk cannot tell."""
-        return None
+    @abstractmethod
+    def noted(self, ticket: str, words: str) -> Receipt:
+        """Look for a note with these words after an UNKNOWN, as `find`: its reference (`outreach.drafts.reference`)."""
 
     def page(self, ticket: str) -> str:
         """Return the address at which an agent reads a ticket, or an empty string."""

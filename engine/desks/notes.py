@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from engine.config.model import DeskConfig
+from engine.config.model import BUILTIN, DeskConfig
 from engine.desks.known import Known, Ref, of_issue
 from engine.ids import derive
 from engine.issues.view import ENGINE, IssueView, Transition, worse
@@ -22,10 +22,17 @@ KIND = "annotate"
 def on_change(
     session: Session, transition: Transition, told: int, desks: Mapping[str, DeskConfig], now: float
 ) -> list[Intent]:
-    """Return the notes that a change of an issue puts on its open tickets; `told` people hear how it ended."""
+    """Return the notes that a change of an issue puts on its open tickets; `told` people hear how it ended.
+
+    `desks` are those of the configuration: at another one, whose ticket is still open, nothing can be written.
+    """
     text = _text(transition, told)
-    tickets = [each for each in of_issue(session, transition.issue.id) if not each.over] if text else []
-    return [_on_change(transition, each, text, _change(transition, each, desks), now) for each in tickets]
+    tickets = of_issue(session, transition.issue.id) if text else []
+    return [
+        _on_change(transition, each, text, _change(transition, each, desks), now)
+        for each in tickets
+        if not each.over and (each.ref.desk == BUILTIN or each.ref.desk in desks)
+    ]
 
 
 def instead(issue: Issue, intent: Intent, ticket: Ref, now: float) -> Intent:

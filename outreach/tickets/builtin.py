@@ -18,8 +18,8 @@ class TicketStore(Protocol):
     def annotate(self, number: int, note: str, picture: bytes = b"") -> bool:
         """Add an internal note, with an SVG picture; False if there is no such ticket."""
 
-    def noted(self, number: int, note: str) -> bool:
-        """Say whether a ticket has this note of the engine's."""
+    def noted(self, number: int, words: str) -> bool:
+        """Say whether a ticket has a note with these words."""
 
     def link(self, number: int, parent: int) -> bool:
         """Make a ticket one of a parent; False if there is no such ticket or parent."""
@@ -66,9 +66,9 @@ class MemoryTickets:
         self._touch(number)
         return True
 
-    def noted(self, number: int, note: str) -> bool:
+    def noted(self, number: int, words: str) -> bool:
         """Look for a note."""
-        return note in [text for text, _ in self.notes.get(number, ())]
+        return any(words in text for text, _ in self.notes.get(number, ()))
 
     def link(self, number: int, parent: int) -> bool:
         """Note the parent."""
@@ -144,12 +144,14 @@ class BuiltinDesk(TicketDesk):
             return Receipt(Outcome.RETRY, "no ticket was made of this draft")
         return Receipt(Outcome.ACCEPTED, provider_id=str(number))
 
-    def noted(self, ticket: str, note: str) -> Receipt:
-        """Look a note up: it was written, or surely was not."""
+    def noted(self, ticket: str, words: str) -> Receipt:
+        """Look for a note: it was written, or surely was not."""
         number = _number(ticket)
-        if number is not None and self._store.noted(number, note):
+        if number is None:
+            return Receipt(Outcome.PERMANENT, f"there is no ticket {ticket[:80]!r}")
+        if self._store.noted(number, words):
             return Receipt(Outcome.ACCEPTED, provider_id=ticket)
-        return Receipt(Outcome.RETRY, "the note is not there")
+        return Receipt(Outcome.RETRY, "the note is not there", provider_id=ticket)
 
     @staticmethod
     def _done(ticket: str, what: Callable[[int], bool], more: str = "") -> Receipt:

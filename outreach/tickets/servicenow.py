@@ -145,6 +145,12 @@ class ServiceNow(RemoteDesk):
         path = "/api/now/attachment/file"
         self._api.ask("POST", path, repeatable=True, params=where, content=picture, headers=headers)
 
+    def _notes(self, ticket: str, page: int) -> tuple[list[str], bool]:
+        """Return all work notes in one, as they are shown; where we are shown none there may be some all the same."""
+        asked = PLAIN | {"sysparm_display_value": "true"}
+        found = self._api.get(f"{TABLE}/{ticket}", sysparm_fields="work_notes", **asked).data
+        return [answered(found, "result", "work_notes")], False
+
     def _link(self, ticket: str, parent: str) -> None:
         self._case(parent)  # a reference to nothing would be taken
         self._put(ticket, {"parent": parent})

@@ -129,6 +129,10 @@ class Zammad(RemoteDesk):
         fields = {"ticket_id": int(ticket), **_article(drafts.clean(note), picture)}
         self._api.ask("POST", "/api/v1/ticket_articles", json=fields)
 
+    def _notes(self, ticket: str, page: int) -> tuple[list[str], bool]:
+        found = self._api.get(f"/api/v1/ticket_articles/by_ticket/{ticket}").data
+        return [str(get(each, "body")) for each in rows({"found": found}, "found")], False
+
     def _link(self, ticket: str, parent: str) -> None:
         """The child is the link's source, known by its number, the parent its target, known by its id."""
         self._api.get(f"/api/v1/tickets/{parent}")

@@ -154,11 +154,11 @@ def test_c17_a_note_survives_a_crash_and_is_written_once(own: World) -> None:
         row = session.get_one(Intent, note.id)
         row.status, row.claimed_by = "sending", "dispatcher"
     own.engine.dispatcher.recover()
-    assert [row.status for row in own.rows(Intent) if row.id == note.id] == ["unknown"]
+    assert status(own, note) == Sending.UNKNOWN
     own.clock.advance(600.0)
     own.engine.dispatcher.reconcile()
     own.accept()
-    assert [row.status for row in own.rows(Intent) if row.id == note.id] == ["sent"]
+    assert status(own, note) == Sending.SENT
     assert len(own.rows(TicketNote)) == 1
 
 
@@ -175,17 +175,35 @@ def test_c17_a_note_that_was_surely_not_written_is_written_after_a_crash(own: Wo
     assert len(own.rows(TicketNote)) == 1
 
 
-def test_c18_a_vendors_note_of_which_nothing_is_known_is_not_written_again(any_desk: World) -> None:
+def test_c18_a_vendors_note_of_which_nothing_is_known_is_looked_for_and_not_written_again(any_desk: World) -> None:
     any_desk.fail()
     any_desk.bench.swallow()
     note = planned(any_desk)
     any_desk.accept()
+    assert status(any_desk, note) == Sending.UNKNOWN
     any_desk.pass_time(600.0)
     any_desk.engine.dispatcher.reconcile()
     any_desk.accept()
-    (row,) = [row for row in any_desk.rows(Intent) if row.id == note.id]
-    assert row.status == Sending.UNKNOWN
+    assert status(any_desk, note) == Sending.SENT
     assert any_desk.ticket.text.count("Forewarn did not write to contact/ann") == 1
+
+
+def test_c18_a_note_that_cannot_be_looked_for_stays_unknown(zendesk: World) -> None:
+    zendesk.fail()
+    zendesk.bench.swallow()
+    note = planned(zendesk)
+    zendesk.accept()
+    zendesk.pass_time(600.0)
+    zendesk.bench.fake.fail_at(0)
+    zendesk.engine.dispatcher.reconcile()
+    zendesk.accept()
+    assert status(zendesk, note) == Sending.UNKNOWN
+    assert zendesk.ticket.text.count("Forewarn did not write to contact/ann") == 1
+
+
+def status(made: World, note: Intent) -> str:
+    (found,) = [row.status for row in made.rows(Intent) if row.id == note.id]
+    return found
 
 
 def planned(made: World) -> Intent:
