@@ -8,7 +8,19 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engine.metrics import Metrics, State
-from engine.web import api, bounds, console, customer, desk_hooks, health, ingest, predictions, problems, webhooks
+from engine.web import (
+    api,
+    bounds,
+    console,
+    customer,
+    desk_hooks,
+    health,
+    ingest,
+    predictions,
+    problems,
+    ticket_pages,
+    webhooks,
+)
 from engine.web.auth import Doorkeeper, Guard
 from engine.web.schemas import Problem
 from engine.web.services import Services
@@ -25,7 +37,7 @@ def create_app(services: Services, metrics: Metrics | None = None) -> ASGIApp:
     app = _application()
     app.state.services, app.state.metrics, app.state.doorkeeper = services, counted, doorkeeper
     app.router.routes.append(_events(services, counted))
-    for module in (health, api, webhooks, desk_hooks, customer, console, predictions):
+    for module in (health, api, webhooks, desk_hooks, customer, console, ticket_pages, predictions):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=STATIC))
     return Dressed(Guard(bounds.Bounded(app), doorkeeper), counted)
