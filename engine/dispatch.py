@@ -16,7 +16,7 @@ from engine.config.model import Config
 from engine.deliveries import known, suppress
 from engine.desks.known import Ref
 from engine.desks.notes import instead
-from engine.desks.states import made
+from engine.desks.states import done
 from engine.ids import derive
 from engine.letters import Outside, Writer
 from engine.policy import stops
@@ -217,11 +217,11 @@ class Dispatcher:
         return status is not Status.UNKNOWN
 
     def _known(self, session: Session, intent: Intent, receipt: Receipt | None, now: float) -> None:
-        """Take up what the other side said before it was known what it means, and a ticket that was made."""
+        """Take up what the other side said before it was known what it means, and what a desk did."""
         known(session, intent, now)
         desk = self._outside.desks.get(intent.channel)
-        if receipt and desk and intent.kind == "ticket" and intent.status == Status.SENT:
-            made(session, intent, desk, receipt, now)
+        if receipt and desk and intent.status == Status.SENT:
+            done(session, intent, desk, receipt, now)
 
     def _rhythm(self, intent: Intent) -> Literal["default", "webhook"]:
         """Return the schedule of attempts: Standard Webhooks has one of its own."""

@@ -74,11 +74,11 @@ def _heard(told: int) -> str:
 
 def _change(transition: Transition, ticket: Known, desks: Mapping[str, DeskConfig]) -> dict[str, Any]:
     """Return what else is to be different about the ticket."""
-    if transition.kind == "severity":
-        return {"severity": transition.after}
+    if transition.kind not in CLOSING:
+        severity = transition.issue.severity
+        return {"severity": severity} if severity != ticket.severity else {}
     desk = desks.get(ticket.ref.desk)
-    solves = transition.kind in CLOSING and desk is not None and desk.on_end == "solve"
-    return {"status": "solved"} if solves else {}
+    return {"status": "solved"} if desk is not None and desk.on_end == "solve" else {}
 
 
 def _on_change(transition: Transition, ticket: Known, text: str, change: dict[str, Any], now: float) -> Intent:

@@ -22,6 +22,17 @@ from engine.store.models import DeskCursor, DeskTicket, Intent, Issue
 from outreach.base import Receipt, TicketDesk, TicketState
 
 
+def done(session: Session, intent: Intent, desk: TicketDesk, receipt: Receipt, now: float) -> None:
+    """Write down what a desk did of `intent`: a ticket is there, or has another severity."""
+    if intent.kind == "ticket":
+        made(session, intent, desk, receipt, now)
+    elif intent.kind == "annotate":
+        row = session.get(DeskTicket, ticket_id(intent.channel, str(intent.payload["ticket"])))
+        severity = (intent.payload.get("change") or {}).get("severity")
+        if row is not None and severity:
+            row.severity = severity
+
+
 def made(session: Session, intent: Intent, desk: TicketDesk, receipt: Receipt, now: float) -> None:
     """Write down the ticket that a desk made of `intent`; read all that the desk told of it since it was begun."""
     name, number = intent.channel, receipt.provider_id

@@ -75,6 +75,7 @@ def test_a_severity_that_rises_is_the_tickets_too(any_desk: World) -> None:
     held = any_desk.ticket
     assert held.priority != before
     assert "The issue grew from medium to high at" in held.text
+    assert any_desk.row(DeskTicket).severity == "high"
 
 
 def test_an_issue_that_comes_back_is_told_of_on_its_open_ticket(zendesk: World) -> None:
