@@ -143,7 +143,7 @@ class Feedback:
         """Who takes a ticket looks after its issue; of one that is over without a verdict the history tells."""
         taken = take(session, event)
         issue = session.get(Issue, taken.ticket.issue) if taken else None
-        if taken is None or issue is None or issue.reopened != taken.ticket.episode:
+        if taken is None or issue is None:
             return []
         ref = Ref(event.desk, event.ticket)
         if taken.ended and not taken.ticket.verdict:

@@ -99,7 +99,7 @@ class Writer:
             body=text.text,
             severity=issue.severity,
             account=issue.account or issue.subject,
-            requester=requester(session, intent.account, intent.payload.get("audience", ())),
+            requester=requester(session, intent.account, intent.payload.get("audience", ()), self._config.policy),
             tags=("forewarn", issue.detector, issue.severity),
             evidence={**issue.evidence, "issue": issue.id},
             picture=evidence_picture(issue).encode(),

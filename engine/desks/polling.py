@@ -47,25 +47,20 @@ class Poller:
 
     def run_once(self) -> int:
         """Read the desks that are due; returns how many there were. What fails is written down, and tried later."""
-        due = [name for name, each in self._config.desks.items() if each.poll > 0 and self._is_due(name)]
-        for name in due:
-            self._poll(name, self._desks[name])
-        return len(due)
+        polled = [name for name, each in self._config.desks.items() if each.poll > 0 and self._attend(name)]
+        return len(polled)
 
-    def _is_due(self, name: str) -> bool:
-        """A desk where no ticket was made yet has nothing to tell."""
-        desk = self._desks.get(name)
-        if desk is None or desk.kind == BUILTIN:
+    def _attend(self, name: str) -> bool:
+        """Read a desk if it is due; returns whether it was. One where no ticket was made yet has nothing to tell."""
+        desk = self._desks.get(name)  # a reload may have taken it away
+        with self._database.reading() as session:
+            cursor = session.get(DeskCursor, name)
+        if desk is None or desk.kind == BUILTIN or cursor is None or cursor.due_at > self._clock.time():
             return False
-        with self._database.reading() as session:
-            cursor = session.get(DeskCursor, name)
-            return cursor is not None and cursor.due_at <= self._clock.time()
+        self._poll(name, desk, cursor)
+        return True
 
-    def _poll(self, name: str, desk: TicketDesk) -> None:
-        with self._database.reading() as session:
-            cursor = session.get(DeskCursor, name)
-        if cursor is None:
-            return
+    def _poll(self, name: str, desk: TicketDesk, cursor: DeskCursor) -> None:
         said = _asked(desk, cursor.since - OVERLAP)
         if isinstance(said, Receipt):
             self._failed(name, said)

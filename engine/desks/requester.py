@@ -4,25 +4,28 @@ from collections.abc import Sequence
 
 from sqlmodel import Session
 
+from engine.config.model import PolicyConfig
 from engine.entities import Person, people
-from engine.policy.consent import Standing, Use, standing
+from engine.policy.consent import ALLOWED, Use, standing
 from engine.policy.gather import consents, suppressions
 
 
-def requester(session: Session, account: str | None, roles: Sequence[str]) -> str:
+def requester(session: Session, account: str | None, roles: Sequence[str], policy: PolicyConfig) -> str:
     """Return the e-mail address of the account's first contact with any of `roles`, else of its first; else nothing.
 
-    Desks write to a ticket's customer by themselves: who objected to being contacted (C11) is passed over, and an
-    address that is dead or refuses us (C9, C14).
+    Desks write to a ticket's customer by themselves: who objected or opted out is passed over (C2, C11), who never
+    consented where that is needed (C1), and an address that is dead or refuses us (C9, C14).
     """
     everyone = people(session, account)
     fitting = [person for person in everyone if roles and person.has_role(roles)]
-    reachable = (person.address("email") for person in [*fitting, *everyone] if _may_be_named(session, person))
-    return next(filter(None, reachable), "")
+    named = (person for person in [*fitting, *everyone] if _may_be_named(session, person, policy))
+    return next((person.address("email") for person in named), "")
 
 
-def _may_be_named(session: Session, person: Person) -> bool:
+def _may_be_named(session: Session, person: Person, policy: PolicyConfig) -> bool:
     address = person.address("email")
-    if any(each.address == address and each.channel in ("*", "email") for each in suppressions(session, person)):
+    dead = any(each.address == address and each.channel in ("*", "email") for each in suppressions(session, person))
+    if not address or dead:
         return False
-    return standing(consents(session, person), Use(address, "email", "service"), "program") is not Standing.OBJECTED
+    use = Use(address, "email", "service")
+    return standing(consents(session, person), use, policy.revocation_scope, policy.consent) in ALLOWED

@@ -150,7 +150,6 @@ def _row(ref: Ref, issue: Issue, intent: str, opened_at: float) -> DeskTicket:
         number=ref.number,
         intent=intent,
         issue=issue.id,
-        episode=issue.reopened,
         account=issue.account or issue.subject,
         detector=issue.detector,
         subject=issue.summary,

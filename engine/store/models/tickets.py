@@ -66,7 +66,6 @@ class DeskTicket(SQLModel, table=True):
     """Where an agent reads it."""
     intent: str = Field(index=True)
     issue: str = Field(index=True)
-    episode: int = 0
     account: str = Field(default="", index=True)
     detector: str = ""
     queue: str = ""

@@ -85,6 +85,9 @@ def test_an_issue_that_comes_back_is_told_of_on_its_open_ticket(zendesk: World) 
     zendesk.fail()
     assert "The issue came back at" in zendesk.ticket.text
     assert "made no other ticket in tier-2" in zendesk.ticket.text
+    zendesk.assign(zendesk.ticket.ticket)
+    zendesk.poll()
+    assert zendesk.row(Issue).status == "acknowledged", "it is the ticket of this episode too"
 
 
 def test_a_ticket_that_is_over_is_told_nothing(zendesk: World) -> None:

@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 
+import pytest
+
+from engine.deliveries import suppress
 from engine.desks import known
 from engine.desks.known import Ref
 from engine.events import make_event
@@ -76,9 +79,29 @@ def test_a_ticket_is_the_customers(any_desk: World) -> None:
     assert any_desk.ticket.requester in expected, "the one of the role, not the first"
 
 
-def test_c11_who_objected_is_not_named_as_a_tickets_customer(zendesk: World) -> None:
-    said = {"state": "objected", "source": "phone"}
-    zendesk.accept(make_event("forewarn.consent", "contact/ann", said, id="no", source="t", time=zendesk.clock.time()))
+def say_no(made: World, who: str, state: str) -> None:
+    said = {"state": state, "source": "phone", "purpose": "*"}
+    now = made.clock.time()
+    made.accept(make_event("forewarn.consent", f"contact/{who}", said, id=f"no-{who}", source="t", time=now))
+
+
+@pytest.mark.parametrize("state", ["objected", "withdrawn", "suspended"])
+def test_c11_c02_who_said_no_is_not_named_as_a_tickets_customer(zendesk: World, state: str) -> None:
+    say_no(zendesk, "ann", state)
+    zendesk.fail()
+    assert zendesk.ticket.requester == "bob@acme.example"
+
+
+def test_c11_a_ticket_is_nobodys_where_everyone_said_no(zendesk: World) -> None:
+    for who in ("ann", "bob"):
+        say_no(zendesk, who, "objected")
+    zendesk.fail()
+    assert zendesk.ticket.requester == ""
+
+
+def test_c14_a_dead_address_is_not_named_as_a_tickets_customer(zendesk: World) -> None:
+    with zendesk.engine.storage.database.transaction() as session:
+        suppress(session, "ann@acme.example", "email", "bounced", zendesk.clock.time())
     zendesk.fail()
     assert zendesk.ticket.requester == "bob@acme.example"
 

@@ -22,7 +22,6 @@ def upgrade() -> None:
         sa.Column("url", sa.String(), nullable=False),
         sa.Column("intent", sa.String(), nullable=False),
         sa.Column("issue", sa.String(), nullable=False),
-        sa.Column("episode", sa.Integer(), nullable=False),
         sa.Column("account", sa.String(), nullable=False),
         sa.Column("detector", sa.String(), nullable=False),
         sa.Column("queue", sa.String(), nullable=False),
