@@ -14,6 +14,7 @@ from engine.config.check import checked
 from engine.config.model import NOWHERE, Config
 from engine.config.problems import Problem, errors
 from engine.connectors import channels_of, desks_of, exchange, rehearsed
+from engine.desks.polling import Poller
 from engine.dispatching import Dispatcher
 from engine.errors import ConfigError
 from engine.events import Decoder, Schema
@@ -46,7 +47,7 @@ TICK = 10.0
 
 
 class Engine:
-    """Every part, put together. Not thread-safe: `step`, `dispatch`, `collect` and `run_due` each have one caller."""
+    """Every part, put together. Not thread-safe: what `engine/serve.py` has a thread for has one caller each."""
 
     def __init__(
         self, config: Config, clock: Clock, storage: Storage, channels: Mapping[str, Channel] | None = None
@@ -94,6 +95,7 @@ class Engine:
             traffic=self.traffic,
             concurrent=not self._given,
         )
+        self.poller = Poller(config, self.storage.database, self.desks, self.intake, self.clock)
         self.upkeep = Upkeep(config, self.storage, self.clock)
         self.schedule.jobs = [*self._jobs(), *self._status_jobs()]
 
@@ -158,6 +160,10 @@ class Engine:
     def collect(self) -> int:
         """Read the mailboxes of channels; returns how many mails there were."""
         return mailboxes.collect(services(self, tuple))
+
+    def poll(self) -> int:
+        """Ask the ticket desks that are due what became of our tickets; returns how many were asked."""
+        return self.poller.run_once()
 
     def run_due(self) -> list[str]:
         """Run the jobs that are due; returns their names."""
@@ -256,4 +262,5 @@ def services(engine: Engine, unready: Callable[[], Sequence[str]]) -> Services:
         lag=engine.lag,
         reload=engine.reload,
         sending=engine.sending,
+        desks=engine.desks,
     )

@@ -13,6 +13,8 @@ from sqlmodel import Session
 from engine import deliveries
 from engine.config.model import ConversationConfig
 from engine.conversations.effects import replied
+from engine.desks.known import Ref
+from engine.desks.states import take
 from engine.entities import Entities, prefer, save_entities
 from engine.errors import Permanent
 from engine.events import (
@@ -27,6 +29,7 @@ from engine.events import (
     OutcomeEvent,
     PreferenceEvent,
     ReplyEvent,
+    TicketEvent,
     VerdictEvent,
 )
 from engine.ids import derive
@@ -39,6 +42,7 @@ from engine.store.models import (
     Consent,
     CustomerContact,
     DeclaredChange,
+    Issue,
     Label,
     OutcomeRow,
 )
@@ -62,6 +66,7 @@ class Feedback:
             OutcomeEvent: self._outcome,
             VerdictEvent: self._verdict,
             DeliveryEvent: self._delivery,
+            TicketEvent: self._ticket,
             ActionEvent: self._action,
             ChangeEvent: self._change,
             ModelEvent: self._model,
@@ -146,6 +151,20 @@ class Feedback:
 
     def _delivery(self, session: Session, event: DeliveryEvent, now: float) -> list[Transition]:
         deliveries.take(session, event, now)
+        return []
+
+    def _ticket(self, session: Session, event: TicketEvent, now: float) -> list[Transition]:
+        """Who takes a ticket looks after its issue; of one that is over without a verdict the history tells."""
+        taken = take(session, event)
+        issue = session.get(Issue, taken.ticket.issue) if taken else None
+        if taken is None or issue is None:
+            return []
+        ref = Ref(event.desk, event.ticket)
+        if taken.ended and not taken.ticket.verdict:
+            who = event.assignee or event.desk
+            self._book.note(session, issue.id, who, now, f"ticket {ref} is {event.status}, without a verdict")
+        if taken.claimed:
+            return self._book.acknowledge(session, issue.id, event.assignee, now, f"ticket {ref}")
         return []
 
     def _change(self, session: Session, event: ChangeEvent, now: float) -> list[Transition]:

@@ -1,13 +1,14 @@
 """What leaves: the words of a message, an escalation or a ticket, made at the moment it is sent."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlmodel import Session
 
 from engine.config.model import Config
 from engine.conversations.handover import Handover
+from engine.desks.requester import requester
 from engine.issues.book import history
 from engine.picture import Band, picture
 from engine.playbooks import REPLY
@@ -17,7 +18,8 @@ from engine.status import news
 from engine.store.models import Entity, Intent, Issue
 from engine.waves import incidents
 from engine.wording import Speaker, buttons, keys
-from outreach.base import Change, Channel, Draft, Message, Outcome, Receipt, TicketDesk
+from outreach import drafts
+from outreach.base import Change, Channel, Draft, Message, Outcome, Receipt, Status, TicketDesk
 from outreach.render import TemplateError, Templates
 
 
@@ -57,7 +59,7 @@ class Writer:
         if intent.kind == "status":
             return self._news(session, intent, gathered, decision, now)
         if intent.kind == "annotate":
-            return self._note(intent)
+            return self._note(intent, gathered.issue)
         if intent.occasion == REPLY:
             return self._reply(session, intent, decision, now)
         issue = gathered.issue
@@ -76,6 +78,9 @@ class Writer:
             draft = Draft(intent.id, str(said["queue"]), str(said.get("subject", "")), "", "", intent.account or "")
             desk = self._outside.desks.get(str(said["desk"]))
             return desk.find(draft) if desk else None
+        if intent.kind == "annotate":
+            desk = self._outside.desks.get(str(intent.payload["desk"]))
+            return desk.noted(str(intent.payload["ticket"]), drafts.reference(intent.id)) if desk else None
         channel = self._outside.channels.get(intent.channel)
         message = Message(intent.id, intent.address, str(intent.payload.get("text", "")))
         return channel.find(message) if channel else None
@@ -127,6 +132,7 @@ class Writer:
             body=text.text,
             severity=issue.severity,
             account=issue.account or issue.subject,
+            requester=requester(session, intent.account, intent.payload.get("audience", ()), self._config.policy),
             tags=("forewarn", issue.detector, issue.severity),
             evidence={**issue.evidence, "issue": issue.id},
             picture=evidence_picture(issue).encode(),
@@ -135,17 +141,14 @@ class Writer:
         payload = {**intent.payload, "subject": text.subject, "text": text.text}
         return Letter(lambda: desk.create(draft), {"payload": payload})
 
-    def _note(self, intent: Intent) -> Letter:
+    def _note(self, intent: Intent, issue: Issue | None) -> Letter:
         """Return a note on a ticket, and what else is to be different about it."""
         said = intent.payload
-        desk, ticket = self._outside.desks[str(said["desk"])], str(said["ticket"])
-        change = Change(severity=dict(said.get("change", {})).get("severity"))
-
-        def write() -> Receipt:
-            receipt = desk.annotate(ticket, str(said["note"]))
-            return desk.update(ticket, change) if change.severity and receipt.outcome is Outcome.ACCEPTED else receipt
-
-        return Letter(write, {})
+        desk = self._desk(str(said["desk"]))
+        ticket, note = str(said["ticket"]), f"{said['note']}\n\n{drafts.reference(intent.id)}"
+        change = _change(said.get("change") or {})
+        shown = evidence_picture(issue).encode() if issue else b""
+        return Letter(lambda: _noted(desk, ticket, note, shown, change), {})
 
     def _reply(self, session: Session, intent: Intent, decision: Decision, now: float) -> Letter:
         """Return what a conversation needs: the ticket that hands it over, or an answer whose words are there."""
@@ -216,6 +219,27 @@ def _choices(channel: Channel, intent: Intent, locale: str) -> Mapping[str, str]
     if intent.kind == "escalate":
         return buttons(locale)
     return keys(channel, intent.occasion, locale) if intent.kind == "message" else {}
+
+
+def _change(said: Mapping[str, Any]) -> Change | None:
+    """Return what an intent says is to be different about a ticket; None: nothing."""
+    status = Status(said["status"]) if said.get("status") else None
+    return Change(status, said.get("severity")) if said else None
+
+
+def _noted(desk: TicketDesk, ticket: str, note: str, shown: bytes, change: Change | None) -> Receipt:
+    """Change a ticket and write a note on it.
+
+    The change comes first, as it can be made again: where it fails nothing was written, and both are tried again. What
+    the desk refuses for good is told with the note.
+    """
+    changed = desk.update(ticket, change) if change else Receipt(Outcome.ACCEPTED)
+    if changed.outcome in (Outcome.RETRY, Outcome.UNKNOWN):
+        return replace(changed, outcome=Outcome.RETRY)
+    written = desk.annotate(ticket, note, shown)
+    if changed.outcome is Outcome.ACCEPTED:
+        return written
+    return replace(written, detail="; ".join(filter(None, [written.detail, f"not changed: {changed.detail}"])))
 
 
 def evidence_picture(issue: Issue) -> str:

@@ -14,7 +14,7 @@ from sqlmodel import Session, col
 from engine.evaluations import Evaluation, evaluations
 from engine.eventlog.base import DeadLetters
 from engine.store.database import Database
-from engine.store.models import DecisionRow, Intent, Issue, StreamHour, Ticket
+from engine.store.models import DecisionRow, DeskCursor, DeskTicket, Intent, Issue, StreamHour, Ticket
 from engine.traffic import SendingState
 
 
@@ -88,6 +88,9 @@ def _of_database(session: Session) -> Iterator[Metric]:
     yield _gauge("issues", "Issues.", ("status", "detector"), _counts(session, Issue.status, Issue.detector))
     yield _gauge("intents", "What is in the outbox.", ("kind", "status"), _counts(session, Intent.kind, Intent.status))
     yield _gauge("tickets", "Tickets of the built-in desk.", ("status",), _counts(session, Ticket.status))
+    known = _counts(session, DeskTicket.desk, DeskTicket.status)
+    yield _gauge("desk_tickets", "Tickets at vendors' desks.", ("desk", "status"), known)
+    yield from _of_desks(session.scalars(select(DeskCursor)).all())
     decisions = CounterMetricFamily("forewarn_decisions", "Decisions taken.", labels=("verdict", "reason"))
     for names, count in _counts(session, DecisionRow.verdict, DecisionRow.reason).items():
         decisions.add_metric(names, count)
@@ -107,6 +110,15 @@ def _of_streams(session: Session) -> Iterator[Metric]:
         for what, count in zip(("sent", "bounced", "complained"), counts, strict=True):
             made.add_metric((channel, purpose, what), count)
     yield made
+
+
+def _of_desks(cursors: Sequence[DeskCursor]) -> Iterator[Metric]:
+    failures = _named({each.desk: each.failures for each in cursors})
+    yield _gauge("desk_failures", "Times in a row that a desk could not be read.", ("desk",), failures)
+    read = GaugeMetricFamily("forewarn_desk_read_timestamp_seconds", "When a desk was last read.", labels=("desk",))
+    for each in cursors:
+        read.add_metric((each.desk,), each.polled_at or 0.0)
+    yield read
 
 
 _PREDICTIONS: Mapping[str, tuple[str, Callable[[Evaluation], float | None]]] = {

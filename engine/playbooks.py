@@ -136,7 +136,13 @@ def _step(
 ) -> Iterator[Intent]:
     make = _Maker(issue, playbook.name, now)
     if isinstance(step, TicketStep):
-        payload = {"template": step.template, "queue": step.queue, "desk": step.desk, "unless": step.unless}
+        payload = {
+            "template": step.template,
+            "queue": step.queue,
+            "desk": step.desk,
+            "audience": list(step.audience),
+            "unless": step.unless,
+        }
         yield make.intent("ticket", f"{index}:ticket", step.queue, payload, step.after, channel=step.desk)
     elif isinstance(step, EscalateStep):
         payload = {"template": step.template, "to": step.to, "unless": step.unless}

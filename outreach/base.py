@@ -222,6 +222,14 @@ class TicketDesk(ABC):
         """Look a ticket up by `draft.id`, as `Channel.find`."""
         return None
 
+    @abstractmethod
+    def noted(self, ticket: str, words: str) -> Receipt:
+        """Look for a note with these words after an UNKNOWN, as `find`: its reference (`outreach.drafts.reference`)."""
+
+    def page(self, ticket: str) -> str:
+        """Return the address at which an agent reads a ticket, or an empty string."""
+        return ""
+
     def check(self) -> str:
         """Return what is wrong with reaching the desk now, or an empty string; makes nothing."""
         return ""

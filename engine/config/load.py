@@ -3,8 +3,9 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
+from detectors.durations import Duration
 from engine.config.loaded import Loaded
 from engine.config.model import (
     BUILTIN,
@@ -20,7 +21,7 @@ from engine.config.model import (
     Sending,
 )
 from engine.config.problems import Problem, errors
-from engine.config.reader import BROKEN, Reader, fields_of
+from engine.config.reader import BROKEN, Key, Reader, fields_of
 from engine.config.secrets import Vault
 from engine.config.special import SPECIAL, choose, parameters
 from engine.config.status_model import StatusConfig
@@ -30,6 +31,11 @@ from engine.errors import ConfigError
 MAIN, POLICY, CALENDARS = "forewarn.yaml", "policy.yaml", "calendars.yaml"
 CHANNELS, DESKS, STATUS = "channels.yaml", "desks.yaml", "status.yaml"
 TEST_ENDING = ".test.yaml"
+DESK_KEYS = (
+    Key("poll", Duration | Literal["never"], required=False),
+    Key("on_end", Literal["note", "solve"], required=False),
+)
+"""What an entry of desks.yaml says beside what the desk's constructor takes."""
 Named = TypeVar("Named", DetectorConfig, PlaybookConfig)
 
 
@@ -136,9 +142,25 @@ def _read_desks(loaded: Loaded) -> None:
 
     for entry in _connectors(loaded, DESKS, "desks"):
         kinds = [kind for kind in desk_kinds() if kind != BUILTIN]
-        read = _connector(loaded, entry, "the desk", kinds, desk_class)
-        if read is not None:
-            loaded.desks[entry.key] = DeskConfig(*read)
+        own, theirs = _parted(entry.value)
+        values = _reader(loaded).values(DESK_KEYS, own) or {}
+        read = _connector(loaded, Entry(entry.key, entry.place, theirs), "the desk", kinds, desk_class)
+        if read is not None and isinstance(entry.value, Table):
+            loaded.desks[entry.key] = DeskConfig(*read, **{**values, **_never(values)})
+            loaded.tables[entry.value.place] = entry.value
+
+
+def _parted(node: Node) -> tuple[Table, Node]:
+    """Return what a desk's entry says to the engine, and what it says to the desk."""
+    if not isinstance(node, Table):
+        return Table(node.place, ()), node
+    ours = {key.name for key in DESK_KEYS}
+    own = tuple(entry for entry in node.entries if entry.key in ours)
+    return Table(node.place, own), Table(node.place, tuple(entry for entry in node.entries if entry.key not in ours))
+
+
+def _never(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {"poll": Duration(0.0)} if values.get("poll") == "never" else {}
 
 
 def _connectors(loaded: Loaded, file: str, section: str) -> Iterator[Entry]:

@@ -245,6 +245,8 @@ class TicketStep:
     template: str
     desk: str = "builtin"
     queue: str = "default"
+    audience: tuple[str, ...] = ()
+    """Roles: the ticket's customer is the first with any of them and an e-mail address, else the first with one."""
     after: Duration = Duration(0.0)
     unless: Literal["acknowledged", "resolved"] | None = None
     place: Place = NOWHERE
@@ -504,7 +506,12 @@ BUILTIN = "builtin"
 
 @dataclass(frozen=True, slots=True)
 class DeskConfig(ChannelConfig):
-    """An entry of `desks.yaml`: a ticket desk, written as a channel is."""
+    """An entry of `desks.yaml`: a ticket desk, written as a channel is, with keys of its own."""
+
+    poll: Duration = Duration(60.0)
+    """How often it is asked what became of our tickets; `never` or 0: only what its webhook tells is known."""
+    on_end: Literal["note", "solve"] = "note"
+    """What happens to an open ticket when its issue ends: a note says so, or it is solved too."""
 
 
 @dataclass(frozen=True, slots=True)

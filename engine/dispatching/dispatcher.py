@@ -80,7 +80,6 @@ class Dispatcher:
         prepared = self._prepare(ids)
         if prepared.leaving:
             self._settler.settle(self._sender.send(prepared.leaving))
-        self._annotate(prepared.notes)
         if (error := self._sender.broken) is not None:
             self._sender.broken = None
             raise error
@@ -93,8 +92,3 @@ class Dispatcher:
             for intent in claimed:
                 session.expunge(intent)  # a plain value from here on: its row is changed with the batch's
             return self._preparer.prepare(session, claimed, now)
-
-    def _annotate(self, notes: Sequence[tuple[str, str]]) -> None:
-        """Write the notes that decisions left for open tickets."""
-        for ticket, note in notes:
-            self._outside.desks["builtin"].annotate(ticket, note)

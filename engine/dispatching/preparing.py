@@ -9,6 +9,8 @@ import structlog
 from sqlmodel import Session
 
 from engine.config.model import Config
+from engine.desks.known import Ref
+from engine.desks.notes import instead
 from engine.dispatching.rows import decision_row
 from engine.dispatching.sending import Leaving, Sender
 from engine.letters import Writer
@@ -16,6 +18,7 @@ from engine.policy.decide import decide
 from engine.policy.facts import Decision, Facts, Reason
 from engine.policy.gather import Gathered, Gatherer
 from engine.policy.holdout import assignment
+from engine.store import outbox
 from engine.store.batches import change_all
 from engine.store.database import insert_ignore, upsert
 from engine.store.models import Assignment, DecisionRow, Intent
@@ -40,8 +43,8 @@ class Prepared:
     changes: list[dict[str, Any]] = field(default_factory=list)
     """Of the intents' rows."""
     arms: list[Assignment] = field(default_factory=list)
-    notes: list[tuple[str, str]] = field(default_factory=list)
-    """Open tickets, and what is to be noted on them."""
+    notes: list[Intent] = field(default_factory=list)
+    """What is to be noted on open tickets (C17)."""
     by_channel: Counter[str] = field(default_factory=Counter)
 
 
@@ -70,6 +73,7 @@ class Preparer:
             self._one(session, intent, known, now, done)
         upsert(session, DecisionRow, done.decisions, ["id"])
         insert_ignore(session, Assignment, done.arms)
+        outbox.add(session, done.notes)
         lost = set(change_all(session, self._name, done.changes))
         done.leaving = [each for each in done.leaving if each.intent.id not in lost]
         return done
@@ -136,9 +140,8 @@ class Preparer:
         failed = decision.reason is Reason.UNDELIVERABLE
         detail = known.facts.tried[-1].why if failed and known.facts.tried else decision.reason
         done.changes.append(_ended(intent, Status.FAILED if failed else Status.SKIPPED, detail))
-        if decision.reason is Reason.OPEN_TICKET and intent.kind == "message" and known.issue:
-            note = f"Forewarn did not write to {intent.recipient}, as this ticket is open: {known.issue.summary}"
-            done.notes.append((known.facts.open_ticket, note))  # whoever helps is told what we saw (C17)
+        if decision.reason is Reason.OPEN_TICKET and known.issue:  # whoever helps is told what we saw (C17)
+            done.notes.append(instead(known.issue, intent, Ref.of(known.facts.open_ticket), now))
 
 
 def _through(facts: Facts, decision: Decision) -> str:

@@ -8,6 +8,7 @@ from sqlmodel import Session
 
 from engine.clock import Clock
 from engine.deliveries import known, known_all, suppress
+from engine.desks.states import done
 from engine.dispatching.rows import receipt_row
 from engine.dispatching.sending import Back
 from engine.letters import Outside, Writer
@@ -59,6 +60,7 @@ class Settler:
             streams.count(session, [intent for intent, got, _ in came if got.outcome is Outcome.ACCEPTED], sent=1)
             for intent, receipt, _ in came:
                 self._suppress(session, intent, receipt, now)
+                self._desk_did(session, intent, receipt, now)
         if lost:
             log.warning("another dispatcher took it for lost", intents=lost)
 
@@ -100,6 +102,12 @@ class Settler:
             suppress(session, intent.address, self._kind(intent), f"refused: {receipt.code or receipt.detail}", now)
             streams.count(session, [intent], sent=1, bounced=1)
 
+    def _desk_did(self, session: Session, intent: Intent, receipt: Receipt, now: float) -> None:
+        """Take up what a ticket desk did."""
+        desk = self._outside.desks.get(intent.channel)
+        if desk is not None and receipt.outcome is Outcome.ACCEPTED:
+            done(session, intent, desk, receipt, now)
+
     def _ask(self, intent: Intent) -> bool:
         """Ask the other side about an unknown outcome; what it cannot tell stays unknown, and is asked again."""
         receipt = self._writer.looked_for(intent)
@@ -115,7 +123,10 @@ class Settler:
                 upsert(session, ReceiptRow, [receipt_row(intent, receipt, now, "reconcile")], ["id"])
             due = now if status is Status.PENDING else now + ASK_AGAIN
             told = {"provider_id": receipt.provider_id} if receipt and receipt.provider_id else {}
-            known(session, outbox.settle(session, intent.id, status, now=now, due_at=due, **told), now)
+            settled = outbox.settle(session, intent.id, status, now=now, due_at=due, **told)
+            known(session, settled, now)
+            if receipt:
+                self._desk_did(session, settled, receipt, now)
         return status is not Status.UNKNOWN
 
     def _rhythm(self, intent: Intent) -> Literal["default", "webhook"]:

@@ -37,6 +37,7 @@ from engine.events.reserved import (
     OutcomeEvent,
     PreferenceEvent,
     ReplyEvent,
+    TicketEvent,
     TickEvent,
     VerdictEvent,
 )
@@ -74,6 +75,7 @@ __all__ = [
     "Schema",
     "Telemetry",
     "TickEvent",
+    "TicketEvent",
     "VerdictEvent",
     "line_of",
     "make_event",

@@ -192,6 +192,30 @@ class DeliveryEvent(Control, kw_only=True, frozen=True):
         return "" if self.intent or self.provider_id else "data: intent or provider_id must name a message"
 
 
+class TicketEvent(Control, kw_only=True, frozen=True):
+    """How a ticket of ours stands at a vendor's desk; the subject is the issue's."""
+
+    type = "forewarn.ticket"
+    desk: Text
+    """Its name in desks.yaml."""
+    ticket: Text
+    """The desk's number."""
+    status: Literal["open", "pending", "solved", "closed"]
+    updated: float
+    """When it last changed by the desk's clock, epoch seconds: what is older than what is known changes nothing."""
+    assignee: str = ""
+    verdict: Literal["", "true", "false", "unclear"] = ""
+    intent: str = ""
+    """What made it: where only the log is left, this and the issue say whose ticket it is."""
+    issue: str = ""
+    url: str = ""
+
+    def problem(self) -> str:
+        """Return whether the address is none that a page may link to."""
+        safe = not self.url or self.url.startswith(("https://", "http://"))
+        return "" if safe else "data.url: an address begins with https://"
+
+
 class ActionEvent(Control, kw_only=True, frozen=True):
     """What an operator or agent did."""
 
@@ -260,6 +284,7 @@ RESERVED: tuple[type[Control], ...] = (
     OutcomeEvent,
     VerdictEvent,
     DeliveryEvent,
+    TicketEvent,
     ActionEvent,
     ChangeEvent,
     ModelEvent,

@@ -8,6 +8,7 @@ from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, or_, select
 
 from engine.conversations import book
+from engine.desks.known import Known, open_about
 from engine.entities import Person
 from engine.issues.book import view
 from engine.issues.view import ACTIVE, IssueView
@@ -15,7 +16,7 @@ from engine.playbooks import REPLY, TOLD, Told, open_outreach
 from engine.policy.caps import Sent
 from engine.policy.consent import Entry
 from engine.policy.facts import WRITTEN, Suppressed
-from engine.store.models import Consent, CustomerContact, Intent, Issue, Suppression, Ticket
+from engine.store.models import Consent, CustomerContact, Intent, Issue, Suppression
 
 CONVERSATION = 4 * 3600.0
 """A customer who contacted us about an issue is in conversation with us for so many seconds."""
@@ -111,15 +112,24 @@ def active_of(session: Session, accounts: Collection[str | None] | None) -> dict
 
 
 def open_tickets(session: Session, intents: Iterable[tuple[Intent, Issue | None]]) -> dict[str, str]:
-    """Return, by the id of each of `intents`, the number of an open ticket on the same matter."""
-    asked = [(intent, issue) for intent, issue in intents if issue is not None]
+    """Return, by the id of each of `intents`, an open ticket on the same matter, at whichever desk."""
+    asked = [(intent, issue) for intent, issue in intents if issue is not None and intent.kind in ("ticket", "message")]
     own = {issue.id for intent, issue in asked if intent.kind == "ticket"}
-    accounts = {issue.account or "" for intent, issue in asked if intent.kind != "ticket"}
-    found = select(Ticket).where(Ticket.status != "resolved")
-    live = (col(Ticket.status) == "claimed") & col(Ticket.account).in_(accounts)
-    rows = session.exec(found.where(or_(col(Ticket.issue).in_(own), live)).order_by(col(Ticket.number))).all()
-    matching = {intent.id: [row for row in rows if _same_matter(row, intent, issue)] for intent, issue in asked}
-    return {id_: str(tickets[0].number) for id_, tickets in matching.items() if tickets}
+    accounts = {issue.account for intent, issue in asked if intent.kind == "message" and issue.account}
+    known = open_about(session, own, accounts) if asked else []
+    matching = {
+        intent.id: next((each for each, about in known if _same_matter(each, about, intent, issue)), None)
+        for intent, issue in asked
+    }
+    return {id_: str(ticket.ref) for id_, ticket in matching.items() if ticket is not None}
+
+
+def _same_matter(ticket: Known, about: Collection[str], intent: Intent, issue: Issue) -> bool:
+    """A ticket that waits, or that the playbooks made of this very issue, is no reason to be silent."""
+    if intent.kind == "ticket":
+        return ticket.issue == issue.id and ticket.intent != intent.id
+    others = ticket.account == issue.account and ticket.issue != issue.id
+    return others and ticket.live and issue.detector in about
 
 
 def tickets_made(session: Session, messages: Collection[Intent], now: float) -> dict[str, str | None]:
@@ -139,14 +149,6 @@ def tickets_made(session: Session, messages: Collection[Intent], now: float) -> 
         if made or own:
             found[message.id] = made or (None if waits else "")
     return found
-
-
-def _same_matter(ticket: Ticket, intent: Intent, issue: Issue) -> bool:
-    """A ticket that waits, or that the playbooks made of this very issue, is no reason to be silent."""
-    if intent.kind == "ticket":
-        return ticket.issue == issue.id and ticket.external != intent.id
-    live = ticket.status == "claimed" and ticket.account == (issue.account or "") and ticket.issue != issue.id
-    return live and issue.detector in ticket.tags
 
 
 def conversations(session: Session, issues_: Collection[str], now: float) -> dict[tuple[str, str | None], str]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 from starlette.responses import JSONResponse, Response
 
+from engine.desks.polling import troubles
 from engine.errors import ForewarnError
 from engine.metrics import Metrics
 from engine.store.models import Token
@@ -29,7 +30,7 @@ def ready(services: Injected) -> Response:
     wrong = [*services.unready(), *unreachable(services)]
     if wrong:
         return problem(503, "; ".join(wrong), {"Retry-After": "5"}, reasons=wrong)
-    return JSONResponse({"status": "ready", "lag": services.lag()})
+    return JSONResponse({"status": "ready", "lag": services.lag(), "warnings": warnings(services)})
 
 
 @router.get("/v1/health")
@@ -45,6 +46,12 @@ def health(services: Injected) -> dict[str, Any]:
 def metrics(counted: Annotated[Metrics, Depends(metrics_of)]) -> Response:
     """Return everything in Prometheus' text format."""
     return Response(counted.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def warnings(services: Services) -> list[str]:
+    """Return one sentence for each thing that does not work and does not keep the engine from working."""
+    with services.database.reading() as session:
+        return [str(trouble) for trouble in troubles(session)]
 
 
 def unreachable(services: Services) -> list[str]:

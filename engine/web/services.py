@@ -1,7 +1,7 @@
 """What the web part needs of the engine, handed to it by the composition root."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from engine.clock import Clock
 from engine.config.model import Config
@@ -12,7 +12,7 @@ from engine.links import Links
 from engine.store.database import Database
 from engine.tickets import Tickets
 from engine.traffic import SendingState
-from outreach.base import Channel
+from outreach.base import Channel, TicketDesk
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +38,5 @@ class Services:
     """Read the configuration anew; with any error in it the running one stays, and the problems are returned."""
     sending: Callable[[], SendingState] = SendingState
     """How every provider stands, and who is on duty."""
+    desks: Mapping[str, TicketDesk] = field(default_factory=dict)
+    """By name, as in desks.yaml; the built-in one too."""

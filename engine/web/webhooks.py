@@ -45,9 +45,7 @@ UNNAMED = "it names no message of ours, and none went lately to {address!r:.80}"
 async def called(services: Injected, request: Request, name: str) -> Response:
     """Take a request of the provider that a channel sends by."""
     channel = _channel(services, name)
-    came = inbound.Request(
-        public_url(services, request), _headers(request), await request.body(), services.clock.time()
-    )
+    came = inbound.Request(public_url(services, request), headers(request), await request.body(), services.clock.time())
     answer = await run_in_threadpool(_taken, services, name, channel, came)
     return Response(answer.body, answer.status, media_type=answer.media_type)
 
@@ -65,7 +63,8 @@ def public_url(services: Services, request: Request) -> str:
     return services.config().main.listen.public_url.rstrip("/") + request.url.path + query
 
 
-def _headers(request: Request) -> Mapping[str, str]:
+def headers(request: Request) -> Mapping[str, str]:
+    """Return a request's headers, names in lower case."""
     return {name.lower(): value for name, value in request.headers.items()}
 
 

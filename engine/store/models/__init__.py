@@ -13,7 +13,7 @@ from engine.store.models.people import Address, Consent, Entity, Preference, Sup
 from engine.store.models.running import JobRun, Progress, Token
 from engine.store.models.sending import Duty, EarlyDelivery, Intent, ReceiptRow, StreamHour
 from engine.store.models.status import StatusEntry, StatusUpdate, Subscriber
-from engine.store.models.tickets import Ticket, TicketNote
+from engine.store.models.tickets import DeskCursor, DeskTicket, Ticket, TicketNote
 from engine.store.models.waves import Approval, Incident, IncidentMember, Vote, WaveRow
 
 __all__ = [
@@ -27,6 +27,8 @@ __all__ = [
     "DecisionRow",
     "DeclaredChange",
     "Defect",
+    "DeskCursor",
+    "DeskTicket",
     "Duty",
     "EarlyDelivery",
     "Entity",

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from engine.errors import Retryable
-from engine.store.models import StreamHour
+from engine.store.models import DeskCursor, StreamHour
 from engine.traffic import SendingState
 from engine.traffic.lane import LaneState
 from engine.web.server import create_app
@@ -14,7 +14,20 @@ from engine.web.server import create_app
 
 def test_alive_and_ready(server: Any) -> None:
     assert server.get("/healthz").json() == {"status": "ok"}
-    assert server.get("/readyz").json() == {"status": "ready", "lag": 7}
+    assert server.get("/readyz").json() == {"status": "ready", "lag": 7, "warnings": []}
+
+
+def test_a_desk_that_cannot_be_read_is_a_warning_and_no_reason_to_be_unready(desk: Any, server: Any) -> None:
+    desk.add(DeskCursor(desk="support", since=1.0, due_at=9.0, polled_at=5.0, failures=3, detail="HTTP 503"))
+    desk.add(DeskCursor(desk="other", since=1.0, due_at=9.0))
+    answer = server.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json()["warnings"] == ["desk support could not be read 3×: HTTP 503"]
+    assert "desk support could not be read 3×: HTTP 503" in server.get("/").text
+    found = figures(server.get("/metrics").text)
+    assert found['forewarn_desk_failures{desk="support"}'] == 3
+    assert found['forewarn_desk_failures{desk="other"}'] == 0
+    assert found['forewarn_desk_read_timestamp_seconds{desk="support"}'] == 5
 
 
 def test_not_ready_says_why(desk: Any, server: Any) -> None:
