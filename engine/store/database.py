@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, inspect, make_url
+from sqlalchemy import URL, ColumnElement, Connection, Engine, Table, create_engine, event, func, inspect, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, SQLModel
@@ -180,6 +180,15 @@ def upsert(session: Session, table: type[SQLModel], rows: Sequence[Row], keys: S
         else statement.on_conflict_do_nothing(index_elements=list(keys))
     )
     _execute(session, statement, target, rows)
+
+
+def unindexed(column: Any) -> ColumnElement[Any]:
+    """Return a text column as a value that no index is looked up by.
+
+    SQLite keeps no statistics of its own accord. Where it may choose, it takes a status, which it believes to be rare,
+    for the better way to a few hundred rows named by their ids, and reads a million.
+    """
+    return func.coalesce(column, "")
 
 
 def values(table: Table, row: Row) -> Mapping[str, Any]:
