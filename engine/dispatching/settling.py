@@ -19,7 +19,6 @@ from engine.store.database import Database, upsert
 from engine.store.models import Intent, ReceiptRow
 from engine.store.outbox import Status
 from engine.traffic import Traffic
-from engine.traffic.lane import throttled
 from outreach.base import Outcome, Receipt
 from outreach.retry import attempts, delay
 
@@ -74,7 +73,9 @@ class Settler:
                 return row | {"status": Status.SENT.value, "claimed_by": self._name, "sent_at": now}
             case Outcome.UNKNOWN:
                 return row | {"status": Status.UNKNOWN.value, "claimed_by": self._name, "due_at": now + ASK_AGAIN}
-            case Outcome.RETRY if throttled(receipt):  # the provider's pause, not this message's fault
+            case Outcome.RETRY if self._traffic.paused_by(
+                intent.channel, receipt
+            ):  # the provider's pause, not this message's fault
                 wait = receipt.retry_after or 0.0
                 return row | _again(now + wait) | {"attempts": max(intent.attempts - 1, 0)}
             case Outcome.RETRY if intent.attempts < attempts(self._rhythm(intent)):
