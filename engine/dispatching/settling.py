@@ -21,7 +21,6 @@ from engine.store.database import Database, upsert
 from engine.store.models import Intent, ReceiptRow
 from engine.store.outbox import Status
 from engine.traffic import Traffic
-from engine.traffic.lane import throttled
 from outreach.base import Outcome, Receipt
 from outreach.retry import attempts, delay
 
@@ -78,7 +77,9 @@ class Settler:
                 return row | {"status": Status.SENT.value, "claimed_by": self._name, "sent_at": now}
             case Outcome.UNKNOWN:
                 return row | {"status": Status.UNKNOWN.value, "claimed_by": self._name, "due_at": now + ASK_AGAIN}
-            case Outcome.RETRY if throttled(receipt):  # the provider's pause, not this message's fault
+            case Outcome.RETRY if self._traffic.paused_by(
+                intent.channel, receipt
+            ):  # the provider's pause, not this message's fault
                 wait = receipt.retry_after or 0.0
                 return row | _again(now + wait) | {"attempts": max(intent.attempts - 1, 0)}
             case Outcome.RETRY if intent.attempts < attempts(self._rhythm(intent)):
@@ -93,9 +94,7 @@ class Settler:
         if intent.kind != "message" or receipt.code in OPTED_OUT or not another(facts, tried):
             return {"status": Status.FAILED.value, "claimed_by": self._name}
         log.info("falls back", intent=intent.id, channel=intent.channel, why=receipt.detail)
-        plain = {"channel": tried.channel, "address": tried.address, "why": tried.why}
-        payload = {**intent.payload, "tried": [*intent.payload.get("tried", ()), plain]}
-        return _again(now) | {"provider_id": "", "payload": payload}
+        return _again(now) | {"provider_id": "", "payload": _with_tried(intent, receipt)}
 
     def _suppress(self, session: Session, intent: Intent, receipt: Receipt, now: float) -> None:
         if receipt.suppress and intent.address:
@@ -109,20 +108,24 @@ class Settler:
             done(session, intent, desk, receipt, now)
 
     def _ask(self, intent: Intent) -> bool:
-        """Ask the other side about an unknown outcome; what it cannot tell stays unknown, and is asked again."""
+        """Ask the other side about an unknown outcome; what it cannot tell stays unknown, and is asked again.
+
+        A message that it says it refused is decided anew: for another way, or, where there is none, as failed.
+        """
         receipt = self._writer.looked_for(intent)
         outcome = receipt.outcome if receipt else Outcome.UNKNOWN
         now = self._clock.time()
-        status = {
-            Outcome.ACCEPTED: Status.SENT,
-            Outcome.RETRY: Status.PENDING,
-            Outcome.PERMANENT: Status.FAILED,
-        }.get(outcome, Status.UNKNOWN)
+        elsewhere = outcome is Outcome.PERMANENT and intent.kind == "message"
+        status = Status.PENDING if elsewhere else _KNOWN_BY.get(outcome, Status.UNKNOWN)
+        told: dict[str, Any] = {}
+        if receipt and receipt.provider_id:
+            told["provider_id"] = receipt.provider_id
+        if receipt and elsewhere:
+            told["payload"] = _with_tried(intent, receipt)
         with self._database.transaction() as session:
             if receipt:
                 upsert(session, ReceiptRow, [receipt_row(intent, receipt, now, "reconcile")], ["id"])
             due = now if status is Status.PENDING else now + ASK_AGAIN
-            told = {"provider_id": receipt.provider_id} if receipt and receipt.provider_id else {}
             settled = outbox.settle(session, intent.id, status, now=now, due_at=due, **told)
             known(session, settled, now)
             if receipt:
@@ -136,6 +139,16 @@ class Settler:
     def _kind(self, intent: Intent) -> str:
         channel = self._outside.channels.get(intent.channel)
         return channel.kind if channel else "*"
+
+
+_KNOWN_BY = {Outcome.ACCEPTED: Status.SENT, Outcome.RETRY: Status.PENDING, Outcome.PERMANENT: Status.FAILED}
+"""What the other side's answer about an unknown outcome makes of it."""
+
+
+def _with_tried(intent: Intent, receipt: Receipt) -> dict[str, Any]:
+    """Return the payload with the way it went and failed."""
+    tried = {"channel": intent.channel, "address": intent.address, "why": receipt.detail}
+    return {**intent.payload, "tried": [*intent.payload.get("tried", ()), tried]}
 
 
 def _again(due: float) -> dict[str, Any]:

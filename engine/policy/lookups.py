@@ -16,6 +16,7 @@ from engine.playbooks import REPLY, TOLD, Told, open_outreach
 from engine.policy.caps import Sent
 from engine.policy.consent import Entry
 from engine.policy.facts import WRITTEN, Suppressed
+from engine.store.database import unindexed
 from engine.store.models import Consent, CustomerContact, Intent, Issue, Suppression
 
 CONVERSATION = 4 * 3600.0
@@ -67,7 +68,7 @@ def sends(session: Session, persons: Collection[Person], since: float) -> dict[s
             col(Intent.recipient).in_([person.id for person in persons]),
             col(Intent.kind).in_(WRITTEN),
             col(Intent.occasion) != REPLY,
-            col(Intent.status).in_(("sending", "sent", "unknown")),
+            unindexed(Intent.status).in_(("sending", "sent", "unknown")),
             col(Intent.claimed_at) >= since,
         )
     )
@@ -86,7 +87,7 @@ def told(session: Session, intents: Collection[Intent]) -> dict[str, Told]:
         select(Intent).where(
             col(Intent.issue).in_({intent.issue for intent in asked}),
             col(Intent.recipient).in_({intent.recipient for intent in asked}),
-            col(Intent.status).in_(TOLD),
+            unindexed(Intent.status).in_(TOLD),
         )
     ).all()
     by: dict[Key, list[Intent]] = defaultdict(list)
@@ -102,7 +103,8 @@ def told(session: Session, intents: Collection[Intent]) -> dict[str, Told]:
 
 def active_of(session: Session, accounts: Collection[str | None] | None) -> dict[str | None, list[IssueView]]:
     """Return the open and acknowledged issues by account, oldest first; of all accounts, under None, if not given."""
-    found = select(Issue).where(col(Issue.status).in_(ACTIVE), col(Issue.shadow).is_(False))
+    active = unindexed(Issue.status) if accounts is not None else col(Issue.status)
+    found = select(Issue).where(active.in_(ACTIVE), col(Issue.shadow).is_(False))
     if accounts is not None:
         found = found.where(col(Issue.account).in_([each for each in accounts if each is not None]))
     by: dict[str | None, list[IssueView]] = defaultdict(list)

@@ -10,7 +10,19 @@ from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
-from sqlalchemy import URL, Connection, Engine, Table, bindparam, create_engine, event, inspect, make_url
+from sqlalchemy import (
+    URL,
+    ColumnElement,
+    Connection,
+    Engine,
+    Table,
+    bindparam,
+    create_engine,
+    event,
+    func,
+    inspect,
+    make_url,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, SQLModel
@@ -196,6 +208,15 @@ def _increase(dialect: str, table: type[SQLModel], names: tuple[str, ...], keys:
     statement = _INSERTS[dialect](target).values({name: bindparam(name) for name in names})
     sums = {name: target.c[name] + statement.excluded[name] for name in names if name not in keys}
     return statement.on_conflict_do_update(index_elements=list(keys), set_=sums)
+
+
+def unindexed(column: Any) -> ColumnElement[Any]:
+    """Return a text column as a value that no index is looked up by.
+
+    SQLite keeps no statistics of its own accord. Where it may choose, it takes a status, which it believes to be rare,
+    for the better way to a few hundred rows named by their ids, and reads a million.
+    """
+    return func.coalesce(column, "")
 
 
 def values(table: Table, row: Row) -> Mapping[str, Any]:

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Integer, bindparam, func, update
 from sqlmodel import Session, col, select
 
 from engine.errors import Permanent
-from engine.store.database import insert_ignore
+from engine.store.database import insert_ignore, unindexed
 from engine.store.models import Intent
 
 
@@ -100,10 +100,11 @@ def claim(session: Session, ids: Collection[str], by: str, now: float) -> list[I
 
     Rows another transaction has locked are passed over (SKIP LOCKED on PostgreSQL; SQLite has one writer at a time).
     """
-    free = select(Intent.id).where(col(Intent.id).in_(ids), col(Intent.status) == Status.PENDING)
+    pending = unindexed(Intent.status) == Status.PENDING
+    free = select(Intent.id).where(col(Intent.id).in_(ids), pending)
     taken = _change(
         session,
-        col(Intent.id).in_(free.with_for_update(skip_locked=True)) & (col(Intent.status) == Status.PENDING),
+        col(Intent.id).in_(free.with_for_update(skip_locked=True)) & pending,
         {"status": Status.CLAIMED, "claimed_by": by, "claimed_at": now},
     )
     return sorted(taken, key=lambda intent: (intent.due_at, intent.id))

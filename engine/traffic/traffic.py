@@ -12,7 +12,7 @@ from engine.config.model import SEVERITIES, Config, Sending
 from engine.playbooks import CLOSING
 from engine.policy.facts import Facts, Gate, Outage, Reason
 from engine.traffic.bucket import Bucket
-from engine.traffic.lane import Lane, LaneState
+from engine.traffic.lane import Lane, LaneState, throttled
 from engine.traffic.pace import Pacer
 from outreach.base import Channel, Receipt
 
@@ -57,6 +57,7 @@ class Traffic:
     ) -> None:
         self._sendings = {name: each.sending for name, each in config.channels.items()}
         self._spacing = {name: each.spacing for name, each in channels.items()}
+        self._shared = {name for name, each in channels.items() if each.address != "url"}
         self.addresses: dict[tuple[str, str], Bucket] = before.addresses if before else {}
         self.lanes = _lanes(self._sendings, channels, now)
         self.pacer = _pacer(config, now, before)
@@ -95,8 +96,16 @@ class Traffic:
 
     def told(self, channel: str, receipt: Receipt, now: float) -> None:
         """Learn from what came of a message."""
-        if (lane := self.lanes.get(channel)) is not None:
+        lane = self.lanes.get(channel) if channel in self._shared else None
+        if lane is not None:
             lane.told(receipt, now)
+
+    def paused_by(self, channel: str, receipt: Receipt) -> bool:
+        """Return whether a receipt says that the provider is asked too often: that is no attempt of the message.
+
+        Where every address is a server of its own (webhooks), what one of them says is said of its own messages only.
+        """
+        return channel in self._shared and throttled(receipt)
 
     def state(self, now: float) -> SendingState:
         """Return how every provider stands, and who is on duty."""

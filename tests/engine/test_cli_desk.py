@@ -244,6 +244,11 @@ def test_decisions_are_explained(forewarn: Forewarn, lived: list[str]) -> None:
     one = forewarn("explain", told[0]["id"])
     assert "facts:" in one.out
     assert "issue.status: open" in one.out
+    assert "tries" in one.out, "and what came of it"
+    sent = next(row for row in told if row["intent"].startswith("int_") and row["channel"])
+    assert [(each["kind"], each["outcome"], each["channel"]) for each in sent["tries"]] == [
+        ("attempt", "accepted", sent["channel"])
+    ]
     assert forewarn("explain", told[0]["intent"], "--json").json[0]["id"] == told[0]["id"]
     assert "issue.opened_at: 2025-03-03 08:00:00Z" in one.out, "times are shown as such"
 

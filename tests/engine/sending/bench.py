@@ -220,7 +220,7 @@ def _number(n: int) -> str:
 def _rows(name: str, addresses: Sequence[tuple[str, str]], severity: str, now: float) -> list[SQLModel]:
     account, contact = f"account/{name}", f"contact/{name}"
     issue: dict[str, Any] = {"detector": "errors", "series": account, "subject": account, "account": account}
-    times: dict[str, Any] = {"opened_at": now, "noticed_at": now, "updated_at": now}
+    issue |= {"opened_at": now, "noticed_at": now, "updated_at": now}
     return [
         Entity(id=account, kind="account", name=name, zone="UTC", updated_at=now),
         Entity(id=contact, kind="contact", parent=account, name=name, zone="UTC", updated_at=now),
@@ -228,9 +228,7 @@ def _rows(name: str, addresses: Sequence[tuple[str, str]], severity: str, now: f
             Address(id=f"adr{n}_{name}", entity=contact, kind=kind, value=value, updated_at=now)
             for n, (kind, value) in enumerate(addresses)
         ),
-        Issue(
-            id=f"iss_{name}", fingerprint=name, severity=severity, status="open", summary="trouble", **issue, **times
-        ),
+        Issue(id=f"iss_{name}", fingerprint=name, severity=severity, status="open", summary="trouble", **issue),
         _consent(name, "granted", now - 60.0),
     ]
 

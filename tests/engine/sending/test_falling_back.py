@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from engine.store.models import Intent, ReceiptRow, Suppression
-from outreach.base import Outcome, Receipt
+from outreach.base import Message, Outcome, Receipt
+from outreach.channels.memory import MemoryChannel
+from outreach.registry import channel_class
 from outreach.retry import attempts
 from tests.engine.sending.bench import Bench, answers, bench, channel
 
@@ -43,11 +45,11 @@ def test_without_another_way_it_has_failed_with_the_providers_words(tmp_path: Pa
 def test_a_way_that_opts_out_meanwhile_is_not_taken(tmp_path: Path) -> None:
     with bench(tmp_path) as at:
 
-        def breaks(_: object) -> Receipt:
+        def stop_and_refuse(_: Message) -> Receipt:
             at.stop("ann")
             return DEAD
 
-        broken = channel("sms", breaks)
+        broken = channel("sms", stop_and_refuse)
         at.dispatcher._preparer._writer._outside.channels["sms"] = broken  # type: ignore[index]  # a dict here
         at.tell("ann")
         at.run()
@@ -72,6 +74,23 @@ def test_c18_what_may_have_been_taken_never_falls_back(tmp_path: Path) -> None:
         assert at.dispatcher.reconcile() == 1
         assert (at.message().status, at.message().channel) == ("sent", "sms")
         assert sent(at, "email") == []
+
+
+def test_c18_what_was_asked_about_and_was_refused_goes_by_the_next(tmp_path: Path) -> None:
+    class Refusing(MemoryChannel.like(channel_class("sms"))):  # type: ignore[misc]  # a class made at run time
+        """Says nothing, and when asked that it refused."""
+
+        def find(self, message: Message) -> Receipt:
+            return Receipt(Outcome.PERMANENT, f"refused {message.to}")
+
+    refusing = Refusing(script=answers(Outcome.UNKNOWN))
+    with bench(tmp_path, channels={"sms": refusing, "email": channel("email")}) as at:
+        at.tell("ann")
+        at.run()
+        at.clock.advance(600.0)
+        assert at.dispatcher.reconcile() == 1
+        at.run()
+        assert (at.message().status, at.message().channel, len(sent(at, "email"))) == ("sent", "email", 1)
 
 
 def test_what_was_tried_for_hours_in_vain_goes_by_the_next(tmp_path: Path) -> None:

@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 from detectors.durations import Duration
 from engine.config.model import Per, Sending
 from engine.store.models import DecisionRow
+from engine.traffic import Traffic
 from engine.traffic.breaker import Breaker, State
 from engine.traffic.bucket import Bucket
 from outreach.base import Message, Outcome, Receipt
-from tests.engine.sending.bench import NOON, Bench, answers, bench, channel
+from outreach.registry import channel_class
+from tests.engine.sending.bench import NOON, Bench, answers, bench, by_address, channel
 
 AWAY = Receipt(Outcome.RETRY, "connection refused", code="ConnectionRefusedError")
 
@@ -275,6 +277,38 @@ def test_one_message_a_second_to_an_address_where_the_provider_asks_for_that(tmp
         assert len(sent) == 2
         at.pass_(1.0)
         assert len(sent) == 3
+
+
+def test_slack_asks_for_a_second_between_two_messages_to_a_conversation() -> None:
+    assert channel_class("slack").spacing == 1.0
+
+
+def test_one_customers_dead_server_keeps_nobody_elses_webhook_back(tmp_path: Path) -> None:
+    """Every address of a webhook is a provider of its own."""
+    busy = Receipt(Outcome.RETRY, "HTTP 429", code="429", retry_after=60.0)
+    dead = {f"https://p{n:03d}.example/": AWAY for n in range(8)} | {"https://p008.example/": busy}
+    hook = channel("webhook", by_address(dead))
+    with bench(tmp_path, channels={"sms": hook, "email": channel("email")}) as at:
+        for name in names(12):
+            at.tell(name, addresses=[("url", f"https://{name}.example/")], payload={"channels": ["sms"]})
+        at.run()
+        assert at.statuses() == {"pending": 9, "sent": 3}
+        assert at.dispatcher.traffic.state(NOON).away == []
+        assert at.message("p008").attempts == 1, "it counts, or a server could be asked for ever"
+
+
+def test_a_reload_of_the_configuration_forgets_no_outage(tmp_path: Path) -> None:
+    with bench(tmp_path, sms='breaker: "1 per 1m"', channels={"sms": channel("sms", answers(AWAY))}) as at:
+        at.tell("ann")
+        at.run()
+        before = at.dispatcher.traffic
+        before.told("sms", Receipt(Outcome.RETRY, code="429", retry_after=500.0), NOON)
+        after = Traffic(at.config, at.channels, NOON + 1.0, before)
+        (lane,) = after.state(NOON + 1.0).providers
+        assert (lane.state, lane.since, lane.paused_until) == ("closed", None, NOON + 500.0), "it answered: too fast"
+        before.told("sms", AWAY, NOON + 2.0)
+        again = Traffic(at.config, at.channels, NOON + 3.0, after)
+        assert again.state(NOON + 3.0).providers[0].state == "open"
 
 
 def test_a_stored_decision_can_be_taken_again(tmp_path: Path) -> None:
