@@ -282,6 +282,12 @@ def test_an_ensemble_tells_dense_evidence_everywhere_and_an_episode_once(forewar
         (["empty.csv", "--kind", "seasonal"], "empty.csv: is empty"),
         (["broken.csv.gz", "--kind", "seasonal"], "the gzip file is broken"),
         (["binary.csv", "--kind", "seasonal"], "binary.csv"),
+        (["utf16.csv", "--kind", "seasonal"], "utf16.csv: is UTF-16; save it as UTF-8"),
+        (["mac.csv", "--kind", "seasonal"], "mac.csv:1: new-line character seen in unquoted field; end lines with"),
+        (["series.csv", "--kind", "peer", "--param", "cohort=[]"], "kind peer needs more than one series of values"),
+        (["series.csv", "--kind", "novelty"], "kind novelty needs more than one series of values"),
+        (["series.csv", "--kind", "risk"], "kind risk needs more than one series of values"),
+        (["series.csv", "--kind", "stall"], "kind stall needs more than one series of values"),
     ],
 )
 def test_what_cannot_be_scored_is_told(forewarn: Forewarn, shop: Path, arguments: list[str], told: str) -> None:
@@ -293,10 +299,23 @@ def test_what_cannot_be_scored_is_told(forewarn: Forewarn, shop: Path, arguments
     (shop / "empty.csv").write_text("")
     (shop / "broken.csv.gz").write_bytes(b"\x1f\x8b\x08\x00broken")
     (shop / "binary.csv").write_bytes(bytes(range(256)) * 9)
+    (shop / "utf16.csv").write_text("t,value\n0,1\n", encoding="utf-16")
+    (shop / "mac.csv").write_bytes(b"t,value\r0,1\r60,2\r")
     ran = forewarn("score", *arguments)
     assert ran.code in (1, 2)
     assert told in ran.err
     assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize("text", ["", "NaN", "null", "N/A", "-", "?"])
+def test_a_missing_value_has_no_score_and_stops_nothing(forewarn: Forewarn, shop: Path, text: str) -> None:
+    ran = forewarn("score", series(shop, ["0,1", f"60,{text}", "120,99"]), "--kind", "threshold", "--param", "above=50")
+    assert [line.split(",")[4] for line in ran.out.splitlines()[1:]][::2] == ["0", "1"]
+    assert ran.code == 0
+
+
+def test_where_nothing_has_a_score_it_is_said(forewarn: Forewarn, shop: Path) -> None:
+    assert "no row has a score" in forewarn("score", series(shop, ["0,1", "60,2"]), "--kind", "seasonal").err
 
 
 # -- db, doctor, token
