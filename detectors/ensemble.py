@@ -22,12 +22,12 @@ class Ensemble(RowDetector):
     is comes of its rank, and beyond the rarest hundredth of a generalised Pareto tail fitted to the exceedances
     (`detectors/ensemble_tails.py`), so heavy tails and rare bursts are expected where they are usual. The decades of
     rarity beyond 1.25 are summed over the views. There are two outputs. `alarm` is who is woken: a peak of the sum that
-    was not as high for long is told once, two observations later (`detectors/ensemble_episodes.py`); the score is
-    1 − 10^−evidence of it. `dense` is a number for each observation, for pictures and ranking, in which residuals count
-    more, and how far each value is from what was foreseen (`detectors/ensemble_surprise.py`), as often as it comes. Both
-    are in decades and comparable between series. While the sum is still high after an episode, the score
-    holds the issue open without raising anew. `peak` is the value an episode peaked at, `view` twice the number of the
-    view that had the most to say, plus one if it was low.
+    was not as high for long is told once, two observations later (`detectors/ensemble_episodes.py`); the score is 1 −
+    10^−evidence of it. `dense` is a number for each observation, for pictures and ranking, in which residuals count
+    more, and how far each value is from what was foreseen (`detectors/ensemble_surprise.py`), as often as it comes.
+    Both are in decades and comparable between series. While the sum is still high after an episode, the score holds the
+    issue open without raising anew. `peak` is the value an episode peaked at, `view` twice the number of the view that
+    had the most to say, plus one if it was low.
 
     Nothing is known ahead: no least or greatest value, length, step or season. The step is the median of those seen;
     time of day is by half-hours, weekdays and weekends apart (UTC). Missing and infinite values have no score and teach

@@ -11,7 +11,8 @@ import pytest
 
 from detectors.registry import detector_class, kinds
 from engine import cli
-from engine.config.reader import parameters_of
+from engine.config.model import DetectorConfig, Watch
+from engine.config.reader import fields_of, parameters_of
 from tests.engine.conftest import Forewarn
 
 BIN = Path(sys.executable).with_name("forewarn")
@@ -394,6 +395,8 @@ def test_a_test_message_needs_a_channel_that_is_there(forewarn: Forewarn) -> Non
 def test_kinds_are_told_with_what_they_take(forewarn: Forewarn) -> None:
     listed = forewarn("kinds").out
     assert "seasonal   " in listed
+    keys = {key.key for cls in (DetectorConfig, Watch) for key in fields_of(cls)} - {"model"}
+    assert {key for key in keys if key not in listed} == set(), "what every detector takes is told too"
     assert [row["kind"] for row in forewarn("kinds", "--json").json] == kinds()
     shown = forewarn("kinds", "threshold").out
     assert "watch: {event: TYPE, by: KEYS" in shown
@@ -406,4 +409,5 @@ def test_kinds_are_told_with_what_they_take(forewarn: Forewarn) -> None:
 def test_every_kind_can_be_told(forewarn: Forewarn, kind: str) -> None:
     told = forewarn("kinds", kind, "--json").json
     assert told["about"]
+    assert "\nwatch: {" in forewarn("kinds", kind).out
     assert {each["key"] for each in told["parameters"]} == {key.key for key in parameters_of(detector_class(kind))}
