@@ -7,6 +7,7 @@ import pytest
 
 from detectors.base import Detector, Floats, Observations
 from detectors.change import Change
+from detectors.durations import Duration
 from detectors.ensemble import Ensemble
 from detectors.forecast import Forecast
 from detectors.monitor import Monitor
@@ -21,14 +22,14 @@ MONTH = 30 * 86_400.0
 MOST = LENGTH // 200
 """Signals that are no storm: the score of one in a thousand, and some more."""
 NUMBER = np.arange(LENGTH)
-TIMES = START + STEP * NUMBER
+TIMES: Floats = np.linspace(START, START + STEP * LENGTH, LENGTH, endpoint=False)
 PLAIN = 100 + np.random.default_rng(9).normal(size=LENGTH)
 
 KINDS: dict[str, Callable[[], Detector]] = {
     "threshold": lambda: Threshold(above=1e12),
-    "change": lambda: Change(over="30m"),
+    "change": lambda: Change(over=Duration("30m")),
     "seasonal": Seasonal,
-    "forecast": lambda: Forecast(limit=1e12, within="6h"),
+    "forecast": lambda: Forecast(limit=1e12, within=Duration("6h")),
     "shift": Shift,
     "shift by adwin": lambda: Shift(method="adwin"),
     "ensemble": Ensemble,
@@ -39,7 +40,7 @@ VALUES: dict[str, Floats] = {
     "constant nil": np.zeros(LENGTH),
     "bursts of NaN": np.where(NUMBER // 50 % 7 == 3, np.nan, PLAIN),
     "nothing but NaN": np.full(LENGTH, np.nan),
-    "denormals": 5e-324 * (NUMBER % 3),
+    "denormals": np.resize([0.0, 5e-324, 1e-323], LENGTH),
     "a step at the first point": np.where(NUMBER == 0, 1e6, PLAIN),
     "of the scale 1e9": 1e9 * PLAIN,
     "of the scale 1e-9": 1e-9 * PLAIN,

@@ -92,7 +92,8 @@ def test_an_outlier_that_comes_again_and_again_stays_a_surprise() -> None:
     outliers = np.arange(500, 1700, 120)
     values[outliers] += 400.0
     found = np.zeros(1700)
-    surprises(np.zeros(1, ROW)["main"], 1.7e9 + 3600.0 * hours, values, found)
+    times: Floats = np.linspace(1.7e9, 1.7e9 + 3600.0 * 1700, 1700, endpoint=False)
+    surprises(np.zeros(1, ROW)["main"], times, values, found)
     assert found[outliers].min() > 1.0
     assert np.quantile(np.delete(found, outliers), 0.98) < 1.0
 
