@@ -28,7 +28,11 @@ class Seasonal(RowDetector):
     tail goes on. The steps of the tracking shrink with the autocorrelation, as neighbours then tell the same.
 
     What is outside teaches little: residuals are cut before they move the level, and a run of outliers teaches the tail
-    like two. A level that stays outside for `adopt` is the new normal. After a gap the band is wider.
+    like two. A level that stays outside for `adopt` is the new normal. After a gap the band is wider. It is over once
+    the score is under 0.99, so that a value that stays at the end of the band is one issue.
+
+    Until a week and two days were seen a first weekend may be without the rhythm of the day, so the band is wider by
+    about that: little but a burst is seen then. `period: 1d` judges from the second day on.
 
     >>> hours = np.arange(24 * 14)
     >>> usual = 100 + 40 * np.sin(hours / 24 * 2 * np.pi) + np.random.default_rng(1).normal(0, 2, len(hours))
@@ -43,6 +47,7 @@ class Seasonal(RowDetector):
 
     kind: ClassVar[str] = "seasonal"
     row: ClassVar[np.dtype[Any]] = ROW
+    calm_below: ClassVar[float | None] = 0.99
     examples: ClassVar[tuple[Mapping[str, Any], ...]] = (
         {},
         {"period": "1d", "direction": "up"},

@@ -387,6 +387,7 @@ def test_a_backtest_says_what_would_have_been(forewarn: Forewarn, shop: Path) ->
     ran = forewarn("backtest", "e.ndjson", "--json", "b.json", "--html", "b.html")
     assert ran.code == 0, ran.err
     assert "1 issues; 1 messages to 1 customers" in ran.out
+    assert "detector  series " in ran.out
     assert json.loads((shop / "b.json").read_text())["messages"][0]["subject"] == "Trouble"
     assert "Trouble" in (shop / "b.html").read_text()
     assert not (shop / "config/var").exists()

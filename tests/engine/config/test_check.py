@@ -74,6 +74,8 @@ BROKEN: list[tuple[Mapping[str, str | None], str]] = [
     (watch("event: api.*, by: account, measure: count"), f'{D}:3:16: "api.*" is no event type'),
     (watch("event: forewarn.contact, by: account, measure: count"), f'{D}:3:16: "forewarn.contact" is reserved'),
     (watch("event: a, by: [], measure: count"), f"{D}:3:23: there is no key"),
+    (watch("event: a, by: acount, measure: count"), f'{D}:3:23: warning: "acount" is taken for a field'),
+    (watch("event: a, by: [account, subjct], measure: count"), f'{D}:3:33: warning: "subjct" is taken for a field'),
     (watch("event: a, by: account, measure: medain"), f'{D}:3:41: no measure "medain"'),
     (watch("event: a, by: account, measure: {ratio: status}, where: 5"), f"{D}:3:65: this is a number"),
     (watch("event: a, by: account, measure: {ratio: status + 1}"), f"{D}:3:49: this is a number, but a condition"),
