@@ -14,6 +14,7 @@ from detectors.forecast_reach import NEVER, Etas, best_by, etas, highest, peak_o
 from detectors.forecast_row import CONFIG, ROW, Columns, Config
 from detectors.forecast_way import by_noise, horizon_of, is_far, normal, way_of, z_at
 from detectors.hours import hour_effect
+from detectors.prefetch import AHEAD, fetch
 
 WARMUP = 12.0
 """Observations before there is an opinion: fewer leave the spread about a line unknown by more than a quarter."""
@@ -58,7 +59,9 @@ def run(
     """Score each observation and, if `learning`, take it in before the next; plain as in `seasonal_kernel`."""
     rows, config, out = state.view(ROW), settings.view(CONFIG)[0], Columns(*columns)
     series, time, value = batch
-    for i in range(series.shape[0]):
+    count = series.shape[0]
+    for i in range(count):
+        fetch(rows, series[min(i + AHEAD, count - 1)])
         score = expected = slope = np.nan
         when = NEVER
         t, y, s = time[i], config.sign * min(max(value[i], -CEILING), CEILING), series[i]

@@ -9,6 +9,8 @@ from detectors.compiled import intrinsic, types
 
 LINE = 64
 """Bytes that memory is fetched by."""
+AHEAD = 16
+"""Observations before its turn that a row is asked for: as long as memory takes."""
 
 
 def _fetch(_context: Any, rows: Any, _index: Any) -> Any:

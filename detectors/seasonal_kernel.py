@@ -7,8 +7,9 @@ import numpy as np
 
 from detectors.base import Bytes, Floats, Ints
 from detectors.compiled import compiled, inlined
-from detectors.prefetch import fetch
-from detectors.seasonal_lanes import LANES, LEAN, WIDE, gather, put_back, take_out
+from detectors.lanes import LANES
+from detectors.prefetch import AHEAD, fetch
+from detectors.seasonal_lanes import LEAN, WIDE, gather, put_back, take_out
 from detectors.seasonal_learning import judge, learn
 from detectors.seasonal_rhythm import hour_of
 from detectors.seasonal_row import CONFIG, ROW, Columns, Config
@@ -17,8 +18,6 @@ from detectors.tails_kernel import begin_tails
 LATEST = 1e12  # seconds: year 33,658; times beyond are none
 CEILING = 1e30
 """Values beyond are taken as this, so that their squares fit a 32-bit number's range when scaled."""
-AHEAD = 16
-"""Observations before its turn that a row is asked for: as long as memory takes."""
 
 
 def lanes() -> tuple[Bytes, Bytes]:

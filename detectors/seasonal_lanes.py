@@ -1,9 +1,4 @@
-"""Sixty-four series of `Seasonal` at a time, side by side, so that the processor takes several of them in one step.
-
-What differs from series to series by its past (gaps, hours that end, a first observation) is done row by row; the
-arithmetic, which is the same for all, is done on *lanes*, arrays of one number of each series, in loops without a
-branch. Lanes of one width are in one record: the compiler then knows that none overlaps another.
-"""
+"""The lanes of `Seasonal`: what of its rows is put there, and back (see `lanes`)."""
 
 import math
 from typing import Any
@@ -11,11 +6,10 @@ from typing import Any
 import numpy as np
 
 from detectors.compiled import compiled, inlined
+from detectors.lanes import AWAY, LANES
 from detectors.seasonal_rhythm import Hour, doubt_of, effect_of, turn
 from detectors.seasonal_row import WEEK, Config
 
-LANES = 64
-"""Series at a time: their lanes stay in the nearest cache."""
 WIDE = np.dtype(
     [
         ("series", "i8", LANES),
@@ -63,7 +57,6 @@ GAP_LIMIT = 8.0
 """A gap of so many memories: the level may be anywhere; the unit grows no more (threefold)."""
 ADOPTED = 0.5
 """Share of the recent past outside at which a shift is the new normal; the rate is such that `adopt` does it."""
-AWAY = np.nan  # the time of a row whose series is in the lanes
 
 
 @inlined

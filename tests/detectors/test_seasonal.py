@@ -299,30 +299,6 @@ def test_with_days_as_windows_only_weekdays_are_learned() -> None:
     assert np.std(values[140:] - scores.expected[140:]) < 6
 
 
-def test_series_side_by_side_are_scored_as_alone() -> None:
-    """More series than there are lanes, in any order, often one again within a few others."""
-    rng = np.random.default_rng(7)
-    every = observations(100 + 10 * rng.standard_t(2, (400, 150)), 3600.0)
-    when = np.maximum.accumulate(np.arange(400)[:, None] + 3 * rng.random((400, 150)), axis=0)
-    order = np.argsort(when.ravel(), kind="stable")
-    batch = Observations.of(*(column[order] for column in every[:3]))
-    together = ready(150)
-    scores = together.update(batch)
-    for series in range(150):
-        own, alone = batch.series == series, ready(1)
-        expected = alone.update(Observations.of(0 * batch.series[own], batch.time[own], batch.value[own]))
-        np.testing.assert_array_equal(scores.score[own], expected.score)
-        np.testing.assert_array_equal(together.state()["rows"][series], alone.state()["rows"][0])
-
-
-def ready(size: int) -> Seasonal:
-    """Return a detector of hours, of so many series."""
-    detector = Seasonal()
-    detector.prepare(3600.0)
-    detector.grow(size)
-    return detector
-
-
 def test_a_row_takes_168_bytes() -> None:
     detector = Seasonal()
     detector.grow(1_000)
