@@ -140,7 +140,7 @@ def _weighed(row: Any, config: Config, seen: Seen, line: Line, trend: float) -> 
         return score
     # rule of succession: so many times it went this way and was brought back
     beyond = max(seen.value - row.peak, 0.0) / (config.limit - min(row.peak, seen.value))
-    return min(score, beyond + (1.0 - beyond) / (row.clean_ups + 2.0))
+    return float(min(score, beyond + (1.0 - beyond) / (row.clean_ups + 2.0)))
 
 
 @inlined

@@ -146,11 +146,11 @@ def _look(row: Any, window: Any, config: Config, wide: Any, k: int, out: Columns
         split = split_of(window, x * usual, usual, wide.variance[k], 1.0 * row.skew)
         odds = -math.log(max(split.tail, 1e-300))
         insert(window, x * usual)
-    most, least = config.up if split.side > 0 else config.down, 0.0
+    most, least = 1.0 * (config.up if split.side > 0 else config.down), 0.0
     if odds >= SURE or row.held > 0.0:
         news = news_of(row, window, config, Moment(wide.now[k], wide.ahead[k], wide.expected[k], unit), split, odds)
         most, least = most * news.most, news.least
         out.began[i], out.before[i], out.after[i], out.size[i] = news.began, news.before, news.after, news.size
     out.score[i], out.expected[i] = max(most * (1.0 - split.tail), least), wide.expected[k]
     out.low[i], out.high[i] = wide.expected[k] - config.below * unit, wide.expected[k] + config.above * unit
-    return odds < DOUBT
+    return bool(odds < DOUBT)
