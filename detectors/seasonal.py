@@ -9,7 +9,8 @@ import numpy as np
 from detectors.base import Observations, Scores, Signal
 from detectors.durations import Duration, positive
 from detectors.rows import RowDetector
-from detectors.seasonal_kernel import ROW, Columns, Config, run
+from detectors.seasonal_kernel import lanes, run
+from detectors.seasonal_row import ROW, Columns, Config
 from detectors.words import band, figure
 
 Direction = Literal["up", "down", "both"]
@@ -115,7 +116,8 @@ class Seasonal(RowDetector):
 
     def _run(self, batch: Observations, *, learn: bool) -> Scores:
         columns = Columns(*(np.empty(len(batch.value)) for _ in Columns._fields))
-        run(self._rows, np.array(self._config), batch.series, batch.time, batch.value, tuple(columns), learn)
+        taken = (batch.series, batch.time, batch.value)
+        run(self._rows, np.array(self._config), taken, tuple(columns), lanes(), learn)
         return Scores(columns.score, columns.expected, columns.low, columns.high)
 
     def explain(self, signal: Signal) -> str:
