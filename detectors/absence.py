@@ -22,6 +22,8 @@ NONE = Duration(0.0)
 class Absence(Detector):
     """Nothing came when something should have: observations tell the time of each window's latest event.
 
+    In a watch that is `measure: {last: time}`.
+
     A series is *due* at some time after its last event, in one of three ways: `after` a fixed time; `daily` within a
     window of the day (UTC); or, with neither, after a silence that is unusual for the series itself, which it learns
     from its fifth gap on. A series is watched once its first event has come.

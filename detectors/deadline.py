@@ -32,11 +32,11 @@ class _Late(NamedTuple):
 class Deadline(RowDetector):
     """A date that is known is near or has passed: each observation's value is the date, in epoch seconds.
 
-    It is told at the first of the `lead` times before the date and again at each other and at the date itself, whether
-    or not anything comes. The score is 0.999, three decades of evidence, at the first, and rises evenly in steps from
-    one to the next to twelve at the date. The issue is over when a date farther away than the first lead is told. The
-    extra columns are `left_s`, the seconds to the date (negative once it has passed), and `lead_s`, the last lead that
-    was reached (0: the date; NaN: none).
+    In a watch that is `measure: {last: FIELD}`, the field of the date. It is told at the first of the `lead` times
+    before the date and again at each other and at the date itself, whether or not anything comes. The score is 0.999,
+    three decades of evidence, at the first, and rises evenly in steps from one to the next to twelve at the date. The
+    issue is over when a date farther away than the first lead is told. The extra columns are `left_s`, the seconds to
+    the date (negative once it has passed), and `lead_s`, the last lead that was reached (0: the date; NaN: none).
 
     A date that is moved is taken as it is: earlier, it may be told at once; later but within the leads, the score
     falls. One that had passed when it was first told is told at once, however long ago. Milliseconds are recognised; a

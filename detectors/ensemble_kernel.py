@@ -12,12 +12,16 @@ from detectors.ensemble_episodes import FIELDS as EPISODE_FIELDS
 from detectors.ensemble_episodes import episode
 from detectors.ensemble_past import CEILING, LATEST, PAST, begin
 from detectors.ensemble_past import FIELDS as PAST_FIELDS
+from detectors.ensemble_surprise import FEATURES, surprise
+from detectors.ensemble_surprise import FIELDS as SURPRISE_FIELDS
 from detectors.ensemble_tails import TAIL, learn, limit, rarity
 from detectors.ensemble_views import LEVEL, SLOT, STILL, VIEWS, has_slot, look, usual
 
 NUMBER = len(VIEWS)
 DENSE = np.array([1.5, 1.0, 2.0, 1.0, 0.5, 0.5, 1.0, 0.5, 0.5, 0.5, 0.5, 1.0, 0.5])
 """Weights of the views in the dense score: what is sharp in time counts more. In the sum that wakes all are 1."""
+SURPRISE = 2.0
+"""Weight of the surprise in the dense score; the other weights are of the views."""
 CUT, DENSE_CUT = 1.25, 0.5
 """Decades of a view that count for nothing."""
 DECADES = 0.23
@@ -26,7 +30,7 @@ a sum of 13, a little over what the standard profile of NAB likes best."""
 HOLDING = 0.4
 """Share of the evidence of the raise score from which what follows an episode still belongs to it."""
 
-MAIN = np.dtype([*PAST_FIELDS, *EPISODE_FIELDS, ("rare", "f4", NUMBER)])
+MAIN = np.dtype([*PAST_FIELDS, *EPISODE_FIELDS, *SURPRISE_FIELDS, ("rare", "f4", NUMBER)])
 ROW = np.dtype([("main", MAIN), ("tails", TAIL, (NUMBER,))])
 
 
@@ -44,10 +48,11 @@ class Columns(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Room for one observation's views, for what an episode tells of it, and for distances."""
+    """Room for one observation's views, what an episode tells of it, what it is foreseen by, and for distances."""
 
     views: Floats
     told: Floats
+    features: Floats
     distances: NDArray[np.float32]
 
 
@@ -56,7 +61,7 @@ def run(
     mains: NDArray[Any], tails: NDArray[Any], series: Ints, time: Floats, value: Floats, warmup: int, out: Columns
 ) -> None:
     """Score and learn the observations in order: `mains` and `tails` are the two parts of the rows of `ROW`."""
-    scratch = Scratch(np.empty(NUMBER), np.empty(3), np.empty(PAST, np.float32))
+    scratch = Scratch(np.empty(NUMBER), np.empty(3), np.empty(FEATURES), np.empty(PAST, np.float32))
     for i in range(series.size):
         _silence(out, i)
         if math.isfinite(value[i]) and math.isfinite(time[i]):  # else no score, and nothing to learn
@@ -73,10 +78,11 @@ def _take(
         begin(main, value)
         tails[STILL].least = 1.0
     _expect(main, tails, time, out, i)
+    surprised = surprise(main, time, value, scratch.features)
     look(main, time, value, scratch.views, scratch.distances)
     total, dense, view = _judge(main, tails, scratch.views)
     episode(main, total, value, view, scratch.told)
-    out.dense[i] = DECADES * dense
+    out.dense[i] = DECADES * (dense + SURPRISE * surprised)
     if main.count > warmup:
         _write(out, i, total, scratch.told)
 

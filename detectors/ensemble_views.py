@@ -71,8 +71,8 @@ def look(row: Any, time: float, value: float, views: Floats, scratch: Any) -> No
 @compiled
 def usual(row: Any, time: float) -> float:
     """Return the value that is usual at a time: of its half-hour if that was visited twice, else the level."""
-    slot = _slot(time)
-    if row.slots[slot, 0] >= 2.0 * _each(row):
+    slot = slot_of(time)
+    if row.slots[slot, 0] >= 2.0 * each_slot(row):
         return float(row.first) + float(row.slots[slot, 1])
     return float(row.level)
 
@@ -80,18 +80,19 @@ def usual(row: Any, time: float) -> float:
 @compiled
 def has_slot(row: Any, time: float) -> bool:
     """Return whether the half-hour was visited twice."""
-    return bool(row.slots[_slot(time), 0] >= 2.0 * _each(row))
+    return bool(row.slots[slot_of(time), 0] >= 2.0 * each_slot(row))
 
 
 @compiled
-def _slot(time: float) -> int:
+def slot_of(time: float) -> int:
+    """Return the number of the half-hour of a weekday, or of a weekend."""
     day = math.floor(time / DAY)
     weekend = (day + 3) % 7 >= 5  # 1970-01-01 was a Thursday
     return int((time - day * DAY) // SLOT_S) % SLOTS + (SLOTS if weekend else 0)
 
 
 @compiled
-def _each(row: Any) -> float:
+def each_slot(row: Any) -> float:
     """Return how many observations a half-hour has."""
     return float(max(row.day / SLOTS, 1.0))
 
@@ -113,8 +114,8 @@ def _look_at_level(row: Any, value: float, views: Floats) -> None:
 
 @compiled
 def _look_at_slot(row: Any, time: float, value: float, views: Floats) -> None:
-    slot = row.slots[_slot(time)]
-    each = _each(row)
+    slot = row.slots[slot_of(time)]
+    each = each_slot(row)
     off = value - row.first - slot[1]
     seen = 0.0
     if slot[0] >= 2.0 * each:

@@ -14,6 +14,7 @@ from detectors.forecast_reach import NEVER, Etas, best_by, etas, highest, peak_o
 from detectors.forecast_row import CONFIG, ROW, Columns, Config
 from detectors.forecast_way import by_noise, horizon_of, is_far, normal, way_of, z_at
 from detectors.hours import hour_effect
+from detectors.prefetch import AHEAD, fetch
 
 WARMUP = 12.0
 """Observations before there is an opinion: fewer leave the spread about a line unknown by more than a quarter."""
@@ -23,6 +24,7 @@ SETTLED = 0.3
 """Three outliers within this share of one another are a jump: the past moves along, slope and spread are kept.
 Else the slope changed: the past is forgotten but for `REMAINS`."""
 REMAINS = 0.2
+EARLY = 4.0  # observations before the hours are learned
 VISITS = 14.0
 """An hour's effect is the mean over two weeks."""
 EARLY_DAYS = 6.0
@@ -58,7 +60,9 @@ def run(
     """Score each observation and, if `learning`, take it in before the next; plain as in `seasonal_kernel`."""
     rows, config, out = state.view(ROW), settings.view(CONFIG)[0], Columns(*columns)
     series, time, value = batch
-    for i in range(series.shape[0]):
+    count = series.shape[0]
+    for i in range(count):
+        fetch(rows, series[min(i + AHEAD, count - 1)])
         score = expected = slope = np.nan
         when = NEVER
         t, y, s = time[i], config.sign * min(max(value[i], -CEILING), CEILING), series[i]
@@ -73,9 +77,14 @@ def run(
                 seen = Seen(t, ahead, y, hour_effect(profiles[s], config.step, t) if config.daily else 0.0)
                 if row.count >= WARMUP and row.watched + ahead >= config.settle:
                     expected, slope = config.sign * (line.level + seen.effect), config.sign * line.slope
-                    score, when = _foresee(row, profiles, s, config, seen, line)
+                    if config.daily:
+                        score, when = _foresee_day(row, profiles, s, config, seen, line)
+                    else:
+                        score, when = _foresee(row, config, seen, line)
                 if learning:
-                    _learn(row, profiles, s, config, seen, line)
+                    error = _learn(row, config, seen, line)
+                    if config.daily and row.count > EARLY and not math.isnan(error):
+                        _learn_hour(profiles[s], row, config, seen.time, error)
         out.score[i], out.expected[i], out.slope[i] = score, expected, slope
         out.soonest[i], out.eta[i], out.latest[i] = when.soonest, when.median, when.latest
 
@@ -100,31 +109,46 @@ def _began_apart(row: Any, y: float) -> bool:
 
 
 @inlined
-def _foresee(row: Any, profiles: Any, s: int, config: Config, seen: Seen, line: Line) -> tuple[float, Etas]:
-    y = seen.value
-    if y >= config.limit:
+def _foresee(row: Any, config: Config, seen: Seen, line: Line) -> tuple[float, Etas]:
+    """Foresee without a rhythm of the day."""
+    if seen.value >= config.limit:
         return 1.0, Etas(0.0, 0.0, 0.0)
-    if is_far(row, config, line, peak_of(profiles[s]) if config.daily else 0.0):
+    if is_far(row, config, line, 0.0):
         return 0.0, NEVER
     way, horizon = way_of(row, config, line), horizon_of(row, config)
-    if config.daily:
-        trend = normal(highest(way, profiles[s], config, seen.time, config.within))
-        when = rhythmic_etas(way, profiles[s], config, seen.time, horizon)
-    else:
-        trend, when = normal(z_at(way, best_by(way, config.within), 0.0)), etas(config, way, horizon)
-    score = 1.0 - (1.0 - trend) * (1.0 - by_noise(row, config, line, seen.effect))
-    if row.clean_ups > 0:  # rule of succession: so many times it went this way and was brought back
-        beyond = max(y - row.peak, 0.0) / (config.limit - min(row.peak, y))
-        score = min(score, beyond + (1.0 - beyond) / (row.clean_ups + 2.0))
-    return score, when
+    trend = normal(z_at(way, best_by(way, config.within), 0.0))
+    return _weighed(row, config, seen, line, trend), etas(config, way, horizon)
+
+
+@compiled
+def _foresee_day(row: Any, profiles: Any, s: int, config: Config, seen: Seen, line: Line) -> tuple[float, Etas]:
+    """Foresee with the rhythm of the day (apart, as handing on an array takes time)."""
+    if seen.value >= config.limit:
+        return 1.0, Etas(0.0, 0.0, 0.0)
+    if is_far(row, config, line, peak_of(profiles[s])):
+        return 0.0, NEVER
+    way, horizon = way_of(row, config, line), horizon_of(row, config)
+    trend = normal(highest(way, profiles[s], config, seen.time, config.within))
+    return _weighed(row, config, seen, line, trend), rhythmic_etas(way, profiles[s], config, seen.time, horizon)
 
 
 @inlined
-def _learn(row: Any, profiles: Any, s: int, config: Config, seen: Seen, line: Line) -> None:
-    """Take in a value, unless it is an outlier."""
+def _weighed(row: Any, config: Config, seen: Seen, line: Line, trend: float) -> float:
+    """Return the score: a breach by the trend or by noise, unless clean-ups came before."""
+    score = 1.0 - (1.0 - trend) * (1.0 - by_noise(row, config, line, seen.effect))
+    if row.clean_ups == 0:
+        return score
+    # rule of succession: so many times it went this way and was brought back
+    beyond = max(seen.value - row.peak, 0.0) / (config.limit - min(row.peak, seen.value))
+    return float(min(score, beyond + (1.0 - beyond) / (row.clean_ups + 2.0)))
+
+
+@inlined
+def _learn(row: Any, config: Config, seen: Seen, line: Line) -> float:
+    """Take in a value, unless it is an outlier; return what it was off the line by, NaN if it was not taken in."""
     if _began_apart(row, seen.value - seen.effect):
         _begin(row, seen.time, seen.value)
-        return
+        return np.nan
     error = seen.value - seen.effect - line.level
     if seen.value >= config.limit:
         row.clean_ups = 0
@@ -136,13 +160,12 @@ def _learn(row: Any, profiles: Any, s: int, config: Config, seen: Seen, line: Li
         error = _learn_outlier(row, error, line)
         if math.isnan(error):
             age(row, seen.ahead, keep)
-            return
+            return np.nan
     take(row, error, seen.ahead, keep)
     note(row, error)
     row.run = 0
     check(row, config, line.variance)
-    if config.daily and row.count > 4.0:
-        _learn_hour(profiles[s], row, config, seen.time, error)
+    return error
 
 
 @inlined

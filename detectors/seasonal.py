@@ -9,7 +9,8 @@ import numpy as np
 from detectors.base import Observations, Scores, Signal
 from detectors.durations import Duration, positive
 from detectors.rows import RowDetector
-from detectors.seasonal_kernel import ROW, Columns, Config, run
+from detectors.seasonal_kernel import lanes, run
+from detectors.seasonal_row import ROW, Columns, Config
 from detectors.words import band, figure
 
 Direction = Literal["up", "down", "both"]
@@ -28,7 +29,11 @@ class Seasonal(RowDetector):
     tail goes on. The steps of the tracking shrink with the autocorrelation, as neighbours then tell the same.
 
     What is outside teaches little: residuals are cut before they move the level, and a run of outliers teaches the tail
-    like two. A level that stays outside for `adopt` is the new normal. After a gap the band is wider.
+    like two. A level that stays outside for `adopt` is the new normal. After a gap the band is wider. It is over once
+    the score is under 0.99, so that a value that stays at the end of the band is one issue.
+
+    Until a week and two days were seen a first weekend may be without the rhythm of the day, so the band is wider by
+    about that: little but a burst is seen then. `period: 1d` judges from the second day on.
 
     >>> hours = np.arange(24 * 14)
     >>> usual = 100 + 40 * np.sin(hours / 24 * 2 * np.pi) + np.random.default_rng(1).normal(0, 2, len(hours))
@@ -43,6 +48,7 @@ class Seasonal(RowDetector):
 
     kind: ClassVar[str] = "seasonal"
     row: ClassVar[np.dtype[Any]] = ROW
+    calm_below: ClassVar[float | None] = 0.99
     examples: ClassVar[tuple[Mapping[str, Any], ...]] = (
         {},
         {"period": "1d", "direction": "up"},
@@ -110,7 +116,8 @@ class Seasonal(RowDetector):
 
     def _run(self, batch: Observations, *, learn: bool) -> Scores:
         columns = Columns(*(np.empty(len(batch.value)) for _ in Columns._fields))
-        run(self._rows, np.array(self._config), batch.series, batch.time, batch.value, tuple(columns), learn)
+        taken = (batch.series, batch.time, batch.value)
+        run(self._rows, np.array(self._config), taken, tuple(columns), lanes(), learn)
         return Scores(columns.score, columns.expected, columns.low, columns.high)
 
     def explain(self, signal: Signal) -> str:

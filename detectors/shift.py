@@ -12,8 +12,8 @@ from detectors.base import Observations, Scores, Signal
 from detectors.durations import Duration
 from detectors.hours import NO_PROFILES, PROFILE, profiles_of
 from detectors.rows import RowDetector
-from detectors.shift_kernel import run
-from detectors.shift_row import GUARD, MOST, ROW, SURE, UNCUT, Columns, Config
+from detectors.shift_kernel import lanes, run
+from detectors.shift_row import GUARD, LEARNED, MOST, ROW, SURE, UNCUT, Columns, Config
 from detectors.shift_spread import NO_SPREADS, SPREAD, spreads_of
 
 Method = Literal["cusum", "page-hinkley", "adwin"]
@@ -109,7 +109,7 @@ class Shift(RowDetector):
             allowance=allowance,
             keep=_HINKLEY_KEEP if hinkley else 1.0,
             gain=gain,
-            scale_gain=max(gain, 1 / 256),  # then the unit's own standard error is 5 %
+            scale_gain=max(gain, 1 / LEARNED),  # then the unit's own standard error is 5 %
             least=self._least / self._size,
             above=self._size if up else math.inf,
             below=self._size if down else math.inf,
@@ -135,7 +135,8 @@ class Shift(RowDetector):
         profiles = profiles_of(self._table("profiles")) if self._daily else NO_PROFILES
         spreads = spreads_of(self._table("spreads")) if self._daily else NO_SPREADS
         windows = self._table("windows") if self._method == "adwin" else _NO_WINDOWS
-        run(self._rows, profiles, spreads, windows, np.array(self._config), taken, tuple(columns), learn)
+        tables = (self._rows, profiles, spreads, windows)
+        run(tables, np.array(self._config), taken, tuple(columns), lanes(), learn)
         extra = dict(zip(self.extras, columns[4:], strict=True))
         return Scores(columns.score, columns.expected, columns.low, columns.high, extra)
 

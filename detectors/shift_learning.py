@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from detectors.compiled import compiled, inlined
-from detectors.shift_row import CUT, DEVIATION, MOST, QUANTUM, UNCUT, Config
+from detectors.shift_row import CUT, DEVIATION, LEARNED, MOST, QUANTUM, UNCUT, Config
 
 SCALE_CUT = 12.0
 """Units at which a residual is cut before it teaches the unit: cut at three, a series of a tenth of events in nothing
@@ -48,8 +48,11 @@ def learn(row: Any, config: Config, y: float, error: float, unit: float, x: floa
     else:
         cut = x * unit if row.count >= UNCUT else error
         if _follows(row, config):
-            row.level += max(config.gain, 1.0 / (row.age + 1.0)) * cut
-        _learn_scale(row, config, error / ratio, unit / ratio)
+            young = 1.0 / (row.age + 1.0) if row.age < config.settled else 0.0
+            row.level += max(config.gain, young) * cut
+        if config.daily:
+            error, unit = error / ratio, unit / ratio
+        _learn_scale(row, config, error, unit)
         if row.count >= config.begin:
             _learn_moments(row, config, x)
     row.count = min(row.count + 1, MOST)
@@ -69,7 +72,7 @@ def _follows(row: Any, config: Config) -> bool:
 @inlined
 def _learn_scale(row: Any, config: Config, error: float, unit: float) -> None:
     known = row.count - config.begin + 1.0 if config.daily and row.count >= config.begin else float(row.count)
-    gain, size = max(config.scale_gain, 1.0 / (known + 1.0)), abs(error)
+    gain, size = max(config.scale_gain, 1.0 / (known + 1.0) if known < LEARNED else 0.0), abs(error)
     nil = row.variance < NIL_VARIANCE and row.count > config.begin + 1.0
     if nil:
         gain *= NIL_FADE
@@ -89,7 +92,8 @@ def _settle(row: Any, y: float) -> None:
 
 @inlined
 def _learn_moments(row: Any, config: Config, x: float) -> None:
-    rate = max(1.0 / (row.count - config.begin + 1.0), MOMENT_RATE)
+    known = row.count - config.begin + 1.0
+    rate = 1.0 / known if known * MOMENT_RATE < 1.0 else MOMENT_RATE
     row.variance += rate * (x * x - row.variance)
     row.covariance += rate * (x * (row.last / QUANTUM) - row.covariance)
     row.skew += rate * (x * x * x - row.skew)

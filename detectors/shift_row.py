@@ -41,6 +41,7 @@ GUARD = 2.0
 """Standard errors of the level that are added to the allowance: a level of few observations is no measure."""
 SURE = math.log(1000.0)
 """Log odds from which a shift, or the return from one, is taken as such: the run is told, and what ends it watched."""
+LEARNED = 256.0  # observations after which the unit is learned at its least weight
 MOST = 65000  # observations counted
 QUANTUM = 4096.0  # of `last`, in a unit
 

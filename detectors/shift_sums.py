@@ -1,10 +1,10 @@
 """The two cumulative sums of `Shift`, and how rarely noise alone would bring them where they are."""
 
-import math
 from typing import Any, NamedTuple
 
 from detectors.compiled import compiled, inlined
-from detectors.shift_row import CUT, GUARD, SURE, Config
+from detectors.exponential import exponential
+from detectors.shift_row import CUT, SURE, Config
 
 OVERSHOOT = 1.166
 """By how much a sum of normal steps passes a limit, twice over, in units (Siegmund 1985, ρ = 0.583)."""
@@ -16,28 +16,7 @@ class Noise(NamedTuple):
 
     variance: float
     """Of x in the long run: with its first-order autocorrelation."""
-    root: float
     allowance: float
-
-
-class Verdict(NamedTuple):
-    """What the higher sum says, or the window."""
-
-    side: int
-    tail: float
-    odds: float
-    """Logarithm of the odds of a shift against none."""
-
-
-@inlined
-def noise_of(row: Any, config: Config) -> Noise:
-    """Return what the noise that was learned makes of the sums; the allowance is wider while the level is new."""
-    variance = float(row.variance)
-    covariance = min(max(float(row.covariance), 0.0), 0.999 * variance)
-    longer = max(variance * (variance + covariance) / max(variance - covariance, LEAST_VARIANCE), 1.0)
-    root = math.sqrt(longer)
-    guard = config.guard if row.age >= config.settled else GUARD / math.sqrt(float(row.age))
-    return Noise(longer, root, config.allowance + guard * root)
 
 
 @inlined
@@ -53,9 +32,8 @@ def sum_up(row: Any, config: Config, noise: Noise, x: float, error: float, ahead
             _watch_other(row)
     lead = max(row.up, row.down)
     side = 1 if row.up >= row.down else -1
-    jump = (2.0 * max(up, down) < CUT) & (side * x >= CUT)  # a small run, and then this
-    fresh = (row.run * side <= 0) | jump
-    kept = 0.0 if fresh else 1.0
+    calm = (2.0 * max(up, down) >= CUT) | (side * x < CUT)  # else: a small run, and then this
+    kept = 1.0 * ((row.run * side > 0) & calm)
     row.run = side * min(int(kept) * abs(int(row.run)) + 1, 32000) * int(lead > 0.0)
     row.total, row.since = kept * row.total + error, kept * (row.since + ahead)
 
@@ -84,13 +62,8 @@ def _watch_other(row: Any) -> None:
 
 
 @inlined
-def judge(row: Any, config: Config, noise: Noise) -> Verdict:
-    """Return the rate at which a series without a shift gets here: the exponent is the root θ of the cumulant function
-    κ₂θ²/2 + κ₃θ³/6 − kθ of a step, the rate one in Siegmund's run length, (2.56), of a Brownian motion.
+def tail_at(far: float, rate: float) -> float:
+    """Return the rate at which a series without a shift gets so far: one in Siegmund's run length, (2.56), of a
+    Brownian motion.
     """
-    side = 1 if row.up >= row.down else -1
-    lead, skew = max(row.up, row.down), max(side * float(row.skew), 0.0)
-    theta = config.four / (noise.variance + math.sqrt(noise.variance * noise.variance + config.tilt * skew))
-    above = theta * (lead + OVERSHOOT * noise.root)
-    tail = 0.5 * (theta * noise.root) ** 2 / (math.exp(min(above, 700.0)) - above - 1.0)
-    return Verdict(side, min(tail, 1.0), theta * lead)
+    return min(rate / (exponential(min(far, 700.0)) - far - 1.0), 1.0)

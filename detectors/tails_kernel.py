@@ -50,11 +50,11 @@ def tail_score(row: Any, z: float) -> float:
     """Return 1 − the tail probability of a residual of z units."""
     side = int(z < 0)
     z = abs(z) / float(row.tails[side, 0])
-    return 0.9 * z if z < 1.0 else _beyond((z - 1.0) / float(row.tails[side, 1]), float(row.tails[side, 2]))
+    return 0.9 * z if z < 1.0 else beyond((z - 1.0) / float(row.tails[side, 1]), float(row.tails[side, 2]))
 
 
 @inlined
-def _beyond(z: float, width: float) -> float:
+def beyond(z: float, width: float) -> float:
     """Return 1 − tail probability: 0.9, 0.99, 0.999 at the tracked quantiles, exponential between, Pareto beyond."""
     decades = z
     if z >= 1.0:

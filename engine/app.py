@@ -14,18 +14,23 @@ from engine.config.check import checked
 from engine.config.model import NOWHERE, Config
 from engine.config.problems import Problem, errors
 from engine.connectors import channels_of, desks_of, exchange, rehearsed
-from engine.dispatch import Dispatcher
+from engine.desks.polling import Poller
+from engine.dispatching import Dispatcher
 from engine.errors import ConfigError
 from engine.events import Decoder, Schema
+from engine.feed import Feed
 from engine.intake import Intake
 from engine.letters import Outside
 from engine.links import Links
 from engine.pipeline import GROUP, Pipeline, Stores
 from engine.schedule import Job, Schedule, daily, every
 from engine.scoring import Scorer, Subjects
+from engine.status.keeper import Keeper
 from engine.storage import Storage
 from engine.tickets import Tickets
+from engine.traffic import SendingState, Traffic
 from engine.upkeep import Upkeep
+from engine.web import mailboxes
 from engine.web.services import Services
 from engine.wording import Speaker
 from outreach.base import Channel, TicketDesk
@@ -35,12 +40,14 @@ from outreach.tickets.builtin import BuiltinDesk
 log = structlog.get_logger()
 READ = 20_000
 """Events read from the log at once."""
+STATUS = 15.0
+"""Seconds between two looks whether maintenance begins, or subscribers are to be told."""
 TICK = 10.0
 """Seconds between two checks of what did not come."""
 
 
 class Engine:
-    """Every part, put together. Not thread-safe as a whole: `step`, `dispatch` and `run_due` each have one caller."""
+    """Every part, put together. Not thread-safe: what `engine/serve.py` has a thread for has one caller each."""
 
     def __init__(
         self, config: Config, clock: Clock, storage: Storage, channels: Mapping[str, Channel] | None = None
@@ -49,11 +56,13 @@ class Engine:
         self.clock = clock
         self.storage = storage
         self.tickets = Tickets(storage.database, clock)
+        self.feed = Feed(storage.database, clock)
         self._given = channels is not None
         """Whether this is a rehearsal: what is sent stays here, tickets too."""
-        self.channels = dict(channels) if channels is not None else channels_of(config)
+        self.channels = dict(channels) if channels is not None else channels_of(config, self.feed)
         self.desks = self._desks(config)
         self._retired: list[Channel | TicketDesk] = []
+        self.traffic: Traffic | None = None
         self.links = Links(config.main.listen.public_url, storage.secret)
         self.pipelines = self._pipelines()
         self.intake = Intake(storage.log, storage.dead_letters, self._decoder(), clock)
@@ -72,6 +81,7 @@ class Engine:
         """Build what is built anew with a new configuration; models are not."""
         config = self.config
         self.intake.decoder = self._decoder()
+        self.traffic = Traffic(config, self.channels, self.clock.time(), self.traffic)
         self.dispatcher = Dispatcher(
             config,
             self.storage.database,
@@ -82,9 +92,12 @@ class Engine:
                 speaker=Speaker(config, self.links),
             ),
             self.clock,
+            traffic=self.traffic,
+            concurrent=not self._given,
         )
+        self.poller = Poller(config, self.storage.database, self.desks, self.intake, self.clock)
         self.upkeep = Upkeep(config, self.storage, self.clock)
-        self.schedule.jobs = self._jobs()
+        self.schedule.jobs = [*self._jobs(), *self._status_jobs()]
 
     def _decoder(self) -> Decoder:
         return _decoder(self.config, self.pipelines[0].scorer)
@@ -96,11 +109,22 @@ class Engine:
             Job("follow-up", every(60.0), upkeep.follow_up, kept=False),
             Job("reconcile", every(60.0), lambda _: self.dispatcher.reconcile(), kept=False),
             Job("deliveries", every(60.0), upkeep.deliveries, kept=False),
+            Job("streams", every(60.0), upkeep.streams, kept=False),
             Job("snapshot", every(float(config.snapshot_every)), self._want_snapshot, kept=False),
             Job("retention", every(3600.0), upkeep.retain),
             Job("models", daily(config.report_at), upkeep.keep_models),
             Job("report", daily(config.report_at), upkeep.report, every_run=True),
         ]
+
+    def _status_jobs(self) -> list[Job]:
+        """Return what the status page asks for, if there is one, and in-app channels; nothing of it in a rehearsal."""
+        if self._given:
+            return []
+        jobs = [Job("feed", every(3600.0), lambda _: self.feed.forget(), kept=False)]
+        if self.config.status is not None:
+            keeper = Keeper(self.config, self.config.status, self.storage, self.clock)
+            jobs.append(Job("status", every(STATUS), keeper.tick, kept=False))
+        return jobs
 
     def restore(self) -> list[str]:
         """Come back to where the engine was; returns what went wrong on the way, as sentences."""
@@ -133,6 +157,14 @@ class Engine:
         """Do what is due in the outbox; returns how many intents were dealt with."""
         return self.dispatcher.run_once()
 
+    def collect(self) -> int:
+        """Read the mailboxes of channels; returns how many mails there were."""
+        return mailboxes.collect(services(self, tuple))
+
+    def poll(self) -> int:
+        """Ask the ticket desks that are due what became of our tickets; returns how many were asked."""
+        return self.poller.run_once()
+
     def run_due(self) -> list[str]:
         """Run the jobs that are due; returns their names."""
         return self.schedule.run_due()
@@ -146,6 +178,10 @@ class Engine:
         for pipeline in self.pipelines:
             pipeline.snapshot()
             self.storage.log.commit(GROUP, pipeline.partition, pipeline.offset)
+
+    def sending(self) -> SendingState:
+        """Return how every provider stands, and who is on duty."""
+        return self.dispatcher.traffic.state(self.clock.time())
 
     def lag(self) -> int:
         """Return how many events are in the log and not yet processed."""
@@ -167,7 +203,7 @@ class Engine:
     def _channels_of(self, config: Config) -> dict[str, Channel]:
         """Return the channels there now, unless `config` says other than the configuration in force."""
         same = self._given or config.channels == self.config.channels
-        return self.channels if same else channels_of(config)
+        return self.channels if same else channels_of(config, self.feed)
 
     def _desks_of(self, config: Config) -> dict[str, TicketDesk]:
         """Return the ticket desks, as `_channels_of`."""
@@ -225,4 +261,6 @@ def services(engine: Engine, unready: Callable[[], Sequence[str]]) -> Services:
         unready=unready,
         lag=engine.lag,
         reload=engine.reload,
+        sending=engine.sending,
+        desks=engine.desks,
     )

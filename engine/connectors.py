@@ -3,21 +3,31 @@
 from collections.abc import Mapping
 from typing import TypeVar
 
-from engine.config.model import BUILTIN, Config
+from engine.config.model import BUILTIN, ChannelConfig, Config
 from engine.config.ready import ready, ready_desks
 from engine.errors import ConfigError
 from outreach.base import Channel, TicketDesk
+from outreach.channels.inapp import FeedStore, InApp
 from outreach.registry import channel_class, desk_class
 
 Connector = TypeVar("Connector", Channel, TicketDesk)
 
 
-def channels_of(config: Config) -> dict[str, Channel]:
-    """Return the channels that can be used. Raises ConfigError for one that is needed and cannot be."""
+def channels_of(config: Config, feed: FeedStore) -> dict[str, Channel]:
+    """Return the channels that can be used; `feed` is where those keep messages that are read inside the product.
+
+    Raises ConfigError for one that is needed and cannot be used.
+    """
     usable, problems = ready(config)
     if problems:
         raise ConfigError("\n".join(map(str, problems)))
-    return {name: channel_class(each.type)(**each.params) for name, each in usable.items()}
+    return {name: _channel(each, feed) for name, each in usable.items()}
+
+
+def _channel(config: ChannelConfig, feed: FeedStore) -> Channel:
+    made = channel_class(config.type)
+    handed = {"keep": lambda: feed} if issubclass(made, InApp) else {}
+    return made(**config.params, **handed)
 
 
 def desks_of(config: Config, own: TicketDesk) -> dict[str, TicketDesk]:

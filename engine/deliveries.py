@@ -3,8 +3,11 @@
 A provider may call back before its answer to our request has been written down, or when that answer was lost and the
 message is still to be asked about (C18). What it says is kept for a day under the id it gave, and applied in the same
 transaction that writes this id down. What nobody has claimed by then becomes a dead letter.
+
+It may say later that a message did not arrive: then it goes another way, if there is one and nothing else was told.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -12,14 +15,19 @@ from sqlmodel import Session, col, select
 
 from engine.events import DeliveryEvent, line_of
 from engine.ids import derive
-from engine.store.database import insert_ignore
-from engine.store.models import EarlyDelivery, Intent, ReceiptRow, Suppression
+from engine.issues.view import ACTIVE
+from engine.policy.streams import count
+from engine.store import outbox
+from engine.store.database import insert_ignore, upsert
+from engine.store.models import Consent, EarlyDelivery, Intent, Issue, ReceiptRow, Suppression
 
 KEPT = 86_400.0
 """Seconds for which what is said of an unknown message is kept. Twilio gives up sending after 10 hours at the latest
 (https://www.twilio.com/docs/messaging/api/message-resource, ValidityPeriod)."""
 PROGRESS = ("", "unknown", "queued", "sent", "delivered", "read", "bounced", "failed", "complained")
 """Delivery states in the order in which one replaces another: callbacks repeat and come in any order."""
+LOST, ARRIVED = frozenset({"bounced", "failed"}), frozenset({"delivered", "read"})
+"""States that say that it did not arrive, and that it did."""
 
 
 def take(session: Session, event: DeliveryEvent, now: float) -> None:
@@ -35,10 +43,21 @@ def take(session: Session, event: DeliveryEvent, now: float) -> None:
 
 
 def known(session: Session, intent: Intent, now: float) -> None:
-    """Apply what was said of `intent` before it was known under its provider's id."""
+    """Count a message that was sent, and apply what was said of it before it was known under its provider's id."""
+    if intent.status == outbox.Status.SENT:
+        count(session, [intent], sent=1)
     if intent.provider_id:
         kept = select(EarlyDelivery).where(col(EarlyDelivery.provider_id) == intent.provider_id)
         for early in session.exec(kept.order_by(col(EarlyDelivery.kept_at), col(EarlyDelivery.id))).all():
+            _claim(session, early, intent, now)
+
+
+def known_all(session: Session, provider_ids: Collection[str], now: float) -> None:
+    """Apply what was said of a batch of messages before they were known under these ids."""
+    kept = select(EarlyDelivery).where(col(EarlyDelivery.provider_id).in_(provider_ids))
+    rows = session.exec(kept.order_by(col(EarlyDelivery.kept_at), col(EarlyDelivery.id))).all() if provider_ids else ()
+    for early in rows:
+        if (intent := _meant(session, early.intent, early.provider_id)) is not None:
             _claim(session, early, intent, now)
 
 
@@ -70,7 +89,13 @@ def suppress(session: Session, address: str, channel: str, reason: str, now: flo
 def _meant(session: Session, intent: str, provider_id: str) -> Intent | None:
     if intent:
         return session.get(Intent, intent)
-    return session.exec(select(Intent).where(col(Intent.provider_id) == provider_id)).first() if provider_id else None
+    if not provider_id:
+        return None
+    now_known = session.exec(select(Intent).where(col(Intent.provider_id) == provider_id)).first()
+    if now_known is not None:
+        return now_known
+    tried = session.exec(select(ReceiptRow).where(col(ReceiptRow.provider_id) == provider_id)).first()
+    return session.get(Intent, tried.intent) if tried else None
 
 
 def _claim(session: Session, early: EarlyDelivery, intent: Intent, now: float) -> None:
@@ -79,6 +104,8 @@ def _claim(session: Session, early: EarlyDelivery, intent: Intent, now: float) -
 
 
 def _apply(session: Session, intent: Intent, event: DeliveryEvent, now: float) -> None:
+    earlier = _earlier(session, intent, event.provider_id)
+    channel, address = (earlier or intent).channel, (earlier or intent).address
     session.merge(
         ReceiptRow(
             id=_id(event),
@@ -88,13 +115,58 @@ def _apply(session: Session, intent: Intent, event: DeliveryEvent, now: float) -
             outcome=event.state,
             code=event.code,
             detail=event.detail,
+            channel=channel,
+            address=address,
+            provider_id=event.provider_id,
             raw=event.raw,
         )
     )
-    if _rank(event.state) > _rank(intent.delivery):
-        intent.delivery = event.state
-    if event.state in {"bounced", "complained"} and intent.address:
-        suppress(session, intent.address, event.channel or "*", f"{event.state} {event.code}".strip(), now)
+    if event.state in {"bounced", "complained"} and address:
+        suppress(session, address, event.channel or "*", f"{event.state} {event.code}".strip(), now)
+    if event.state == "complained":
+        _complained(session, intent, event, address)
+    if earlier is None and _rank(event.state) > _rank(intent.delivery):
+        before, intent.delivery = intent.delivery, event.state
+        if event.state in {"bounced", "complained"}:
+            count(session, [intent], **{event.state: 1})
+        if event.state in LOST and before not in ARRIVED:
+            _another_way(session, intent, event, now)
+
+
+def _earlier(session: Session, intent: Intent, provider_id: str) -> ReceiptRow | None:
+    """Return the try that the provider speaks of, if the message has gone another way since."""
+    if not provider_id or intent.provider_id == provider_id:
+        return None
+    tries = select(ReceiptRow).where(ReceiptRow.intent == intent.id, ReceiptRow.kind == "attempt")
+    return session.exec(tries.where(col(ReceiptRow.provider_id) == provider_id)).first()
+
+
+def _another_way(session: Session, intent: Intent, event: DeliveryEvent, now: float) -> None:
+    """Let an opening message that did not arrive be decided anew, for another way, while its issue is open."""
+    session.flush()
+    issue = session.get(Issue, intent.issue)
+    opening = intent.kind == "message" and intent.occasion == "opened" and intent.status == outbox.Status.SENT
+    if opening and issue is not None and issue.status in ACTIVE:
+        why = f"{event.state} {event.code} {event.detail}".strip()
+        tried = {"channel": intent.channel, "address": intent.address, "why": why}
+        outbox.not_arrived(session, intent.id, now, tried)
+
+
+def _complained(session: Session, intent: Intent, event: DeliveryEvent, address: str) -> None:
+    """Take a complaint for what it says: no more of this (C9). It ends the purpose it came of, by this channel."""
+    if intent.recipient:
+        withdrawn = Consent(
+            id=derive("con", event.source, event.id),
+            at=event.time,
+            entity=intent.recipient,
+            address=address,
+            channel=event.channel or "*",
+            purpose=str(intent.payload.get("purpose", "service")),
+            state="withdrawn",
+            source=event.source,
+            wording=f"complaint: {event.code or event.detail}",
+        )
+        upsert(session, Consent, [withdrawn], ["id"])
 
 
 def _id(event: DeliveryEvent) -> str:

@@ -11,7 +11,11 @@ import structlog
 from sqlmodel import Session
 
 from engine import deliveries
-from engine.entities import Entities, save_entities
+from engine.config.model import ConversationConfig
+from engine.conversations.effects import replied
+from engine.desks.known import Ref
+from engine.desks.states import take
+from engine.entities import Entities, prefer, save_entities
 from engine.errors import Permanent
 from engine.events import (
     ActionEvent,
@@ -23,6 +27,9 @@ from engine.events import (
     EntityEvent,
     ModelEvent,
     OutcomeEvent,
+    PreferenceEvent,
+    ReplyEvent,
+    TicketEvent,
     VerdictEvent,
 )
 from engine.ids import derive
@@ -35,6 +42,7 @@ from engine.store.models import (
     Consent,
     CustomerContact,
     DeclaredChange,
+    Issue,
     Label,
     OutcomeRow,
 )
@@ -45,16 +53,20 @@ log = structlog.get_logger()
 class Feedback:
     """Applies reserved events to the database, inside the caller's transaction."""
 
-    def __init__(self, book: IssueBook, entities: Entities) -> None:
+    def __init__(self, book: IssueBook, entities: Entities, conversations: ConversationConfig) -> None:
         self._book = book
+        self._conversations = conversations
         self._entities = entities
         self.refused: list[tuple[Control, str]] = []
         """What could not be done, and why: whoever applies events takes it from here."""
         self._handlers: dict[type, Callable[[Session, Any, float], list[Transition]]] = {
             ContactEvent: self._contact,
+            ReplyEvent: self._reply,
+            PreferenceEvent: self._preference,
             OutcomeEvent: self._outcome,
             VerdictEvent: self._verdict,
             DeliveryEvent: self._delivery,
+            TicketEvent: self._ticket,
             ActionEvent: self._action,
             ChangeEvent: self._change,
             ModelEvent: self._model,
@@ -88,6 +100,13 @@ class Feedback:
                 issue=issue,
             )
         )
+        return []
+
+    def _reply(self, session: Session, event: ReplyEvent, now: float) -> list[Transition]:
+        return replied(session, event, self._book, self._conversations, now)
+
+    def _preference(self, session: Session, event: PreferenceEvent, now: float) -> list[Transition]:
+        prefer(session, event)
         return []
 
     def _outcome(self, session: Session, event: OutcomeEvent, now: float) -> list[Transition]:
@@ -132,6 +151,20 @@ class Feedback:
 
     def _delivery(self, session: Session, event: DeliveryEvent, now: float) -> list[Transition]:
         deliveries.take(session, event, now)
+        return []
+
+    def _ticket(self, session: Session, event: TicketEvent, now: float) -> list[Transition]:
+        """Who takes a ticket looks after its issue; of one that is over without a verdict the history tells."""
+        taken = take(session, event)
+        issue = session.get(Issue, taken.ticket.issue) if taken else None
+        if taken is None or issue is None:
+            return []
+        ref = Ref(event.desk, event.ticket)
+        if taken.ended and not taken.ticket.verdict:
+            who = event.assignee or event.desk
+            self._book.note(session, issue.id, who, now, f"ticket {ref} is {event.status}, without a verdict")
+        if taken.claimed:
+            return self._book.acknowledge(session, issue.id, event.assignee, now, f"ticket {ref}")
         return []
 
     def _change(self, session: Session, event: ChangeEvent, now: float) -> list[Transition]:

@@ -1,20 +1,25 @@
 """What leaves: the words of a message, an escalation or a ticket, made at the moment it is sent."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from engine.config.model import Config
+from engine.conversations.handover import Handover
+from engine.desks.requester import requester
 from engine.issues.book import history
 from engine.picture import Band, picture
+from engine.playbooks import REPLY
 from engine.policy.facts import ChannelFacts, Decision
 from engine.policy.gather import Gathered
+from engine.status import news
 from engine.store.models import Entity, Intent, Issue
 from engine.waves import incidents
-from engine.wording import Speaker, buttons
-from outreach.base import Channel, Draft, Message, Receipt, TicketDesk
+from engine.wording import Speaker, buttons, keys
+from outreach import drafts
+from outreach.base import Change, Channel, Draft, Message, Outcome, Receipt, Status, TicketDesk
 from outreach.render import TemplateError, Templates
 
 
@@ -51,6 +56,12 @@ class Writer:
 
     def write(self, session: Session, intent: Intent, gathered: Gathered, decision: Decision, now: float) -> Letter:
         """Return what `intent`, which was decided to be sent, says at `now`."""
+        if intent.kind == "status":
+            return self._news(session, intent, gathered, decision, now)
+        if intent.kind == "annotate":
+            return self._note(intent, gathered.issue)
+        if intent.occasion == REPLY:
+            return self._reply(session, intent, decision, now)
         issue = gathered.issue
         if issue is None:
             raise LookupError(f"intent {intent.id} was decided to be sent about no issue")
@@ -58,7 +69,7 @@ class Writer:
             return self._ticket(session, intent, issue, now)
         if intent.kind in ("escalate", "notify"):
             return self._to_colleague(session, intent, issue, now)
-        return self._message(session, intent, gathered, decision, now)
+        return self._message(intent, gathered, decision, now)
 
     def looked_for(self, intent: Intent) -> Receipt | None:
         """Ask the other side what became of an intent whose outcome is unknown."""
@@ -67,19 +78,41 @@ class Writer:
             draft = Draft(intent.id, str(said["queue"]), str(said.get("subject", "")), "", "", intent.account or "")
             desk = self._outside.desks.get(str(said["desk"]))
             return desk.find(draft) if desk else None
+        if intent.kind == "annotate":
+            desk = self._outside.desks.get(str(intent.payload["desk"]))
+            return desk.noted(str(intent.payload["ticket"]), drafts.reference(intent.id)) if desk else None
         channel = self._outside.channels.get(intent.channel)
         message = Message(intent.id, intent.address, str(intent.payload.get("text", "")))
         return channel.find(message) if channel else None
 
-    def _message(self, session: Session, intent: Intent, gathered: Gathered, decision: Decision, now: float) -> Letter:
+    def _message(self, intent: Intent, gathered: Gathered, decision: Decision, now: float) -> Letter:
         person, issue = gathered.person, gathered.issue
         if person is None or issue is None:
             raise LookupError(f"intent {intent.id} was decided to be sent to nobody")
-        account = session.get(Entity, issue.account) if issue.account else None
-        said = {**intent.payload, "ticket": _ticket_number(session, intent)}
+        said = {**intent.payload, "ticket": gathered.facts.ticket}
         addressed = intent.model_copy(update={"address": decision.address, "payload": said})
-        words = self._outside.speaker.to_person(addressed, issue, account, person, now)
+        words = self._outside.speaker.to_person(addressed, issue, gathered.account, person, now)
         return self._letter(addressed, decision.channel, person.locale, words)
+
+    def _news(self, session: Session, intent: Intent, gathered: Gathered, decision: Decision, now: float) -> Letter:
+        """Write to a subscriber of the status page."""
+        locale = (gathered.person and gathered.person.locale) or self._config.main.locale
+        words = news.variables(session, self._config, self._outside.speaker.links, intent, now)
+        text = self._outside.templates.render(str(intent.payload["template"]), "email", locale, words)
+        message = Message(
+            id=intent.id,
+            to=decision.address,
+            text=text.text,
+            subject=text.subject,
+            html=text.html,
+            thread=news.thread(session, intent),
+            unsubscribe_url="" if intent.step == "confirm" else words["links"]["leave"],
+            locale=text.locale,
+        )
+        channel = self._outside.channels[decision.channel]
+        said = {"subject": message.subject, "text": message.text, "html": message.html, "locale": text.locale}
+        columns = {"channel": decision.channel, "address": message.to, "payload": {**intent.payload, **said}}
+        return Letter(lambda: channel.send(message), columns)
 
     def _to_colleague(self, session: Session, intent: Intent, issue: Issue, now: float) -> Letter:
         target = self._config.main.escalations[str(intent.payload["to"])]
@@ -88,12 +121,7 @@ class Writer:
         return self._letter(addressed, target.channel, self._config.main.locale, words)
 
     def _ticket(self, session: Session, intent: Intent, issue: Issue, now: float) -> Letter:
-        name = str(intent.payload["desk"])
-        desk = self._outside.desks.get(name)
-        if desk is None:
-            raise TemplateError(
-                f"there is no ticket desk {name!r} any more", place="desks.yaml", remedy="name it again"
-            )
+        desk = self._desk(str(intent.payload["desk"]))
         words = self._to_agent(session, issue, now, intent)
         template = self._template(intent)
         text = self._outside.templates.render(template, "ticket", self._config.main.locale, words)
@@ -104,6 +132,7 @@ class Writer:
             body=text.text,
             severity=issue.severity,
             account=issue.account or issue.subject,
+            requester=requester(session, intent.account, intent.payload.get("audience", ()), self._config.policy),
             tags=("forewarn", issue.detector, issue.severity),
             evidence={**issue.evidence, "issue": issue.id},
             picture=evidence_picture(issue).encode(),
@@ -111,6 +140,38 @@ class Writer:
         )
         payload = {**intent.payload, "subject": text.subject, "text": text.text}
         return Letter(lambda: desk.create(draft), {"payload": payload})
+
+    def _note(self, intent: Intent, issue: Issue | None) -> Letter:
+        """Return a note on a ticket, and what else is to be different about it."""
+        said = intent.payload
+        desk = self._desk(str(said["desk"]))
+        ticket, note = str(said["ticket"]), f"{said['note']}\n\n{drafts.reference(intent.id)}"
+        change = _change(said.get("change") or {})
+        shown = evidence_picture(issue).encode() if issue else b""
+        return Letter(lambda: _noted(desk, ticket, note, shown, change), {})
+
+    def _reply(self, session: Session, intent: Intent, decision: Decision, now: float) -> Letter:
+        """Return what a conversation needs: the ticket that hands it over, or an answer whose words are there."""
+        if intent.kind == "ticket":
+            handover = Handover(self._config, self._outside.templates, self._outside.speaker.links)
+            draft = handover.draft(session, intent, now)
+            desk = self._desk(str(intent.payload["desk"]))
+            payload = {**intent.payload, "subject": draft.subject, "text": draft.body}
+            return Letter(lambda: desk.create(draft), {"payload": payload})
+        channel = self._outside.channels[decision.channel]
+        asked = session.get(Intent, str(intent.payload["answers"]))
+        subject = "" if channel.plain or asked is None else f"Re: {asked.payload.get('subject', '')}"
+        text = str(intent.payload["text"])
+        message = Message(intent.id, decision.address, text, subject, thread=intent.thread)
+        columns = {"channel": decision.channel, "address": decision.address}
+        return Letter(lambda: channel.send(message), {**columns, "payload": {**intent.payload, "subject": subject}})
+
+    def _desk(self, name: str) -> TicketDesk:
+        desk = self._outside.desks.get(name)
+        if desk is None:
+            cause, remedy = f"there is no ticket desk {name!r} any more", "name it again"
+            raise TemplateError(cause, place="desks.yaml", remedy=remedy)
+        return desk
 
     def _template(self, intent: Intent) -> str:
         """Return a ticket's template; a folder of templates may not have that of an incident."""
@@ -134,7 +195,7 @@ class Writer:
             unsubscribe_url=words["links"].get("unsubscribe", ""),
             data={"issue": words["issue"], "evidence": words["evidence"], "occasion": intent.occasion},
             locale=text.locale,
-            choices=buttons(text.locale) if intent.kind == "escalate" else {},
+            choices=_choices(channel, intent, text.locale),
         )
         said = {"subject": message.subject, "text": message.text, "html": message.html, "locale": text.locale}
         columns = {"channel": name, "address": message.to, "payload": {**intent.payload, **said}}
@@ -153,12 +214,32 @@ class Writer:
         return words
 
 
-def _ticket_number(session: Session, intent: Intent) -> str:
-    """Return the number of the ticket that was made of the same issue, or ""."""
-    made = select(Intent.provider_id).where(
-        Intent.issue == intent.issue, Intent.kind == "ticket", Intent.status == "sent", Intent.provider_id != ""
-    )
-    return session.exec(made.order_by(col(Intent.sent_at), col(Intent.id))).first() or ""
+def _choices(channel: Channel, intent: Intent, locale: str) -> Mapping[str, str]:
+    """Return what may be pressed: a colleague's buttons, a customer's keys."""
+    if intent.kind == "escalate":
+        return buttons(locale)
+    return keys(channel, intent.occasion, locale) if intent.kind == "message" else {}
+
+
+def _change(said: Mapping[str, Any]) -> Change | None:
+    """Return what an intent says is to be different about a ticket; None: nothing."""
+    status = Status(said["status"]) if said.get("status") else None
+    return Change(status, said.get("severity")) if said else None
+
+
+def _noted(desk: TicketDesk, ticket: str, note: str, shown: bytes, change: Change | None) -> Receipt:
+    """Change a ticket and write a note on it.
+
+    The change comes first, as it can be made again: where it fails nothing was written, and both are tried again. What
+    the desk refuses for good is told with the note.
+    """
+    changed = desk.update(ticket, change) if change else Receipt(Outcome.ACCEPTED)
+    if changed.outcome in (Outcome.RETRY, Outcome.UNKNOWN):
+        return replace(changed, outcome=Outcome.RETRY)
+    written = desk.annotate(ticket, note, shown)
+    if changed.outcome is Outcome.ACCEPTED:
+        return written
+    return replace(written, detail="; ".join(filter(None, [written.detail, f"not changed: {changed.detail}"])))
 
 
 def evidence_picture(issue: Issue) -> str:

@@ -5,7 +5,6 @@ A token is the claims as JSON and an HMAC-SHA256 over them (RFC 2104), both base
 
 import base64
 import contextlib
-import hashlib
 import hmac
 import os
 import secrets
@@ -14,7 +13,7 @@ from typing import Literal
 
 import msgspec
 
-Use = Literal["page", "unsubscribe", "preferences"]
+Use = Literal["page", "unsubscribe", "preferences", "feed", "confirm", "leave", "choose"]
 LIFETIME = 60 * 86400.0
 """Seconds a link works: an opt-out must work for 30 days at least (C7)."""
 
@@ -24,8 +23,9 @@ class Claims(msgspec.Struct, frozen=True, array_like=True):
 
     use: str
     intent: str
-    """The message it came with."""
+    """The message it came with; empty where it came with none."""
     person: str
+    """The entity, or the subscriber, that it is for."""
     address: str
     purpose: str
     expires: float
@@ -46,8 +46,12 @@ class Links:
         >>> links.read(links.url(claims).rsplit("/", 1)[1], "page", now=1e9) == claims
         True
         """
+        return f"{self._base}/{PATHS[claims.use]}/{self.token(claims)}"
+
+    def token(self, claims: Claims) -> str:
+        """Return the signed claims alone."""
         body = msgspec.json.encode(claims)
-        return f"{self._base}/{PATHS[claims.use]}/{_text(body)}.{_text(self._mac(body))}"
+        return f"{_text(body)}.{_text(self._mac(body))}"
 
     def read(self, token: str, use: Use, *, now: float) -> Claims | None:
         """Return what a token says; None if it is forged, for another use or expired."""
@@ -63,11 +67,20 @@ class Links:
         return claims if claims.use == use and claims.expires >= now else None
 
     def _mac(self, body: bytes) -> bytes:
-        return hmac.new(self._secret, body, hashlib.sha256).digest()
+        return hmac.digest(self._secret, body, "sha256")
 
 
-PATHS: dict[str, str] = {"page": "m", "unsubscribe": "u", "preferences": "p"}
-"""Use → first part of the path. Short, for text messages."""
+PATHS: dict[str, str] = {
+    "page": "m",
+    "unsubscribe": "u",
+    "preferences": "p",
+    "feed": "feed",
+    "confirm": "status/c",
+    "leave": "status/u",
+    "choose": "status/p",
+}
+"""Use → the path before the token. Short, for text messages. `feed` is what a person may read inside the product, the
+last three are a subscription's to the status page."""
 
 
 def secret_at(path: Path) -> bytes:

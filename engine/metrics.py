@@ -9,12 +9,13 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 from sqlalchemy import func, select
-from sqlmodel import Session
+from sqlmodel import Session, col
 
 from engine.evaluations import Evaluation, evaluations
 from engine.eventlog.base import DeadLetters
 from engine.store.database import Database
-from engine.store.models import DecisionRow, Intent, Issue, Ticket
+from engine.store.models import DecisionRow, DeskCursor, DeskTicket, Intent, Issue, StreamHour, Ticket
+from engine.traffic import SendingState
 
 
 class Metrics:
@@ -51,6 +52,7 @@ class State:
     database: Database
     dead_letters: DeadLetters
     lag: Callable[[], int]
+    sending: Callable[[], SendingState] = SendingState
 
 
 class StateCollector(Collector):
@@ -67,19 +69,56 @@ class StateCollector(Collector):
         """Yield every figure as it is now."""
         yield GaugeMetricFamily("forewarn_lag_events", "Events in the log, not yet processed.", value=self._state.lag())
         yield _gauge("dead_letters", "Dead letters, by reason.", ("reason",), _named(self._state.dead_letters.counts()))
+        yield from _of_sending(self._state.sending())
         with self._state.database.reading() as session:
             yield from _of_database(session)
+
+
+def _of_sending(state: SendingState) -> Iterator[Metric]:
+    away = {each.provider: float(each.state != "closed") for each in state.providers}
+    waiting = {each.provider: float(each.waiting) for each in state.providers}
+    yield _gauge("provider_away", "1 while a provider does not answer and is left alone.", ("provider",), _named(away))
+    yield _gauge("provider_waiting", "Messages that wait for a provider's rate.", ("provider",), _named(waiting))
+    if state.agents is not None:
+        yield GaugeMetricFamily("forewarn_agents", "Agents on duty, by the roster or as said.", value=state.agents)
+        yield GaugeMetricFamily("forewarn_paced", "Messages that wait for them.", value=state.waiting)
 
 
 def _of_database(session: Session) -> Iterator[Metric]:
     yield _gauge("issues", "Issues.", ("status", "detector"), _counts(session, Issue.status, Issue.detector))
     yield _gauge("intents", "What is in the outbox.", ("kind", "status"), _counts(session, Intent.kind, Intent.status))
     yield _gauge("tickets", "Tickets of the built-in desk.", ("status",), _counts(session, Ticket.status))
+    known = _counts(session, DeskTicket.desk, DeskTicket.status)
+    yield _gauge("desk_tickets", "Tickets at vendors' desks.", ("desk", "status"), known)
+    yield from _of_desks(session.scalars(select(DeskCursor)).all())
     decisions = CounterMetricFamily("forewarn_decisions", "Decisions taken.", labels=("verdict", "reason"))
     for names, count in _counts(session, DecisionRow.verdict, DecisionRow.reason).items():
         decisions.add_metric(names, count)
     yield decisions
+    yield from _of_streams(session)
     yield from _of_predictions(evaluations(session))
+
+
+def _of_streams(session: Session) -> Iterator[Metric]:
+    """Yield what became of the messages of each stream, as far as it is kept (C9)."""
+    sums = [func.sum(column) for column in (StreamHour.sent, StreamHour.bounced, StreamHour.complained)]
+    names = (col(StreamHour.channel), col(StreamHour.purpose))
+    made = GaugeMetricFamily(
+        "forewarn_stream_messages", "Messages of the last days.", labels=("channel", "purpose", "what")
+    )
+    for channel, purpose, *counts in session.execute(select(*names, *sums).group_by(*names).order_by(*names)):
+        for what, count in zip(("sent", "bounced", "complained"), counts, strict=True):
+            made.add_metric((channel, purpose, what), count)
+    yield made
+
+
+def _of_desks(cursors: Sequence[DeskCursor]) -> Iterator[Metric]:
+    failures = _named({each.desk: each.failures for each in cursors})
+    yield _gauge("desk_failures", "Times in a row that a desk could not be read.", ("desk",), failures)
+    read = GaugeMetricFamily("forewarn_desk_read_timestamp_seconds", "When a desk was last read.", labels=("desk",))
+    for each in cursors:
+        read.add_metric((each.desk,), each.polled_at or 0.0)
+    yield read
 
 
 _PREDICTIONS: Mapping[str, tuple[str, Callable[[Evaluation], float | None]]] = {
@@ -107,7 +146,7 @@ def _of_predictions(found: Sequence[Evaluation]) -> Iterator[Metric]:
         yield made
 
 
-Counts = Mapping[tuple[str, ...], int]
+Counts = Mapping[tuple[str, ...], float]
 
 
 def _counts(session: Session, *columns: Any) -> Counts:
@@ -115,7 +154,7 @@ def _counts(session: Session, *columns: Any) -> Counts:
     return {tuple(str(each) for each in row[:-1]): int(row[-1]) for row in found}
 
 
-def _named(counts: Mapping[str, int]) -> Counts:
+def _named(counts: Mapping[str, float]) -> Counts:
     return {(name,): count for name, count in counts.items()}
 
 

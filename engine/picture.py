@@ -1,7 +1,7 @@
 """The evidence as a picture: the last points of a series, what was expected, and where it left it. SVG, no scripts."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -18,7 +18,18 @@ class Band:
     high: float
 
 
-def picture(points: Points, band: Band, *, title: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """How the numbers in a picture are told."""
+
+    expected: str = "expected {value}"
+    number: Callable[[float], str] = "{:.4g}".format
+
+
+PLAIN = Labels()
+
+
+def picture(points: Points, band: Band, *, title: str, labels: Labels = PLAIN) -> str:
     """Return an SVG image of `points` (epoch seconds, value) with the expected band; the last point is marked.
 
     >>> picture([(0.0, 1.0), (60.0, 9.0)], Band(0.0, 1.0, 2.0), title="errors").count("<circle")
@@ -28,7 +39,7 @@ def picture(points: Points, band: Band, *, title: str) -> str:
     if not finite:
         return _svg(title, [f'<text x="{PAD}" y="{HEIGHT / 2}" fill="#555">no data</text>'])
     scale = _Scale(finite, band)
-    return _svg(title, [*_band(scale, band), _line(scale, finite), *_last(scale, finite[-1])])
+    return _svg(title, [*_band(scale, band, labels), _line(scale, finite), *_last(scale, finite[-1], labels)])
 
 
 class _Scale:
@@ -59,7 +70,7 @@ def _svg(title: str, parts: Sequence[str]) -> str:
     return f'{head}<title>{name}</title><rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>{"".join(parts)}</svg>'
 
 
-def _band(scale: _Scale, band: Band) -> list[str]:
+def _band(scale: _Scale, band: Band, labels: Labels) -> list[str]:
     parts = []
     top = scale.y(band.high) if math.isfinite(band.high) else PAD
     bottom = scale.y(band.low) if math.isfinite(band.low) else HEIGHT - PAD
@@ -71,9 +82,13 @@ def _band(scale: _Scale, band: Band) -> list[str]:
         y = scale.y(band.expected)
         parts.append(
             f'<line x1="{PAD}" x2="{WIDTH - PAD}" y1="{y}" y2="{y}" stroke="#6b93b8" stroke-dasharray="4 3"/>'
-            f'<text x="{PAD}" y="{y - 4}" fill="#41617d">expected {band.expected:.4g}</text>'
+            f'<text x="{PAD}" y="{y - 4}" fill="#41617d">{_named(labels, band)}</text>'
         )
     return parts
+
+
+def _named(labels: Labels, band: Band) -> str:
+    return escape(labels.expected.replace("{value}", labels.number(band.expected)))
 
 
 def _line(scale: _Scale, points: Points) -> str:
@@ -81,9 +96,9 @@ def _line(scale: _Scale, points: Points) -> str:
     return f'<polyline points="{path}" fill="none" stroke="#1d4e79" stroke-width="1.6"/>'
 
 
-def _last(scale: _Scale, point: tuple[float, float]) -> list[str]:
+def _last(scale: _Scale, point: tuple[float, float], labels: Labels) -> list[str]:
     x, y = scale.x(point[0]), scale.y(point[1])
     return [
         f'<circle cx="{x}" cy="{y}" r="4" fill="#b3261e"/>',
-        f'<text x="{x - 6}" y="{y - 7}" text-anchor="end" fill="#b3261e">{point[1]:.4g}</text>',
+        f'<text x="{x - 6}" y="{y - 7}" text-anchor="end" fill="#b3261e">{escape(labels.number(point[1]))}</text>',
     ]

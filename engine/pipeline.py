@@ -123,7 +123,7 @@ class Pipeline:
         schema = Schema.build(self.scorer.fields, rules.known)
         self._decoder = Decoder(schema, future=float(rules.future))
         self._book = IssueBook(config.policy)
-        self._feedback = Feedback(self._book, self._entities)
+        self._feedback = Feedback(self._book, self._entities, config.policy.conversations)
         self._planner = Planner(config)
 
     # -- forward ------------------------------------------------------------------------------------------------------

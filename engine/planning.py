@@ -6,6 +6,7 @@ from sqlmodel import Session, col, select
 
 from engine.config.model import Config
 from engine.defects import record
+from engine.desks.notes import on_change
 from engine.entities import Person, people
 from engine.issues.view import Transition
 from engine.playbooks import open_outreach, plan
@@ -20,6 +21,7 @@ class Planner:
         self._config = config
         self._playbooks = tuple(config.playbooks.values())
         self._locale = config.main.locale
+        self._desks = config.desks
 
     def plan(self, session: Session, transitions: Iterable[Transition], now: float) -> int:
         """Add what `transitions` cause to the outbox; returns how many intents."""
@@ -34,6 +36,7 @@ class Planner:
                 known[account] = people(session, account, locale=self._locale)
             told = open_outreach(self._messages(session, transition))
             intents += plan(transition, self._playbooks, known[account], told, now)
+            intents += on_change(session, transition, len(told), self._desks, now)
         record(session, seen, self._config)
         outbox.add(session, intents)
         return len(intents)

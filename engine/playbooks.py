@@ -19,7 +19,9 @@ from engine.ids import derive
 from engine.issues.view import IssueView, Transition, worse
 from engine.store.models import Intent
 
-Occasion = Literal["opened", "resolved", "dismissed", "expired", "escalated"]
+Occasion = Literal["opened", "resolved", "dismissed", "expired", "escalated", "announced", "reply"]
+REPLY: Occasion = "reply"
+"""Of what an answer of a customer's causes, rather than a playbook (`engine.conversations`)."""
 
 CLOSING: Mapping[str, str] = {
     "resolved": "_common/resolved",
@@ -134,7 +136,13 @@ def _step(
 ) -> Iterator[Intent]:
     make = _Maker(issue, playbook.name, now)
     if isinstance(step, TicketStep):
-        payload = {"template": step.template, "queue": step.queue, "desk": step.desk, "unless": step.unless}
+        payload = {
+            "template": step.template,
+            "queue": step.queue,
+            "desk": step.desk,
+            "audience": list(step.audience),
+            "unless": step.unless,
+        }
         yield make.intent("ticket", f"{index}:ticket", step.queue, payload, step.after, channel=step.desk)
     elif isinstance(step, EscalateStep):
         payload = {"template": step.template, "to": step.to, "unless": step.unless}

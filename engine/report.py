@@ -15,7 +15,7 @@ from engine.defects import Figures, by_owner
 from engine.evaluations import Evaluation, evaluations
 from engine.issues.view import ACTIVE
 from engine.playbooks import CLOSING
-from engine.store.models import CustomerContact, DecisionRow, Intent, Issue, Label, LeadTime, Ticket
+from engine.store.models import CustomerContact, DecisionRow, DeskTicket, Intent, Issue, Label, LeadTime, Ticket
 
 
 class Issues(Struct, frozen=True):
@@ -49,7 +49,7 @@ class Outreach(Struct, frozen=True):
 
 
 class Tickets(Struct, frozen=True):
-    """Tickets at the built-in desk."""
+    """Tickets, at all desks."""
 
     opened: int
     resolved: int
@@ -216,10 +216,12 @@ def _by_channel(rows: Iterable[tuple[Any, ...]], occasions: Sequence[str]) -> di
 
 
 def _tickets(span: _Span) -> Tickets:
+    """At all desks."""
+    own, theirs = span.counts(Ticket.opened_at, Ticket.queue), span.counts(DeskTicket.opened_at, DeskTicket.queue)
     return Tickets(
-        opened=span.count(Ticket.opened_at),
-        resolved=span.count(Ticket.resolved_at),
-        by_queue=span.counts(Ticket.opened_at, Ticket.queue),
+        opened=span.count(Ticket.opened_at) + span.count(DeskTicket.opened_at),
+        resolved=span.count(Ticket.resolved_at) + span.count(DeskTicket.ended_at),
+        by_queue=dict(sorted((Counter(own) + Counter(theirs)).items())),
     )
 
 

@@ -17,6 +17,8 @@ from engine.recordings.tabular import Rows, moment
 USUAL_STEP = 60.0
 """Seconds between observations where there are too few to tell."""
 USUAL_RULE = RaiseRule()
+MISSING = ("", "nan", "na", "n/a", "#n/a", "<na>", "null", "nil", "none", "-", "--", "?", ".")
+"""What files write where there is no value, in lower case."""
 TIMES, VALUES = ("timestamp", "time", "datetime", "date", "ts"), ("value", "values", "y", "metric")
 
 
@@ -84,7 +86,7 @@ def _time(text: str, place: str) -> float:
 
 def _value(text: str, place: str) -> float:
     text = text.strip()
-    if text.lower() in ("", "nan", "na", "null", "none", "n/a"):
+    if text.lower() in MISSING:
         return float("nan")
     try:
         return float(text)

@@ -12,12 +12,16 @@ from engine.errors import ForewarnError, Retryable
 log = structlog.get_logger()
 IDLE = 0.5
 """Seconds to wait for work before looking again."""
+MAIL = 30.0
+"""Seconds between two looks into the mailboxes."""
+LOOK = 1.0
+"""Seconds between two looks at which ticket desks are due."""
 BACK_OFF = (1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds between attempts while the disk is full or a file is locked; the last one repeats."""
 
 
 class Runner:
-    """Drives an engine: one thread processes events, one sends, APScheduler's keeps the time."""
+    """Drives an engine: threads process events, send, read mail and ask ticket desks; APScheduler's keeps the time."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -29,6 +33,8 @@ class Runner:
         self._threads = [
             threading.Thread(target=self._loop, args=("process", self._process), name="process"),
             threading.Thread(target=self._loop, args=("dispatch", self._dispatch), name="dispatch"),
+            threading.Thread(target=self._loop, args=("mailboxes", self._collect), name="mailboxes"),
+            threading.Thread(target=self._loop, args=("desks", self._poll), name="desks"),
         ]
         self._failures: dict[str, str] = {}
 
@@ -64,6 +70,14 @@ class Runner:
     def _dispatch(self) -> None:
         if not self._engine.dispatch():
             self._stop.wait(IDLE)
+
+    def _collect(self) -> None:
+        self._engine.collect()
+        self._stop.wait(MAIL)
+
+    def _poll(self) -> None:
+        self._engine.poll()
+        self._stop.wait(LOOK)
 
     def _loop(self, name: str, work: Callable[[], None]) -> None:
         """Do `work` until told to stop, with longer and longer waits while it fails by what may pass."""

@@ -48,6 +48,13 @@ class Tickets:
         """Add an internal note, with an SVG picture; False if there is no such ticket."""
         return self._note(number, "engine", note, picture.decode())
 
+    def noted(self, number: int, words: str) -> bool:
+        """Say whether a ticket has a note with these words."""
+        found = select(TicketNote.id).join(Ticket, col(Ticket.id) == col(TicketNote.ticket))
+        with self._database.reading() as session:
+            where = (Ticket.number == number, col(TicketNote.text).contains(words, autoescape=True))
+            return session.exec(found.where(*where)).first() is not None
+
     def link(self, number: int, parent: int) -> bool:
         """Make a ticket one of an incident's `parent`; False if there is no such ticket or parent."""
         with self._database.transaction() as session:
@@ -108,8 +115,22 @@ class Tickets:
             notes = session.exec(select(TicketNote).where(TicketNote.ticket == ticket.id).order_by(col(TicketNote.at)))
             return ticket, notes.all()
 
-    def claim(self, number: int, who: str) -> Ticket:
-        """Let `who` work on it. Raises Permanent if somebody else does, or it is resolved."""
+    def claim(self, number: int, who: str, intake: Intake) -> Ticket:
+        """Let `who` work on it, which acknowledges its issue: an event in the log says so.
+
+        Raises Permanent if somebody else does, or it is resolved.
+        """
+        ticket = self._claim(number, who)
+        with self._database.reading() as session:
+            issue = session.get(Issue, ticket.issue)
+        if issue is not None:
+            data = {"what": "acknowledge", "issue": issue.id, "who": who, "note": f"ticket {number}"}
+            id_, now = derive("act", ticket.id, "claim", who), self._clock.time()
+            event = make_event("forewarn.action", issue.subject, data, id=id_, source="forewarn/desk", time=now)
+            intake.accept(event, "desk")
+        return ticket
+
+    def _claim(self, number: int, who: str) -> Ticket:
         with self._database.transaction() as session:
             ticket = self._need(session, number)
             if ticket.status == "resolved" or ticket.assignee not in ("", who):

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import msgspec
+import structlog
 from sqlalchemy import bindparam, delete
 from sqlmodel import Session, col, select
 
@@ -15,11 +16,13 @@ from engine.issues.book import IssueBook, view
 from engine.issues.view import ACTIVE, ENGINE, Transition
 from engine.planning import Planner
 from engine.playbooks import expires_at
+from engine.policy import streams
 from engine.report import Report, measure
 from engine.storage import Storage
 from engine.store.models import Issue, JobRun
 from engine.waves.incidents import settle
 
+log = structlog.get_logger()
 DAY = 86400.0
 RUNS_KEPT = 90 * DAY
 _OLD = select(Issue).where(col(Issue.status).in_(ACTIVE), col(Issue.opened_at) <= bindparam("since"))
@@ -34,6 +37,8 @@ class Upkeep:
         self._clock = clock
         self._book = IssueBook(config.policy)
         self._planner = Planner(config)
+        self._told: dict[str, streams.State] = {}
+        """Streams of which was warned, so that it is said once."""
 
     def tick(self, due: float) -> None:
         """Write into every partition that time has come so far: what did not come is noticed by it.
@@ -76,6 +81,16 @@ class Upkeep:
             letters = [DeadLetter(UNMATCHED, cause, event, now, "deliveries") for cause, event in overdue]
             self._storage.dead_letters.add(letters)  # before it is forgotten; added twice, it is kept once
 
+    def streams(self, due: float) -> None:
+        """Look how the streams stand: warn of complaints and dead addresses, and halt what has too many (C9)."""
+        with self._storage.database.transaction() as session:
+            unhealthy = streams.halt(session, self._config.policy.streams, self._clock.time())
+        told = {stream.name: stream.state for stream in unhealthy}
+        for stream in unhealthy:
+            if self._told.get(stream.name) != stream.state:
+                log.warning(f"stream {stream.state}", stream=stream.name, why=stream.why)
+        self._told = told
+
     def retain(self, due: float) -> None:
         """Forget events, dead letters and runs older than the configuration keeps them."""
         keep = self._config.main.retention
@@ -84,6 +99,7 @@ class Upkeep:
         if self._storage.versions is not None:
             self._storage.versions.trim(keep.models)
         with self._storage.database.transaction() as session:
+            streams.trim(session, due)
             session.execute(delete(JobRun).where(col(JobRun.due_at) < due - RUNS_KEPT))
 
     def report(self, due: float) -> Report:

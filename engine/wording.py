@@ -8,7 +8,9 @@ from typing import Any
 from engine.config.model import Config
 from engine.entities import Person
 from engine.links import LIFETIME, Claims, Links
+from engine.playbooks import CLOSING
 from engine.store.models import Change, Entity, Intent, Issue
+from outreach.base import Channel
 
 UPDATE_WITHIN = 4 * 3600.0
 """By when a customer hears more, unless the issue ends before."""
@@ -28,6 +30,35 @@ def buttons(locale: str) -> Mapping[str, str]:
     ('Ich kümmere mich darum', 'It is over')
     """
     return _BUTTONS.get(locale.replace("_", "-").partition("-")[0], _BUTTONS["en"])
+
+
+_KEYS: Mapping[str, Mapping[str, str]] = {
+    "en": {
+        "1": "If it works again, press 1.",
+        "2": "If it still does not work, press 2.",
+        "3": "If we should call you, press 3.",
+        "9": "If you want no more of these calls, press 9.",
+    },
+    "de": {
+        "1": "Wenn es wieder funktioniert, drücken Sie die 1.",
+        "2": "Wenn es noch nicht funktioniert, drücken Sie die 2.",
+        "3": "Wenn wir Sie zurückrufen sollen, drücken Sie die 3.",
+        "9": "Wenn Sie keine solchen Anrufe mehr wollen, drücken Sie die 9.",
+    },
+}
+"""What a customer who is called may press (`outreach.replies.KEYS`)."""
+
+
+def keys(channel: Channel, occasion: str, locale: str) -> Mapping[str, str]:
+    """Return the keys a customer may press on a channel that is listened to; none elsewhere.
+
+    It is asked whether it works again while it is open, and whether it still does not once it was said to be over.
+    """
+    if channel.kind != "voice":
+        return {}
+    spoken = _KEYS.get(locale.replace("_", "-").partition("-")[0], _KEYS["en"])
+    left_out = "1" if occasion in CLOSING else "2"
+    return {key: words for key, words in spoken.items() if key != left_out}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ FORMS: Mapping[str, tuple[re.Pattern[str], str]] = {
     "url": (re.compile(r"https?://\S+"), "a URL"),
     "slack": (re.compile(r"[CDGUW][A-Z0-9]{2,20}"), "the id of a Slack channel or person as C0123ABCD"),
     "pagerduty": (re.compile(r"[A-Za-z0-9]{32}"), "the integration's routing key: 32 letters and digits"),
+    "entity": (re.compile(r"(?:account|contact)/[!-~]{1,180}"), "a person or account as contact/ann"),
 }
 """What addresses look like, by kind, and how to say so; whether they are right is for whoever sends to them."""
 

@@ -103,6 +103,8 @@ class Channel(ABC):
     """One of `ADDRESSES`."""
     plain: ClassVar[bool] = False
     """Whether it carries text only (SMS): no subject, no HTML."""
+    spacing: ClassVar[float] = 0.0
+    """Seconds that the provider wants between two messages to one address."""
 
     @abstractmethod
     def send(self, message: Message) -> Receipt:
@@ -219,6 +221,14 @@ class TicketDesk(ABC):
     def find(self, draft: Draft) -> Receipt | None:
         """Look a ticket up by `draft.id`, as `Channel.find`."""
         return None
+
+    @abstractmethod
+    def noted(self, ticket: str, words: str) -> Receipt:
+        """Look for a note with these words after an UNKNOWN, as `find`: its reference (`outreach.drafts.reference`)."""
+
+    def page(self, ticket: str) -> str:
+        """Return the address at which an agent reads a ticket, or an empty string."""
+        return ""
 
     def check(self) -> str:
         """Return what is wrong with reaching the desk now, or an empty string; makes nothing."""

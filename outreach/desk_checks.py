@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from outreach.base import Change, Outcome, Receipt, Status, TicketState
 from outreach.desk_bench import BODY, PICTURE, DeskBench
+from outreach.drafts import reference
 
 
 def check_a_draft_becomes_a_ticket(bench: DeskBench) -> None:
@@ -102,6 +103,29 @@ def check_a_note_is_internal(bench: DeskBench) -> None:
     assert "seen again <b>now</b>" in held.text
     assert "seen again" not in held.public
     assert list(held.pictures) == [PICTURE]
+
+
+def check_a_note_is_found_again(bench: DeskBench) -> None:
+    """A note is found by its reference, one that was not written is not, and one that may be there is UNKNOWN."""
+    number, words = bench.made(), reference("int_7")
+    _is(bench.desk.annotate(number, f"seen <again>\n\n{reference('int_8')}"), Outcome.ACCEPTED)
+    _is(bench.desk.noted(number, words), Outcome.RETRY)
+    bench.swallow()
+    bench.desk.annotate(number, f"and again\n\n{words}", PICTURE)
+    _is(bench.desk.noted(number, words), Outcome.ACCEPTED)
+    for unknown in (bench.unknown, *bench.nonsense):
+        assert bench.desk.noted(unknown, words).outcome is not Outcome.ACCEPTED
+    if bench.remote:
+        _is(bench.unreachable().noted(number, words), Outcome.UNKNOWN)
+
+
+def check_a_ticket_has_a_page(bench: DeskBench) -> None:
+    """Where it is read behind HTTP has its number in the address."""
+    number = bench.made()
+    if bench.remote:
+        page = bench.desk.page(number)
+        assert page.startswith("http")
+        assert number in page
 
 
 def check_a_note_taken_in_silence_is_unknown(bench: DeskBench) -> None:

@@ -14,6 +14,8 @@ from typing import Any
 
 from jinja2 import BaseLoader, Environment, TemplateNotFound, TemplateSyntaxError
 
+from outreach.inline import InlineError, inlined
+
 SHARED_SAMPLE = "_common/sample.json"
 """The variables a template without a sample of its own is shown with."""
 SUBJECT, BODY = "?subject", "?body"
@@ -151,8 +153,18 @@ class PartsLoader(BaseLoader):
     def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
         """Return the source of a part."""
         name, mark, part = template.partition("?")
-        source = TAG_AT_END.sub(r"\1+%}", self._files.source(name))
+        source = TAG_AT_END.sub(r"\1+%}", self._source(name))
         return _part(source, mark + part), str(self._files.folder / name), lambda: True
+
+    def _source(self, name: str) -> str:
+        """Return a template's source; of HTML with its styles inlined, which happens once as it is compiled once."""
+        source = self._files.source(name)
+        if not name.endswith(".html.j2"):
+            return source
+        try:
+            return inlined(source)
+        except InlineError as error:
+            raise TemplateSyntaxError(error.cause, error.line, name, str(self._files.folder / name)) from error
 
 
 def _part(source: str, part: str) -> str:

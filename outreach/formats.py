@@ -7,6 +7,7 @@ raises ValueError.
 import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,6 +21,7 @@ PLAIN_ENGLISH = "en_150"
 """CLDR's English for readers of no particular country: day before month, 24 hours."""
 
 
+@lru_cache(maxsize=256)
 def locale_of(name: str) -> Locale:
     """Return the CLDR locale for a language tag, English where there is none such.
 
@@ -33,6 +35,7 @@ def locale_of(name: str) -> Locale:
         return Locale.parse(PLAIN_ENGLISH)
 
 
+@lru_cache(maxsize=1024)
 def zone_of(name: str) -> tzinfo:
     """Return the zone; UTC, which is then also what is written, where the name says none."""
     try:
@@ -78,7 +81,14 @@ def _day_and_hour(moment: datetime, locale: Locale) -> str:
 @pass_context
 def when(context: Context, value: float, zone: str = "") -> str:
     """`{{ next_update_at | when }}` → `Sunday, 22 November 2026 at 14:05 CET`."""
-    moment, locale = _moment(context, value, zone), _locale(context)
+    chosen = str(zone or context.resolve("zone") or "")
+    return _when(_number(value, "time in epoch seconds"), chosen, str(context.resolve("locale") or ""))
+
+
+@lru_cache(maxsize=4096)
+def _when(value: float, zone: str, locale_name: str) -> str:
+    """Many are told of one minute: that takes a tenth of a millisecond once."""
+    moment, locale = datetime.fromtimestamp(value, zone_of(zone)), locale_of(locale_name)
     return f"{_day_and_hour(moment, locale)} {zone_name(moment, locale)}"
 
 
@@ -134,10 +144,15 @@ def number(context: Context, value: float, digits: int = 2) -> str:
 @pass_context
 def percent(context: Context, value: float, digits: int = 0) -> str:
     """`{{ 0.1234 | percent }}` → `12%`, `12 %`."""
-    shown = _number(value, "share")
-    pattern = _locale(context).percent_formats[None].pattern.split(";")[0]
+    return _percent(_number(value, "share"), digits, str(context.resolve("locale") or ""))
+
+
+@lru_cache(maxsize=4096)
+def _percent(shown: float, digits: int, locale_name: str) -> str:
+    locale = locale_of(locale_name)
+    pattern = locale.percent_formats[None].pattern.split(";")[0]
     decimals = "." + "#" * min(digits, 12) if digits else ""
-    return format_percent(shown, pattern.replace("#,##0", "#,##0" + decimals), locale=_locale(context))
+    return format_percent(shown, pattern.replace("#,##0", "#,##0" + decimals), locale=locale)
 
 
 @pass_context

@@ -4,7 +4,7 @@ A connector that is called back turns a request into these. It believes nothing 
 whoever takes the request over HTTP knows nothing of vendors.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 from urllib.parse import parse_qsl
@@ -70,8 +70,8 @@ class Replied:
     """`provider_id` of the message of ours that it answers, if the provider says so."""
     button: str = ""
     """What they pressed instead of writing: a key of a telephone, the value of a button."""
-    understood: Literal["", "stop", "start"] = ""
-    """What the provider already understood, and answered: an opt-out, or its end."""
+    understood: Literal["", "stop", "start", "help"] = ""
+    """What the provider already understood, and answered: an opt-out, its end, or a call for help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,15 @@ class Ticketed:
     state: TicketState
 
 
-Inbound = Delivered | Replied | Acknowledged | Ticketed
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Something came that cannot be read; it is kept for a person to look at."""
+
+    why: str
+    raw: bytes
+
+
+Inbound = Delivered | Replied | Acknowledged | Ticketed | Unread
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,5 +126,16 @@ class CalledBack(Protocol):
     def receive(self, request: Request) -> Answer:
         """Return what a request says. Raises ForgedError if it is not the provider's, UnreadableError if no use."""
 
-    def reply(self, text: str) -> Answer | None:
-        """Return the answer that brings `text` to who wrote; None where the provider carries none back."""
+    def reply(self, text: str, locale: str = "en") -> Answer | None:
+        """Return the answer that brings `text`, in the language `locale`, to who wrote; None: none is carried back."""
+
+
+@runtime_checkable
+class Polled(CalledBack, Protocol):
+    """A connector that looks itself for what came back."""
+
+    def poll(self, take: Callable[[Inbound], None]) -> int:
+        """Hand on what came since; returns how many were read. What `take` raises passes through, and comes again.
+
+        Raises OSError where nothing can be read now.
+        """

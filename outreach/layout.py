@@ -94,6 +94,8 @@ def _action(lines: list[list[Piece]]) -> Piece | None:
 
 
 def _pieces(line: str, links: Collection[str]) -> list[Piece]:
+    if "://" not in line:
+        return [Piece(line)] if line else []
     pieces, end = [], 0
     for match in URL.finditer(line):
         if match.group() in links:

@@ -69,6 +69,10 @@ class RemoteDesk(TicketDesk):
         """Write an internal note."""
 
     @abstractmethod
+    def _notes(self, ticket: str, page: int) -> tuple[Sequence[str], bool]:
+        """Return a page, counted from 1, of the notes on a ticket, and whether there is another."""
+
+    @abstractmethod
     def _link(self, ticket: str, parent: str) -> None:
         """Make a ticket one of a parent."""
 
@@ -143,6 +147,26 @@ class RemoteDesk(TicketDesk):
         """Add an internal note."""
         return self._do(ticket, lambda: self._note(ticket, note, picture))
 
+    def noted(self, ticket: str, words: str) -> Receipt:
+        """Look for a note. RETRY: surely it is not there."""
+        if not self.number.fullmatch(ticket):
+            return Receipt(Outcome.PERMANENT, f"there is no ticket {ticket[:80]!r}")
+        try:
+            return self._looked(ticket, words)
+        except Failed as failed:
+            return replace(failed.receipt, outcome=Outcome.UNKNOWN, detail=f"not looked up: {failed.receipt.detail}")
+        except UnreadableError as error:
+            return Receipt(Outcome.UNKNOWN, f"the desk's answer cannot be read: {error}")
+
+    def _looked(self, ticket: str, words: str) -> Receipt:
+        for page in range(1, PAGES + 1):
+            notes, more = self._notes(ticket, page)
+            if any(words in note for note in notes):
+                return Receipt(Outcome.ACCEPTED, provider_id=ticket)
+            if not more:
+                return Receipt(Outcome.RETRY, "the note is not there", provider_id=ticket)
+        return Receipt(Outcome.UNKNOWN, "there are too many notes to look through", provider_id=ticket)
+
     def link(self, ticket: str, parent: str) -> Receipt:
         """Make a ticket one of the incident's `parent`."""
         return self._do(ticket, lambda: self._link(ticket, parent), parent)
@@ -203,7 +227,7 @@ class RemoteDesk(TicketDesk):
             return Answer(body=failed.receipt.detail, status=503)
         return Answer((Ticketed(state),) if state else ())
 
-    def reply(self, text: str) -> Answer | None:
+    def reply(self, text: str, locale: str = "en") -> Answer | None:
         """Return nothing: a desk's webhook carries no words back."""
         return None
 

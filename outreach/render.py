@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from traceback import walk_tb
 from typing import Any, NoReturn
@@ -14,6 +15,7 @@ from outreach.files import BODY, SUBJECT, WITH_SUBJECT, Files, PartsLoader, as_v
 from outreach.formats import FILTERS
 from outreach.lint import Lint, Problem
 from outreach.names import uses
+from outreach.replies import Grammar
 from outreach.sandbox import Sandbox
 from outreach.segments import plain
 from outreach.text import CONTROL, one_line
@@ -48,6 +50,11 @@ class Templates:
         self.folder = folder.resolve()
         self.files = Files(self.folder, default_locale)
         self.environment = Sandbox(PartsLoader(self.files), FILTERS)
+
+    @cached_property
+    def grammar(self) -> Grammar:
+        """What answers mean: our words, and those of this folder."""
+        return Grammar(self.folder)
 
     def templates(self) -> list[str]:
         """Return the names of all templates."""

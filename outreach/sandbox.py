@@ -8,13 +8,14 @@ those of mappings and of `loop`. Every loop turn, call and include costs one of 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
+from itertools import islice
 from typing import Any, NoReturn
 
 from jinja2 import BaseLoader, StrictUndefined, nodes, select_autoescape
 from jinja2.compiler import CodeGenerator, Frame
 from jinja2.environment import Template
 from jinja2.exceptions import SecurityError, TemplateSyntaxError
-from jinja2.runtime import LoopContext, Undefined, markup_join
+from jinja2.runtime import LoopContext, Macro, Undefined, markup_join
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 from jinja2.visitor import NodeTransformer
@@ -24,6 +25,8 @@ STEPS = 10_000
 LENGTH = 65_536
 """Characters that any text made by a template may have."""
 RANGE = 1_000
+CHUNKS = 32
+"""Pieces of a text that are put together at once; each is bounded by itself."""
 KEPT = (
     "abs capitalize count d default dictsort e escape first float groupby int items join last length list lower map "
     "max min reject rejectattr reverse round select selectattr sort string sum title trim truncate unique upper"
@@ -138,6 +141,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Look a name up: in a mapping its item, of `loop` its attribute, of anything else nothing."""
+        if type(obj) is dict and attribute in obj:  # nearly always: worth not asking what a mapping is
+            return obj[attribute]
         if isinstance(obj, Mapping):
             return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
         if isinstance(obj, LoopContext) and not attribute.startswith("_"):
@@ -167,6 +172,12 @@ class Sandbox(ImmutableSandboxedEnvironment):
         left[0] -= 1
         if left[0] < 0:
             raise SecurityError(f"the template takes more than {STEPS} steps")
+        if obj is _step:
+            return ""
+        if type(obj) is Macro:  # what Jinja would do, without looking what kind of callable it is
+            kwargs.pop("_loop_vars", None)
+            kwargs.pop("_block_vars", None)
+            return obj(context.eval_ctx, *args, **kwargs)
         return super().call(context, obj, *args, **kwargs)
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
@@ -181,18 +192,23 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """Render within the bounds; raises SecurityError beyond them, and what Jinja raises."""
         token = _left.set([STEPS])
         try:
-            return _bounded(_counted(template.generate(variables)))
+            return _counted(template.root_render_func(template.new_context(dict(variables))))
+        except Exception:  # noqa: BLE001 -- Jinja's way to say where in the template it was; it raises again
+            return self.handle_exception()
         finally:
             _left.reset(token)
 
 
-def _counted(chunks: Iterable[str]) -> Iterable[str]:
-    length = 0
-    for chunk in chunks:
-        length += len(chunk)
+def _counted(chunks: Iterable[str]) -> str:
+    """Return all chunks as one text; some are taken at once, and what is too long is seen before it is whole."""
+    texts: list[str] = []
+    length, rest = 0, iter(chunks)
+    while some := list(islice(rest, CHUNKS)):
+        texts.append("".join(some))
+        length += len(texts[-1])
         if length > LENGTH:
             raise SecurityError(f"the text is longer than {LENGTH} characters")
-        yield chunk
+    return "".join(texts)
 
 
 def _range(*bounds: int) -> range:

@@ -1,5 +1,7 @@
 """Whether a request is from whom it says: HMAC signatures, shared secrets, and a memory against replays."""
 
+import base64
+import binascii
 import hashlib
 import hmac
 from collections import OrderedDict
@@ -9,6 +11,8 @@ from outreach.inbound import ForgedError, Request
 
 SECRET_HEADER = "X-Forewarn-Secret"  # noqa: S105 -- a header's name
 """Where vendors that sign nothing show the secret."""
+AGE = 300.0
+"""Seconds for which something signed as Standard Webhooks is believed."""
 KEPT = 10_000
 """Signatures remembered at most."""
 
@@ -33,7 +37,7 @@ def need(name: str, given: str, expected: str) -> None:
 def configured(secret: str) -> None:
     """Raise ForgedError where there is no secret to check by: nothing is believed then."""
     if not secret:
-        raise ForgedError("webhooks of this desk are not believed: set its webhook_secret, here and there")
+        raise ForgedError("webhooks are not believed without a secret: set webhook_secret, here and there")
 
 
 def hub(request: Request, secret: str, algorithm: str) -> None:
@@ -53,6 +57,34 @@ def secret_header(request: Request, name: str, secret: str) -> None:
     """Check a header that holds the secret itself, for vendors that sign nothing. Raises ForgedError."""
     configured(secret)
     need(name, request.headers.get(name.lower(), ""), secret)
+
+
+def standard(request: Request, secret: str) -> None:
+    """Check a request that is signed as Standard Webhooks 1.0 says (standardwebhooks.com). Raises ForgedError."""
+    id_, stamp, given = (request.headers.get(f"webhook-{name}", "") for name in ("id", "timestamp", "signature"))
+    if not (stamp.isascii() and stamp.isdigit()):
+        raise ForgedError("webhook-timestamp is missing or no number")
+    try:
+        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ForgedError("webhook_secret is not whsec_ and base64, as a signature needs it") from error
+    signed = f"{id_}.{stamp}.".encode() + request.body
+    expected = "v1," + base64.b64encode(hmac.new(key, signed, "sha256").digest()).decode()
+    if not any(hmac.compare_digest(each.encode(), expected.encode()) for each in given.split()):
+        need("webhook-signature", given, expected)
+    fresh(float(stamp[:12]), request.time, AGE)
+
+
+def vouched(request: Request, secret: str) -> None:
+    """Check a request that is signed as Standard Webhooks, or else holds the secret in `SECRET_HEADER`.
+
+    Raises ForgedError.
+    """
+    configured(secret)
+    if "webhook-signature" in request.headers:
+        standard(request, secret)
+    else:
+        secret_header(request, SECRET_HEADER, secret)
 
 
 @dataclass(slots=True)

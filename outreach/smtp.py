@@ -6,16 +6,22 @@ Until the line with the final dot is sent, nothing was taken (RFC 5321, 4.1.1.4)
 import re
 import smtplib
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from smtplib import quoteaddr
 from typing import Literal
 
 from outreach.base import Outcome, Receipt
+from outreach.smtp_client import connected
 
 Tls = Literal["starttls", "tls", "none"]
 DEAD = re.compile(r"5\.1\.(?:1|2|3|6|10)|5\.2\.1")
 """Enhanced codes of addresses that are dead (RFC 3463, RFC 7505); 5.1.7 and 5.1.8 speak of the sender's."""
 DOT = b".\r\n"
+LONGEST_ID = 100
+"""Characters of an envelope's id (RFC 3461, 4.4)."""
+ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
+"""An enhanced status code (RFC 3463)."""
 
 
 class Refused(Exception):
@@ -43,12 +49,30 @@ class Server:
         return ssl.create_default_context(cafile=self.ca_file or None)
 
 
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Who writes to whom, and under which name the server is to speak of it later (RFC 3461)."""
+
+    sender: str
+    """Where reports of a failure go."""
+    to: str
+    id: str
+    international: bool = False
+    """Whether an address is not ASCII (RFC 6531)."""
+
+
 class Session:
     """An open, greeted, encrypted and logged-in connection. Opening raises Refused or OSError: nothing was sent."""
 
     def __init__(self, server: Server) -> None:
-        self._smtp = _connect(server)
+        self._amid = False
+        context = server.context() if server.tls == "tls" else None
         try:
+            self._smtp, code, text = connected(server.host, server.port, server.timeout, context)
+        except smtplib.SMTPException as error:
+            raise Refused("greeting", 0, str(error)) from error
+        try:
+            self._expect("greeting", (code, text))
             self._greet(server)
         except BaseException:
             self._smtp.close()
@@ -79,9 +103,8 @@ class Session:
         return self._smtp.has_extn("smtputf8")
 
     def limit(self, seconds: float) -> None:
-        """Wait at most so long for each answer from now on."""
-        if self._smtp.sock:
-            self._smtp.sock.settimeout(max(seconds, 0.001))
+        """Let the answers from now on take so long together."""
+        self._smtp.limit(seconds)
 
     def alive(self) -> bool:
         """Say whether the connection still stands, and leave nothing of the mail before."""
@@ -90,13 +113,52 @@ class Session:
         except (smtplib.SMTPException, OSError):
             return False
 
-    def envelope(self, sender: str, to: str, options: Sequence[str]) -> None:
+    def envelope(self, envelope: Envelope) -> None:
         """Name sender and recipient, and get leave to send; raises Refused or OSError: nothing was taken."""
-        self._expect("MAIL", self._smtp.mail(sender, list(options)))
-        self._expect("RCPT", self._smtp.rcpt(to))
-        code, text = self._smtp.docmd("DATA")
-        if code != 354:
-            raise Refused("DATA", code, _text(text))
+        of_mail, of_recipient = self._options(envelope)
+        commands = {
+            "MAIL": " ".join((f"MAIL FROM:{quoteaddr(envelope.sender)}", *of_mail)),
+            "RCPT": " ".join((f"RCPT TO:{quoteaddr(envelope.to)}", *of_recipient)),
+            "DATA": "DATA",
+        }
+        if self._smtp.has_extn("pipelining"):
+            self._at_once(commands)
+            return
+        for step, line in commands.items():
+            self._smtp.send(f"{line}\r\n".encode())
+            self._granted(step, self._smtp.getreply())
+
+    def _at_once(self, commands: Mapping[str, str]) -> None:
+        """Send all commands before the first answer (RFC 2920), and look at every answer; the first no counts."""
+        self._smtp.send("".join(f"{line}\r\n" for line in commands.values()).encode())
+        refused: Refused | None = None
+        for step in commands:
+            try:
+                self._granted(step, self._smtp.getreply())
+            except Refused as error:
+                refused = refused or error
+            except OSError:
+                raise refused or OSError(f"the connection broke off before the answer to {step}") from None
+        if refused:
+            raise refused
+
+    def _granted(self, step: str, reply: tuple[int, bytes]) -> None:
+        if step != "DATA":
+            self._expect(step, reply)
+        elif reply[0] != 354:
+            raise Refused(step, reply[0], _text(reply[1]))
+        else:
+            self._amid = True
+
+    def _options(self, envelope: Envelope) -> tuple[list[str], list[str]]:
+        """Return what goes with MAIL and RCPT; of a delivery nothing is reported, as the next server may not know."""
+        international = ["SMTPUTF8", "BODY=8BITMIME"] if envelope.international else []
+        if not self._smtp.has_extn("dsn"):
+            return international, []
+        address = "utf-8" if envelope.international else "rfc822"
+        id_, original = xtext(envelope.id.strip("<>")), f"ORCPT={address};{xtext(envelope.to)}"
+        named = [f"ENVID={id_}"] if len(id_) <= LONGEST_ID else []
+        return [*international, "RET=HDRS", *named], ["NOTIFY=FAILURE,DELAY", original]
 
     def body(self, data: bytes) -> None:
         """Send the mail but for its final dot; raises OSError: nothing was taken."""
@@ -107,11 +169,17 @@ class Session:
         """Send the final dot and return the answer; raises Refused (not taken) or OSError (nobody knows)."""
         self._smtp.send(DOT)
         code, text = self._smtp.getreply()
+        if not 200 <= code < 600:
+            raise OSError(f"the answer is no SMTP: {_text(text)[:80]!r}")
+        self._amid = False
         self._expect("end of DATA", (code, text))
         return f"{code} {_text(text)}"
 
     def close(self) -> None:
-        """Say goodbye if the server still listens, and hang up."""
+        """Say goodbye if the server listens, and hang up; amid a mail it would take that for a part of it."""
+        if self._amid:
+            self._smtp.close()
+            return
         try:
             self._smtp.quit()
         except (smtplib.SMTPException, OSError):
@@ -122,13 +190,13 @@ class Session:
             raise Refused(step, reply[0], _text(reply[1]))
 
 
-def _connect(server: Server) -> smtplib.SMTP:
-    try:
-        if server.tls == "tls":
-            return smtplib.SMTP_SSL(server.host, server.port, timeout=server.timeout, context=server.context())
-        return smtplib.SMTP(server.host, server.port, timeout=server.timeout)
-    except smtplib.SMTPConnectError as error:
-        raise Refused("greeting", error.smtp_code, _text(error.smtp_error)) from error
+def xtext(text: str) -> str:
+    """Return a text as it may stand in a parameter (RFC 3461, 4).
+
+    >>> xtext("<a+b@example.com>")
+    '<a+2Bb@example.com>'
+    """
+    return re.sub(r"[^!-*,-<>-~\u0080-\U0010ffff]", lambda found: f"+{ord(found.group()):02X}", text)
 
 
 def before_the_mail(error: Refused | OSError) -> Receipt:
@@ -142,7 +210,7 @@ def not_taken(error: Refused | OSError) -> Receipt:
     if not isinstance(error, Refused):
         return Receipt(Outcome.RETRY, _detail(error), code=type(error).__name__)
     outcome = Outcome.PERMANENT if error.code >= 500 else Outcome.RETRY
-    enhanced = re.match(r"\d\.\d{1,3}\.\d{1,3}", error.text)
+    enhanced = ENHANCED.match(error.text)
     dead = outcome is Outcome.PERMANENT and bool(enhanced and DEAD.fullmatch(enhanced.group()))
     return Receipt(outcome, _detail(error), code=str(error.code), suppress=dead)
 

@@ -88,7 +88,7 @@ class TwilioChannel(Channel):
         """Understand a status callback or what a person wrote; `ForgedError` unless Twilio signed it."""
         return received(self._token, request)
 
-    def reply(self, text: str) -> Answer | None:
+    def reply(self, text: str, locale: str = "en") -> Answer | None:
         """Answer who wrote, in TwiML."""
         return spoken(text)
 

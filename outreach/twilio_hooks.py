@@ -82,12 +82,14 @@ def inbound(form: Mapping[str, str]) -> Replied:
     return Replied(sid, sender, text, button=form.get("ButtonPayload", ""), understood=_understood(form, text))
 
 
-def _understood(form: Mapping[str, str], text: str) -> Literal["", "stop", "start"]:
-    by_service = form.get("OptOutType", "").lower()
-    if by_service == "stop":
-        return "stop"
-    if by_service == "start":
-        return "start"
+def _understood(form: Mapping[str, str], text: str) -> Literal["", "stop", "start", "help"]:
+    match form.get("OptOutType", "").lower():
+        case "stop":
+            return "stop"
+        case "start":
+            return "start"
+        case "help":
+            return "help"
     word = "".join(char for char in text.casefold() if char.isalnum())
     return "stop" if word in CONFIRMED_BY_TWILIO else ""
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from engine.config.check import check
 
@@ -84,6 +87,20 @@ def test_the_desks_are_right_once_their_secrets_are_there(shop: Path) -> None:
     secrets = dict.fromkeys(re.findall(r"env: (\w+)", README), "x")
     problems = check(shop / "shop" / "config", secrets)
     assert [str(each) for each in problems if each.place.file == "desks.yaml"] == []
+
+
+def test_the_channel_for_e_mail_is_right_once_its_secrets_are_there(shop: Path, tmp_path: Path) -> None:
+    shutil.copytree(shop / "shop", tmp_path / "shop")
+    folder = tmp_path / "shop" / "config"
+    (block,) = (block for block in BLOCKS if block.text.startswith("email:\n"))
+    (folder / "channels.yaml").write_text(block.text)
+    key = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "dkim.pem").write_bytes(key)
+    problems = check(folder, dict.fromkeys(re.findall(r"env: (\w+)", README), "x"))
+    assert [str(each) for each in problems if each.place.file == "channels.yaml"] == []
+    (limits,) = re.findall(r"^`(streams: .*)`\.$", README, re.MULTILINE)
+    (folder / "policy.yaml").write_text(f"{limits}\n")
+    assert [str(each) for each in check(folder, {}) if each.place.file == "policy.yaml"] == []
 
 
 def test_the_engine_runs_and_stops_when_told(shop: Path) -> None:

@@ -12,9 +12,11 @@ from engine.commands.stores import database, storage
 from engine.config.model import Config
 from engine.connectors import channels_of
 from engine.errors import Permanent
+from engine.feed import Feed
 from engine.letters import Outside
 from engine.links import Links
 from engine.previews import Preview, Waiting, previews, waiting
+from engine.store.database import Database
 from engine.store.models import Approval, Vote
 from engine.waves import approvals as asked
 from engine.wording import Speaker
@@ -69,7 +71,7 @@ def show(id_: Id, config: ConfigFolder = None, json: AsJson = False) -> None:
             raise Unusable(f"there is no approval {id_!r}", remedy="see `forewarn approvals list --all`")
         said = asked.votes(session, id_)
         people = waiting(session, row.playbook, SHOWN)
-        texts = previews(session, main, _outside(main), row.playbook, CLOCK.time())
+        texts = previews(session, main, _outside(main, opened), row.playbook, CLOCK.time())
     if json:
         plain = {"votes": [each.model_dump() for each in said]}
         rest = {"people": [_plain(each) for each in people], "texts": [_plain(each) for each in texts]}
@@ -82,11 +84,11 @@ def _plain(each: Preview | Waiting) -> dict[str, object]:
     return {name: getattr(each, name) for name in each.__dataclass_fields__}
 
 
-def _outside(config: Config) -> Outside:
+def _outside(config: Config, database: Database) -> Outside:
     """Return what is needed to write texts; nothing is sent, so links of another secret do."""
     templates = config.templates or Templates(config.templates_dir, default_locale=config.main.locale)
     links = Links(config.main.listen.public_url, b"preview")
-    return Outside(channels_of(config), {}, templates, Speaker(config, links))
+    return Outside(channels_of(config, Feed(database, CLOCK)), {}, templates, Speaker(config, links))
 
 
 def _print(row: Approval, said: Sequence[Vote], people: list[Waiting], texts: list[Preview]) -> None:

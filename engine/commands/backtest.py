@@ -16,7 +16,7 @@ from engine.logs import quiet
 from engine.recordings.chunks import chunks
 
 app = typer.Typer(add_completion=False)
-COLUMNS = ("opened", "severity", "status", "detector", "account", "summary")
+COLUMNS = ("opened", "severity", "status", "detector", "series", "summary")
 SHOWN = 20
 
 

@@ -11,10 +11,11 @@ from engine.commands.rows import found
 from engine.commands.shared import AsJson, ConfigFolder, configured
 from engine.commands.stores import database
 from engine.errors import ForewarnError
-from engine.store.models import DecisionRow, Intent, Issue
+from engine.store.models import DecisionRow, Intent, Issue, ReceiptRow
 from engine.web import queries
 
 app = typer.Typer(add_completion=False)
+TRIES = ("at", "intent", "kind", "by", "outcome", "code", "detail")
 COLUMNS = ("at", "id", "issue", "playbook", "step", "recipient", "channel", "verdict", "why")
 
 
@@ -27,24 +28,43 @@ def explain(
     limit: Annotated[int, typer.Option(min=1, help="Of the list.")] = 100,
     json: AsJson = False,
 ) -> None:
-    """Say why a message was sent, held or skipped: the sentence, every rule that was asked, and the facts."""
+    """Say why a message was sent, held or skipped: sentence, rules, facts; and what came of each try to send it."""
     with database(configured(config)) as opened, opened.reading() as session:
         rows = _decisions(session, decision) if decision else queries.decisions(session, "", limit)
+        tries = _tries(session, rows) if decision else ()
     if json:
-        emit([row.model_dump() | {"sentence": queries.because(row)} for row in rows])
+        emit([_plain(row, tries) for row in rows])
     elif decision:
-        _tell(rows)
+        _tell(rows, tries)
     else:
         table([_listed(row) for row in rows], COLUMNS, empty="nothing was decided yet")
+
+
+def _plain(row: DecisionRow, tries: Sequence[ReceiptRow]) -> dict[str, Any]:
+    of_it = [each.model_dump() for each in tries if each.intent == row.intent]
+    return row.model_dump() | {"sentence": queries.because(row), "tries": of_it}
 
 
 def _listed(row: DecisionRow) -> dict[str, Any]:
     return row.model_dump() | {"at": moment(row.at), "why": queries.because(row)}
 
 
-def _tell(rows: Sequence[DecisionRow]) -> None:
+def _try(row: ReceiptRow) -> dict[str, Any]:
+    return row.model_dump() | {"at": moment(row.at), "by": f"{row.channel} {row.address}".strip()}
+
+
+def _tries(session: Session, rows: Sequence[DecisionRow]) -> Sequence[ReceiptRow]:
+    """Return what came of what was decided: each attempt, and each word of a provider."""
+    of = col(ReceiptRow.intent).in_({row.intent for row in rows if row.intent})
+    return session.exec(select(ReceiptRow).where(of).order_by(col(ReceiptRow.at), col(ReceiptRow.id))).all()
+
+
+def _tell(rows: Sequence[DecisionRow], tries: Sequence[ReceiptRow]) -> None:
     for row in rows:
         _show(row, whole=len(rows) == 1)
+    if tries:
+        heading("tries")
+        table([_try(each) for each in tries], TRIES, empty="")
     if len(rows) > 1:
         typer.echo(f"\n{len(rows)} decisions; forewarn explain DECISION shows the facts of one")
 

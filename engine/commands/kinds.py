@@ -17,7 +17,21 @@ INPUTS = {
     "measure": "watch: {event: TYPE, by: KEYS, measure: MEASURE, every: 1m}",
     "sequence": "watch: {event: [FIRST, …, LAST], by: KEYS, every: 1m}",
     "signals": "watch: {signals: [DETECTOR, …], by: account, every: 1m}",
+    "everything": "watch: {by: account, inputs: {NAME: INPUT, …}}, an INPUT or more {outcome: WHAT}; others are\n"
+    "  {event: TYPE}, {event: TYPE, value: FIELD}, {event: TYPE, each: {FIELD: [VALUES]}} and {detector: DETECTOR}",
 }
+PREFIX = "watch: {event: TYPE, by: [account, CATEGORY], measure: count, every: 1m}"
+"""Of kinds whose series are the categories of a customer."""
+COMMON = """Beside name, about, owner and demand every detector takes
+  watch        event, by, measure, every; and where: CONDITION, compute: {NAME: EXPRESSION}, min_events: 20,
+               missing: skip or zero; or signals, or inputs (and score_on: TYPE), as the kind says
+  raise        {score: 0.999, for: 3 of 5, clear: 10m}: from which score on, how often, how long calm until over
+  severity     {critical, high, medium, low: CONDITION} over value, score, expected, low, high and the kind's own
+  grace        1d: a new series is watched in silence for so long; min_samples: 100, for so many windows
+  calendars    {NAME: suspend} or {NAME: {widen: 2}}: at times that calendars.yaml names
+  reset_on     [migration]: declared changes after which a series is learned anew
+  shadow       true: on trial; what it finds is measured, and causes nothing
+"""
 
 
 @app.command("kinds")
@@ -32,6 +46,7 @@ def told(
             emit(found)
         else:
             table(found, ("kind", "about"), empty="there are none")
+            typer.echo(f"\n{COMMON}\n`forewarn kinds KIND` tells what its model takes.")
         return
     cls = _class(kind)
     if json:
@@ -54,7 +69,7 @@ def _first(cls: type[Detector]) -> str:
 def _show(cls: type[Detector]) -> None:
     about = (inspect.getdoc(cls) or "").partition("\n>>>")[0].rstrip()
     typer.secho(f"{cls.kind}: {about}\n")
-    typer.echo(f"{INPUTS.get(cls.inputs, '')}\nmodel: {{kind: {cls.kind}, …}} with\n")
+    typer.echo(f"{PREFIX if cls.grouping == 'prefix' else INPUTS[cls.inputs]}\nmodel: {{kind: {cls.kind}, …}} with\n")
     table(_parameters(cls), ("key", "type", "default"), empty="nothing else")
     typer.echo(f"\n{inspect.getdoc(cls.__init__) or ''}")
     if cls.extras:

@@ -54,6 +54,8 @@ def score(
         _write(target, series, found)
     raised = int(found.signal.sum())
     note(f"{len(series.times):,} rows, {raised:,} signals raised; a step is {found.step:g} s")
+    if np.isnan(found.score).all():
+        note(f"no row has a score: too few rows, or not what kind {kind} takes (forewarn kinds {kind})")
 
 
 def _rule(least: float | None) -> RaiseRule:
@@ -74,6 +76,9 @@ def _detector(kind: str, params: Sequence[str]) -> Detector:
         told = [f"{each.what}; {each.hint}" if each.hint else each.what for each in problems.sorted()]
         raise Unusable("; ".join(told), place="--kind, --param")
     detector: Detector = found
+    if detector.inputs != "measure" or detector.grouping != "none":
+        cause = f"kind {kind} needs more than one series of values"
+        raise Unusable(cause, place="--kind", remedy="write a detector, and try it with forewarn backtest")
     return detector
 
 

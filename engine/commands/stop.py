@@ -42,6 +42,12 @@ def channel(name: Name, why: Why, config: ConfigFolder = None, who: Who = "", js
 
 
 @app.command()
+def stream(name: Name, why: Why, config: ConfigFolder = None, who: Who = "", json: AsJson = False) -> None:
+    """Stop what goes by a channel for a purpose: email/marketing, say. Closing messages of that purpose wait too."""
+    _throw(configured(config), ("stream", name), (person(who), why), json)
+
+
+@app.command()
 def template(name: Name, why: Why, config: ConfigFolder = None, who: Who = "", json: AsJson = False) -> None:
     """Stop what a template says, or every template of a folder."""
     _throw(configured(config), ("template", name), (person(who), why), json)

@@ -4,10 +4,13 @@ from typing import Annotated
 
 import typer
 
+from detectors.durations import Duration
 from engine import tokens
 from engine.commands.output import emit, moment, note, table
-from engine.commands.shared import CLOCK, AsJson, ConfigFolder, configured
-from engine.commands.stores import database
+from engine.commands.shared import CLOCK, AsJson, ConfigFolder, Unusable, configured
+from engine.commands.stores import database, storage
+from engine.feed import pass_for
+from engine.links import Links
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="API tokens.")
 COLUMNS = ("name", "scope", "created", "revoked")
@@ -40,6 +43,22 @@ def listed(config: ConfigFolder = None, json: AsJson = False) -> None:
     shown = [row | {"created": moment(rows[place].created_at)} for place, row in enumerate(plain)]
     shown = [row | {"revoked": moment(rows[place].revoked_at)} for place, row in enumerate(shown)]
     table(shown, COLUMNS, empty="no tokens: whoever reaches the console on this machine may use it")
+
+
+@app.command()
+def feed(
+    subject: Annotated[str, typer.Argument(help="Who may read with it: contact/ann or account/acme.")],
+    lasts: Annotated[str, typer.Option("--for", help="How long it works, as 1h; 30d at most.")] = "1h",
+    config: ConfigFolder = None,
+) -> None:
+    """Make a token with which a browser may read what an in-app channel keeps for a person or account."""
+    loaded = configured(config)
+    try:
+        claims = pass_for(subject, CLOCK.time(), float(Duration(lasts)))
+    except ValueError as error:
+        raise Unusable(str(error), place="--for") from error
+    with storage(loaded) as stores:
+        typer.echo(Links(loaded.main.listen.public_url, stores.secret).token(claims))
 
 
 @app.command()

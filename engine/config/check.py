@@ -8,9 +8,12 @@ from engine.config.check_calendars import check_calendars
 from engine.config.check_desks import check_desks
 from engine.config.check_detectors import check_detectors
 from engine.config.check_limits import check_limits
+from engine.config.check_mail import check_mail
 from engine.config.check_main import check_main
 from engine.config.check_playbooks import check_playbooks
 from engine.config.check_policy import check_policy
+from engine.config.check_sending import check_sending
+from engine.config.check_status import check_status
 from engine.config.check_templates import check_templates
 from engine.config.load import read_folder
 from engine.config.loaded import Loaded
@@ -32,11 +35,14 @@ def checked(folder: Path, environ: Mapping[str, str] | None = None) -> tuple[Con
     check_main(loaded)
     check_desks(loaded)
     check_policy(loaded)
+    check_sending(loaded)
     check_calendars(loaded)
     check_detectors(loaded)
     check_playbooks(loaded)
     check_limits(loaded)
+    check_status(loaded)
     check_templates(loaded)
+    check_mail(loaded)
     _check_names(loaded)
     loaded.problems.found.extend(load_tests(loaded.folder)[1])
     problems = loaded.problems.sorted()

@@ -14,6 +14,8 @@ BUILT_IN: Mapping[str, Kind] = {"time": Kind.NUMBER, "subject": Kind.TEXT, "stag
 """What every event has beside its data."""
 RESULT: Mapping[str, Kind] = {"ratio": Kind.TRUTH, "distinct": Kind.ANY}
 """What the argument of a measure is; of all others a number."""
+KEYS = ("account", "subject")
+"""Keys of every event; all others are kinds of subject, or fields."""
 RESERVED = "forewarn."
 CONTACT = "forewarn.contact"
 NEEDED: Mapping[str, tuple[str, ...]] = {
@@ -50,6 +52,10 @@ def _check_watch(loaded: Loaded, config: DetectorConfig) -> None:
     if not watch.by and not watch.signals:
         place = loaded.where(start, "watch", "by")
         loaded.problems.error(place, "there is no key", "write subject, account, a kind of subject or a field")
+    for number, key in enumerate(watch.by):
+        if key not in KEYS and (close := nearest(key, KEYS)).startswith("did you mean"):
+            place = loaded.where(start, "watch", "by", number)
+            loaded.problems.warning(place, f'"{key}" is taken for a field of the events', close)
     if watch.every <= 0:
         loaded.problems.error(loaded.where(start, "watch", "every"), "a window is longer than nothing", "write 1m")
     if watch.min_events < 1:

@@ -4,13 +4,11 @@ from babel import Locale, UnknownLocaleError
 from babel.localedata import locale_identifiers
 
 from engine.config import convert
+from engine.config.check_connectors import check_connector
 from engine.config.load import MAIN
 from engine.config.loaded import Loaded
-from engine.config.model import BEST, PREFERRED, ChannelConfig, Escalation, MainConfig, Place
+from engine.config.model import BEST, PREFERRED, Escalation, MainConfig, Place
 from engine.config.problems import nearest
-from engine.config.reader import Reader
-from engine.config.secrets import unset
-from engine.config.special import made
 from engine.config.yamlsource import Scalar
 from outreach.address import FORMS
 
@@ -90,20 +88,10 @@ def address_kind(loaded: Loaded, channel: str) -> str:
 
 
 def _check_channels(loaded: Loaded) -> None:
+    from outreach.registry import channel_class  # noqa: PLC0415 -- heavy: only where there is a channel
+
     for word, why in STANDS_FOR.items():
         if word in loaded.declared["channels"]:
             loaded.problems.error(loaded.declared["channels"][word], f'a channel cannot be called "{word}"', why)
     for config in loaded.channels.values():
-        if not unset(config.params):
-            _check_channel(loaded, config)
-
-
-def _check_channel(loaded: Loaded, config: ChannelConfig) -> None:
-    """Make the channel once, so that its constructor can refuse; nothing is sent."""
-    from outreach.registry import channel_class  # noqa: PLC0415 -- heavy: only where there is a channel
-
-    reader = Reader(loaded.problems)
-    channel = made(reader, channel_class(config.type), config.params, loaded.tables[config.place])
-    close = getattr(channel, "close", None)
-    if close is not None:
-        close()
+        check_connector(loaded, config, channel_class)

@@ -8,12 +8,14 @@ from babel import Locale
 from engine.config.check_playbooks import check_when
 from engine.config.load import POLICY
 from engine.config.loaded import Loaded
-from engine.config.model import Hours, Place
+from engine.config.model import BUILTIN, MOST_TURNS, Hours, Place, StreamLimits
 from engine.config.problems import nearest
 
 NEEDS_CONSENT = frozenset({"sms", "whatsapp", "voice"})
 """As `engine.policy.consent` has it, which would load the whole store."""
 PURPOSES = ("service", "marketing")
+C9_HALT = 0.003
+"""Providers refuse mail of senders above it (https://support.google.com/a/answer/81126)."""
 _STATES = (
     "AL AK AZ AR CA CO CT DE DC FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK OR "
     "PA RI SC SD TN TX UT VT VA WA WV WI WY AS GU MP PR UM VI"
@@ -34,10 +36,25 @@ def check_policy(loaded: Loaded) -> None:
         _check_hours(loaded, hours, start, "regions", name)
     _check_caps(loaded, start)
     _check_consent(loaded, start)
+    _check_streams(loaded, loaded.policy.streams, start)
+    _check_conversations(loaded, start)
     _check_approvals(loaded, start)
     for index, inhibition in enumerate(loaded.policy.inhibit):
         check_when(loaded, inhibition.source, start, "inhibit", index, "source")
         check_when(loaded, inhibition.target, start, "inhibit", index, "target")
+
+
+def _check_streams(loaded: Loaded, limits: StreamLimits, start: Place) -> None:
+    if limits.least < 1 or limits.window < limits.least:
+        loaded.problems.error(loaded.where(start, "streams"), "window is at least least, and that at least 1")
+    for name, limit in (("complaints", limits.complaints), ("bounces", limits.bounces)):
+        if not 0 < limit.warn <= limit.halt <= 1:
+            loaded.problems.error(
+                loaded.where(start, "streams", name), "warn comes before halt", "write shares as 0.1%"
+            )
+    if limits.complaints.halt > C9_HALT:
+        place = loaded.where(start, "streams", "complaints")
+        loaded.problems.error(place, f"a stream is halted at {C9_HALT:.1%} complaints at the latest (C9)", "write less")
 
 
 def _check_hours(loaded: Loaded, hours: Hours, start: Place, *path: str) -> None:
@@ -74,7 +91,7 @@ def _near(name: str, known: Sequence[str]) -> str:
 
 
 def _check_caps(loaded: Loaded, start: Place) -> None:
-    known = [*_channel_kinds(), *PURPOSES, "all"]
+    known = [*_channel_kinds(), *PURPOSES, "all", "status"]
     for name in loaded.policy.caps:
         if name not in known:
             loaded.problems.unknown(loaded.key(start, "caps", name), "cap", name, known)
@@ -90,6 +107,15 @@ def _check_consent(loaded: Loaded, start: Place) -> None:
             loaded.problems.unknown(place, "channel or channel/purpose", name, known)
         elif needed == "implied" and (kind in NEEDS_CONSENT or purpose == "marketing"):
             loaded.problems.error(place, f"{name} always needs a stored consent", "write required, or leave it out")
+
+
+def _check_conversations(loaded: Loaded, start: Place) -> None:
+    rules, known = loaded.policy.conversations, [BUILTIN, *loaded.declared["desks"]]
+    if rules.desk not in known:
+        loaded.problems.unknown(loaded.where(start, "conversations", "desk"), "ticket desk", rules.desk, known)
+    if not 0 <= rules.turns <= MOST_TURNS:
+        place = loaded.where(start, "conversations", "turns")
+        loaded.problems.error(place, f"{rules.turns} turns", f"write 0 to {MOST_TURNS}: then a person takes over")
 
 
 def _channel_kinds() -> list[str]:

@@ -10,12 +10,22 @@ from engine.config.load import MAIN
 from engine.config.loaded import Loaded
 from engine.config.model import Escalation, MessageStep, Place, Step, TicketStep
 from engine.config.problems import nearest
-from engine.config.variables import AGENT, APPROVAL, DEFECT, INCIDENT, MESSAGE
+from engine.config.variables import AGENT, ANSWER, APPROVAL, DEFECT, HANDOVER, INCIDENT, MESSAGE, NEWS
 from outreach.render import Templates
+from outreach.replies.lexicon import faults
 
 TICKET = "ticket"
+SUBSCRIBERS = ("_status/confirm", "_status/update")
+"""What subscribers of the status page are written."""
 COMMON = {"dismissed": "_common/correction", "expired": "_common/expired"}
 """What closes an outreach where a playbook has no message of its own for it."""
+
+HANDED = "_replies/agent"
+_ANSWERS = ("broken", "call", "distress", "fixed", "help", "not_mine", "person", "started", "stopped")
+REPLIES = (HANDED, *(f"_replies/{name}" for name in _ANSWERS))
+"""What is said to those who answer, and to the agent who takes over."""
+HEARD = ("sms", "whatsapp", "voice", "slack")
+"""Types of channels on which people answer without further ado."""
 
 
 def check_templates(loaded: Loaded) -> None:
@@ -29,13 +39,18 @@ def check_templates(loaded: Loaded) -> None:
         return
     loaded.templates = Templates(folder, default_locale=loaded.main.locale)
     checker = _Checker(loaded, loaded.templates, loaded.main.locale)
+    checker.check_words()
     for playbook in loaded.playbooks.values():
         for step, channels in templates_of(loaded, playbook):
             checker.check_step(step, channels)
         opening = [step for step in playbook.steps if isinstance(step, MessageStep) and step.on == "opened"]
+        checker.check_replies(opening)
         for occasion, template in COMMON.items():
             if opening and not any(isinstance(step, MessageStep) and step.on == occasion for step in playbook.steps):
                 checker.check_common(opening[0], occasion, template)
+    if loaded.status is not None and loaded.status.channel:
+        for template in SUBSCRIBERS:
+            checker.check_own(template, ["email"], NEWS, loaded.where(loaded.status.place, "channel"))
     _check_ours(loaded, checker)
 
 
@@ -66,6 +81,7 @@ class _Checker:
     def __init__(self, loaded: Loaded, templates: Templates, locale: str) -> None:
         self._loaded, self._templates, self._locale = loaded, templates, locale
         self._names = templates.templates()
+        self._replies_checked = False
 
     def check_step(self, step: Step, channels: Sequence[str]) -> None:
         """Note what is wrong with a step's template."""
@@ -86,6 +102,27 @@ class _Checker:
             self._loaded.problems.error(step.place, f'no template "{template}" for when it is {occasion}', hint)
         else:
             self._check(template, self.kinds(step.channels), MESSAGE, step.place, promotion=False)
+
+    def check_replies(self, opening: Sequence[MessageStep]) -> None:
+        """Note what is wrong with what is said to those who answer a message."""
+        if self._replies_checked or not opening:
+            return
+        self._replies_checked = True
+        place, missing = opening[0].place, sorted({*REPLIES} - {*self._names})
+        if missing and any(channel.type in HEARD for channel in self._loaded.channels.values()):
+            what = f"customers who answer get no text but a person: there is no template {', '.join(missing)}"
+            self._loaded.problems.warning(place, what, "copy templates/_replies from `forewarn init`")
+        for name in (each for each in REPLIES if each in self._names):
+            agent = name == HANDED
+            self._check(name, [TICKET] if agent else ["email", "sms"], HANDOVER if agent else ANSWER, place)
+
+    def check_words(self) -> None:
+        """Note what is wrong with the team's own words for what customers answer."""
+        for file, line, message in faults(self._templates.folder):
+            what, _, hint = message.partition("; ")
+            self._loaded.problems.error(
+                Place(os.path.relpath(file, self._loaded.folder.resolve()), line, 1), what, hint
+            )
 
     def knows(self, template: str) -> bool:
         """Return whether there is such a template."""
@@ -112,7 +149,7 @@ class _Checker:
             self._loaded.problems.error(place, what, nearest(self._locale, locales))
 
     def _check(
-        self, template: str, kinds: Sequence[str], allowed: frozenset[str], place: Place, *, promotion: bool
+        self, template: str, kinds: Sequence[str], allowed: frozenset[str], place: Place, *, promotion: bool = False
     ) -> None:
         for file, line, message in self._templates.problems(template, kinds, set(allowed)):
             name = os.path.relpath(Path(file), self._loaded.folder.resolve())

@@ -3,8 +3,9 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
+from detectors.durations import Duration
 from engine.config.loaded import Loaded
 from engine.config.model import (
     BUILTIN,
@@ -17,17 +18,24 @@ from engine.config.model import (
     Place,
     PlaybookConfig,
     PolicyConfig,
+    Sending,
 )
 from engine.config.problems import Problem, errors
-from engine.config.reader import BROKEN, Reader
+from engine.config.reader import BROKEN, Key, Reader, fields_of
 from engine.config.secrets import Vault
 from engine.config.special import SPECIAL, choose, parameters
+from engine.config.status_model import StatusConfig
 from engine.config.yamlsource import Entry, Node, Scalar, Table, read_file
 from engine.errors import ConfigError
 
 MAIN, POLICY, CALENDARS = "forewarn.yaml", "policy.yaml", "calendars.yaml"
-CHANNELS, DESKS = "channels.yaml", "desks.yaml"
+CHANNELS, DESKS, STATUS = "channels.yaml", "desks.yaml", "status.yaml"
 TEST_ENDING = ".test.yaml"
+DESK_KEYS = (
+    Key("poll", Duration | Literal["never"], required=False),
+    Key("on_end", Literal["note", "solve"], required=False),
+)
+"""What an entry of desks.yaml says beside what the desk's constructor takes."""
 Named = TypeVar("Named", DetectorConfig, PlaybookConfig)
 
 
@@ -62,6 +70,7 @@ def read_folder(folder: Path, environ: Mapping[str, str] | None = None) -> Loade
     _read_channels(loaded)
     _read_desks(loaded)
     _read_calendars(loaded)
+    _read_status(loaded)
     loaded.detectors = _read_section(loaded, "detectors", DetectorConfig)
     loaded.playbooks = _read_section(loaded, "playbooks", PlaybookConfig)
     return loaded
@@ -91,6 +100,13 @@ def _read_policy(loaded: Loaded) -> None:
         loaded.policy = policy
 
 
+def _read_status(loaded: Loaded) -> None:
+    node = _only_document(loaded, STATUS)
+    status = BROKEN if node is None else _root(loaded, STATUS, node, StatusConfig)
+    if isinstance(status, StatusConfig):
+        loaded.status = status
+
+
 def _root(loaded: Loaded, name: str, node: Node, cls: type) -> Any:
     if isinstance(node, Table):
         loaded.roots[name] = node
@@ -100,10 +116,25 @@ def _root(loaded: Loaded, name: str, node: Node, cls: type) -> Any:
 def _read_channels(loaded: Loaded) -> None:
     from outreach.registry import channel_class, channel_types  # noqa: PLC0415 -- reads a folder
 
-    for entry in _connectors(loaded, CHANNELS, "channels"):
+    for whole in _connectors(loaded, CHANNELS, "channels"):
+        entry, sending = _divided(loaded, whole)
         read = _connector(loaded, entry, "the channel", channel_types(), channel_class)
         if read is not None:
-            loaded.channels[entry.key] = ChannelConfig(*read)
+            loaded.channels[entry.key] = ChannelConfig(*read, sending)
+        if isinstance(whole.value, Table):
+            loaded.tables[whole.value.place] = whole.value
+
+
+def _divided(loaded: Loaded, entry: Entry) -> tuple[Entry, Sending]:
+    """Return what an entry says to the channel's constructor, and what it says of how the channel is sent by."""
+    if not isinstance(entry.value, Table):
+        return entry, Sending()
+    reader, keys = _reader(loaded), fields_of(Sending)
+    named = {key.key for key in keys}
+    place, entries = entry.value.place, entry.value.entries
+    ours = reader.values(keys, Table(place, tuple(each for each in entries if each.key in named))) or {}
+    theirs = Table(place, tuple(each for each in entries if each.key not in named))
+    return Entry(entry.key, entry.place, theirs), Sending(**ours)
 
 
 def _read_desks(loaded: Loaded) -> None:
@@ -111,9 +142,25 @@ def _read_desks(loaded: Loaded) -> None:
 
     for entry in _connectors(loaded, DESKS, "desks"):
         kinds = [kind for kind in desk_kinds() if kind != BUILTIN]
-        read = _connector(loaded, entry, "the desk", kinds, desk_class)
-        if read is not None:
-            loaded.desks[entry.key] = DeskConfig(*read)
+        own, theirs = _parted(entry.value)
+        values = _reader(loaded).values(DESK_KEYS, own) or {}
+        read = _connector(loaded, Entry(entry.key, entry.place, theirs), "the desk", kinds, desk_class)
+        if read is not None and isinstance(entry.value, Table):
+            loaded.desks[entry.key] = DeskConfig(*read, **{**values, **_never(values)})
+            loaded.tables[entry.value.place] = entry.value
+
+
+def _parted(node: Node) -> tuple[Table, Node]:
+    """Return what a desk's entry says to the engine, and what it says to the desk."""
+    if not isinstance(node, Table):
+        return Table(node.place, ()), node
+    ours = {key.name for key in DESK_KEYS}
+    own = tuple(entry for entry in node.entries if entry.key in ours)
+    return Table(node.place, own), Table(node.place, tuple(entry for entry in node.entries if entry.key not in ours))
+
+
+def _never(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {"poll": Duration(0.0)} if values.get("poll") == "never" else {}
 
 
 def _connectors(loaded: Loaded, file: str, section: str) -> Iterator[Entry]:

@@ -20,6 +20,7 @@ from engine.config.problems import Problems, errors
 from engine.config.yamlsource import Items, Node, Scalar, Table
 
 if TYPE_CHECKING:
+    from engine.config.status_model import StatusConfig
     from outreach.render import Templates
 
 
@@ -37,10 +38,11 @@ class Loaded:
     channels: dict[str, ChannelConfig] = field(default_factory=dict)
     desks: dict[str, DeskConfig] = field(default_factory=dict)
     calendars: dict[str, CalendarConfig] = field(default_factory=dict)
+    status: "StatusConfig | None" = None
     declared: dict[str, dict[str, Place]] = field(default_factory=dict)
     """By section (detectors, playbooks, channels, desks, calendars): every name written down, and where."""
     roots: dict[str, Table] = field(default_factory=dict)
-    """The mappings that forewarn.yaml, policy.yaml, channels.yaml, desks.yaml and calendars.yaml are."""
+    """The mappings that forewarn.yaml, policy.yaml, status.yaml and the files of channels, desks and calendars are."""
     files: list[str] = field(default_factory=list)
     tables: dict[Place, Table] = field(default_factory=dict)
     """Every mapping that was read, by its place."""
@@ -52,7 +54,8 @@ class Loaded:
         if self.main is None or errors(self.problems.found):
             return None
         parts = self.detectors, self.playbooks, self.channels, self.calendars
-        return Config(self.folder, self.main, self.policy, *parts, tuple(self.files), self.templates, self.desks)
+        more = tuple(self.files), self.templates, self.desks, self.status
+        return Config(self.folder, self.main, self.policy, *parts, *more)
 
     def where(self, start: Place, *path: str | int) -> Place:
         """Return the place of what stands under `path` in the mapping at `start`, or of the nearest thing above it."""

@@ -15,6 +15,7 @@ from detectors.durations import Duration
 from engine.expressions import Expression
 
 if TYPE_CHECKING:
+    from engine.config.status_model import StatusConfig
     from outreach.render import Templates
 
 Clock = NewType("Clock", int)
@@ -244,6 +245,8 @@ class TicketStep:
     template: str
     desk: str = "builtin"
     queue: str = "default"
+    audience: tuple[str, ...] = ()
+    """Roles: the ticket's customer is the first with any of them and an e-mail address, else the first with one."""
     after: Duration = Duration(0.0)
     unless: Literal["acknowledged", "resolved"] | None = None
     place: Place = NOWHERE
@@ -377,6 +380,41 @@ class Inhibition:
 
 
 @dataclass(frozen=True, slots=True)
+class Threshold:
+    """`{warn: 0.1%, halt: 0.3%}`: shares of what was sent."""
+
+    warn: float
+    halt: float
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLimits:
+    """When what goes by a channel for a purpose is warned of, and halted (C9)."""
+
+    window: int = 10_000
+    """Judged by so many of the latest sends."""
+    least: int = 100
+    """Fewer sends say nothing."""
+    complaints: Threshold = Threshold(0.001, 0.003)
+    bounces: Threshold = Threshold(0.05, 0.1)
+    """Dead addresses. Amazon SES puts senders under review at 5 % and pauses them at 10 %
+    (https://docs.aws.amazon.com/ses/latest/dg/faqs-enforcement.html)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationConfig:
+    """`conversations: {desk: builtin, queue: default, turns: 2}`: where answers of customers go that need a person."""
+
+    desk: str = "builtin"
+    queue: str = "default"
+    turns: int = 2
+    """How often one conversation is answered by a fixed text, 2 at most; what comes then is a person's."""
+
+
+MOST_TURNS = 2
+
+
+@dataclass(frozen=True, slots=True)
 class Approvals:
     """`{to: on-call, expires: 12h}`: who is asked when a person must agree, and for how long the question stands."""
 
@@ -384,6 +422,28 @@ class Approvals:
     """A name under `escalations:` in forewarn.yaml; empty: the question stands in the console and nowhere else."""
     expires: Duration = Duration(12 * 3600.0)
     """After that nobody is told any more of what was asked about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """`{agents: 6, days: [mon, tue], from: "08:00", to: "18:00"}`: who answers then; shifts at one time add up."""
+
+    agents: int
+    days: tuple[Day, ...] = DAYS
+    from_: Clock = Clock(0)
+    to: Clock = Clock(24 * 60)
+    """Over midnight if it is not later than `from`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """`{contacts_per_agent: 12 per 1h, agents: 6}`: we tell no more people than those on duty can talk to."""
+
+    contacts_per_agent: Per
+    agents: int | tuple[Shift, ...]
+    """A number, or the roster; outside of all shifts nobody is on duty."""
+    zone: str = "UTC"
+    """IANA zone of the roster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -402,7 +462,30 @@ class PolicyConfig:
     flap: Per = Per(3, 86400.0, False)
     """More reopenings than this and the issue is held open until calm for `reopen_within`."""
     inhibit: tuple[Inhibition, ...] = ()
+    streams: StreamLimits = StreamLimits()
+    conversations: ConversationConfig = ConversationConfig()
     approvals: Approvals = Approvals()
+    pace: Pace | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """How a channel is sent by: those keys of an entry of `channels.yaml` that are the engine's."""
+
+    provider: str = ""
+    """Channels that name the same one share its rate, its breaker and its pauses; empty: the channel for itself."""
+    rate: Per | None = None
+    """`10 per 1s`: what the provider takes."""
+    connections: int = 4
+    """How many messages are sent at the same time."""
+    batch: int = 64
+    """How many are written down as leaving at once: so many outcomes, at most, a crash leaves unknown."""
+    breaker: Per = Per(5, 60.0, False)
+    """So many failures of the provider in a row within so long, and it is left alone for a while."""
+    cool_down: Duration = Duration(30.0)
+    """For how long at first; twice as long after each probe that fails, up to a quarter of an hour."""
+    fall_back_after: Duration = Duration(300.0)
+    """When it has been away for so long, messages go by the next channel of their step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -414,6 +497,7 @@ class ChannelConfig:
     params: Mapping[str, Any]
     """Read against the constructor; secrets already resolved."""
     place: Place = NOWHERE
+    sending: Sending = Sending()
 
 
 BUILTIN = "builtin"
@@ -422,7 +506,12 @@ BUILTIN = "builtin"
 
 @dataclass(frozen=True, slots=True)
 class DeskConfig(ChannelConfig):
-    """An entry of `desks.yaml`: a ticket desk, written as a channel is."""
+    """An entry of `desks.yaml`: a ticket desk, written as a channel is, with keys of its own."""
+
+    poll: Duration = Duration(60.0)
+    """How often it is asked what became of our tickets; `never` or 0: only what its webhook tells is known."""
+    on_end: Literal["note", "solve"] = "note"
+    """What happens to an open ticket when its issue ends: a note says so, or it is solved too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -515,6 +604,8 @@ class Config:
     """The templates as they were when all was found to be right; None: nobody has looked yet."""
     desks: Mapping[str, DeskConfig] = field(default_factory=dict)
     """Those of desks.yaml; `builtin` is there without it."""
+    status: "StatusConfig | None" = None
+    """The public status page; None: there is none."""
 
     @property
     def data_dir(self) -> Path:

@@ -1,7 +1,7 @@
 """Secrets: named in the configuration, read from the environment or a file, never shown."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -97,4 +97,7 @@ def redacted(text: str, params: Mapping[str, Any]) -> str:
 
 
 def _each(value: Any) -> list[Any]:
+    """Return the values within a value, of a list and of what a nested mapping became."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return [getattr(value, field.name) for field in fields(value)]
     return list(value) if isinstance(value, list | tuple) else [value]

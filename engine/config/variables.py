@@ -38,6 +38,38 @@ MESSAGE: Final = frozenset(
     }
 )
 """Of a message to a customer."""
+NEWS: Final = frozenset(
+    {
+        "now",
+        *(f"sender.{name}" for name in ("company", "help_url", "postal_address")),
+        *(f"page.{name}" for name in ("title", "url")),
+        *(
+            f"entry.{name}"
+            for name in ("title", "kind", "state", "impact", "components", "starts_at", "ends_at", "url")
+        ),
+        "updates",
+        *(f"links.{name}" for name in ("confirm", "choose", "leave")),
+    }
+)
+"""Of a mail to a subscriber of the status page. `updates` has the latest words first: `at`, `state` and `text`."""
+ANSWER: Final = frozenset(
+    {
+        "now",
+        *(f"sender.{name}" for name in ("company", "help_url", "postal_address")),
+        *(f"customer.{name}" for name in ("account", "name", "locale", "zone")),
+        *("person.name", "person.zone", "links.page", "links.preferences", "number"),
+    }
+)
+"""Of an answer to what a customer said."""
+HANDOVER: Final = frozenset(
+    {
+        *("now", "sender.company", "why", "severity", "thread", "next_step", "links.console"),
+        *(f"customer.{name}" for name in ("account", "name", "locale", "zone")),
+        *(f"person.{name}" for name in ("id", "name", "locale", "email", "phone", "hours", "callable")),
+        *(f"issue.{name}" for name in ("id", "summary", "status", "severity", "subject", "detector", "opened_at")),
+    }
+)
+"""Of the ticket that puts a conversation before a person."""
 AGENT: Final = frozenset({*_COMMON, "history", "next_step", "links.console"})
 """Of a ticket and of an escalation."""
 APPROVAL: Final = AGENT | {

@@ -25,6 +25,12 @@ def _zones() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
+def _zone_problem(zone: str) -> str:
+    if zone and zone not in _zones():
+        return f"data.zone: no IANA time zone is called {zone!r:.80}, write one as in 'Europe/Vienna'"
+    return ""
+
+
 class Control(Struct, kw_only=True, frozen=True):
     """A reserved event. `id`, `source` and `subject` are the envelope's."""
 
@@ -75,9 +81,7 @@ class EntityEvent(Control, kw_only=True, frozen=True):
 
     def problem(self) -> str:
         """Return whether the zone is unknown."""
-        if self.zone and self.zone not in _zones():
-            return f"data.zone: no IANA time zone is called {self.zone!r:.80}, write one as in 'Europe/Vienna'"
-        return ""
+        return _zone_problem(self.zone)
 
 
 class ConsentEvent(Control, kw_only=True, frozen=True):
@@ -96,6 +100,23 @@ class ConsentEvent(Control, kw_only=True, frozen=True):
     wording: str = ""
 
 
+class PreferenceEvent(Control, kw_only=True, frozen=True):
+    """A person said how they want to be told. Their own word outranks what `forewarn.entity` says of them.
+
+    It replaces all they said before; what is empty is as the entity has it.
+    """
+
+    type = "forewarn.preference"
+    prefers: Annotated[list[str], Meta(max_length=20)] = []
+    """Channels, the preferred first."""
+    locale: str = ""
+    zone: str = ""
+
+    def problem(self) -> str:
+        """Return whether the zone is unknown."""
+        return _zone_problem(self.zone)
+
+
 class ContactEvent(Control, kw_only=True, frozen=True):
     """A customer reached us."""
 
@@ -104,6 +125,33 @@ class ContactEvent(Control, kw_only=True, frozen=True):
     text: str = ""
     address: str = ""
     issue: str = ""
+
+
+class ReplyEvent(Control, kw_only=True, frozen=True):
+    """A person answered a message of ours, or pressed a button on its page. What is for a person is a contact too."""
+
+    type = "forewarn.reply"
+    channel: Text
+    """Kind of the channel, or `page`."""
+    meaning: Text
+    """As `outreach.replies.Meaning` has it."""
+    conversation: Text
+    text: str = ""
+    address: str = ""
+    account: str = ""
+    issue: str = ""
+    message: str = ""
+    """The intent of the message that was answered."""
+    answer: str = ""
+    """What was answered without a person."""
+    via: str = ""
+    """Name of the channel that is to carry the answer; empty: it went back at once."""
+    thread: str = ""
+    """What the answer follows there."""
+    hand_over: str = ""
+    """Why a person takes over; empty: none has to."""
+    number: str = ""
+    """Which number is to be called."""
 
 
 class OutcomeEvent(Control, kw_only=True, frozen=True):
@@ -142,6 +190,30 @@ class DeliveryEvent(Control, kw_only=True, frozen=True):
     def problem(self) -> str:
         """Return whether it does not say which message it is about."""
         return "" if self.intent or self.provider_id else "data: intent or provider_id must name a message"
+
+
+class TicketEvent(Control, kw_only=True, frozen=True):
+    """How a ticket of ours stands at a vendor's desk; the subject is the issue's."""
+
+    type = "forewarn.ticket"
+    desk: Text
+    """Its name in desks.yaml."""
+    ticket: Text
+    """The desk's number."""
+    status: Literal["open", "pending", "solved", "closed"]
+    updated: float
+    """When it last changed by the desk's clock, epoch seconds: what is older than what is known changes nothing."""
+    assignee: str = ""
+    verdict: Literal["", "true", "false", "unclear"] = ""
+    intent: str = ""
+    """What made it: where only the log is left, this and the issue say whose ticket it is."""
+    issue: str = ""
+    url: str = ""
+
+    def problem(self) -> str:
+        """Return whether the address is none that a page may link to."""
+        safe = not self.url or self.url.startswith(("https://", "http://"))
+        return "" if safe else "data.url: an address begins with https://"
 
 
 class ActionEvent(Control, kw_only=True, frozen=True):
@@ -206,10 +278,13 @@ class TickEvent(Control, kw_only=True, frozen=True):
 RESERVED: tuple[type[Control], ...] = (
     EntityEvent,
     ConsentEvent,
+    PreferenceEvent,
     ContactEvent,
+    ReplyEvent,
     OutcomeEvent,
     VerdictEvent,
     DeliveryEvent,
+    TicketEvent,
     ActionEvent,
     ChangeEvent,
     ModelEvent,

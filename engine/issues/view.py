@@ -133,6 +133,15 @@ def worse(one: str, other: str) -> bool:
     return SEVERITIES.index(one) > SEVERITIES.index(other)
 
 
+def raised(severity: str) -> str:
+    """Return the severity one step up.
+
+    >>> raised("medium"), raised("critical")
+    ('high', 'critical')
+    """
+    return SEVERITIES[min(SEVERITIES.index(severity) + 1, len(SEVERITIES) - 1)]
+
+
 _TRACK = tuple(each.name for each in fields(Track))
 
 

@@ -76,8 +76,7 @@ def standing(entries: Sequence[Entry], use: Use, scope: Scope, configured: Mappi
     <Standing.IMPLIED: 'implied'>
     """
     stops = [entry for entry in entries if _stops(entry, use, scope)]
-    stopped_at = max((entry.at for entry in stops), default=float("-inf"))
-    grants = [entry for entry in entries if entry.state == "granted" and use.covered(entry) and entry.at > stopped_at]
+    grants = [entry for entry in entries if _grants(entry, use, stops)]
     if grants:
         written = use.purpose != "marketing" or any(entry.written for entry in grants)
         return Standing.GRANTED if written else Standing.UNWRITTEN
@@ -93,6 +92,19 @@ def required(use: Use, configured: Mapping[str, str]) -> bool:
         return True
     named = configured.get(f"{use.channel}/{use.purpose}", configured.get(use.channel, "implied"))
     return named == "required"
+
+
+def granting(rows: Sequence[Consent], use: Use, scope: Scope) -> Consent | None:
+    """Return the latest of `rows` that allows `use`; None if none does, or marketing and none was written."""
+    stops = [Entry.of(row) for row in rows if _stops(Entry.of(row), use, scope)]
+    grants = [row for row in rows if _grants(Entry.of(row), use, stops)]
+    good = [row for row in grants if row.written or use.purpose != "marketing"]
+    return max(good, key=lambda row: row.at, default=None)
+
+
+def _grants(entry: Entry, use: Use, stops: Sequence[Entry]) -> bool:
+    stopped_at = max((stop.at for stop in stops), default=float("-inf"))
+    return entry.state == "granted" and use.covered(entry) and entry.at > stopped_at
 
 
 def _stops(entry: Entry, use: Use, scope: Scope) -> bool:

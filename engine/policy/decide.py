@@ -9,39 +9,41 @@ The rules stand in `RULES` in the order they are asked; the first that objects d
    those who would have been told, the holdout (`engine.policy.holdout`).
 3. What keeps it back: a kill switch (`engine.policy.stops`), for a channel only where it is the last way.
 4. What makes it early: quiet hours and caps; they are asked together, so that `until` is a moment at which all allow
-   it. And last the wave it is part of (`engine.waves`). A held message is decided again when it comes due: by then it
-   may be pointless.
+   it. Then the wave it is part of (`engine.waves`). A held message is decided again when it comes due: by then it may
+   be pointless.
+5. What has no room now: a provider that is away, that takes only so much at a time, or people who could not answer all
+   who would call (`engine.traffic`). It is asked last, as who asks takes a place in the queue.
 
 A closing message is a promise to someone who was told (C16): it goes on the channel and to the address they were told
 on, passes caps, silences, inhibition and collision, but neither opt-outs nor quiet hours. An emergency class passes
 quiet hours and caps (C6), never an opt-out. Tickets and escalations are for our own people: only what makes them
-pointless counts; a note on a ticket is always made.
+pointless counts; a note on a ticket is always made, and so is the ticket of a conversation. An answer to what somebody
+wrote just now asks for consent and an address, and nothing else.
+
+
+News of the status page (`status`) go to those who asked for them and confirmed it. Opt-outs, suppressions and kill
+switches hold; contact hours do not, as an outage is told of while it lasts, to people of whom no zone was asked; of
+caps the one called `status` alone counts. What a later word has overtaken is not sent any more.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 
-from detectors.durations import Duration
-from engine.config.model import SAFETY, Per
+from engine.config.model import SAFETY
 from engine.issues.view import ACTIVE
-from engine.playbooks import CLOSING
-from engine.policy.caps import free_at
-from engine.policy.contact_hours import contact_hours
-from engine.policy.facts import Check, Decision, Facts, Reason
+from engine.playbooks import CLOSING, REPLY
+from engine.policy.barriers import barriers, free
+from engine.policy.facts import WRITTEN, Check, Decision, Facts, Outage, Reason
 from engine.policy.holdout import is_held_out
-from engine.policy.reach import Way, best, in_flight, ways
+from engine.policy.news import latest_word, not_too_much, subscribed
+from engine.policy.reach import best, ways
 from engine.policy.stops import Leaving, halted
 
 STOPPED_WAIT = 60.0
 """Seconds after which it is asked again whether a kill switch is still on."""
 TICKET_WAIT = 30.0
 """Seconds after which it is asked again whether the ticket is made."""
-OPENING_WAIT = 60.0
-"""Seconds after which it is asked again whether the opening message has gone out."""
-_ROUNDS = 100
-"""Hours and caps push each other on at most so often; a policy that needs more allows nothing."""
 _LASTING = {
     Reason.QUIET_HOURS: Reason.NO_HOURS,
     Reason.CAPPED: Reason.NEVER,
@@ -52,6 +54,7 @@ _GRAVITY = (
     Reason.OBJECTED,
     Reason.OPTED_OUT,
     Reason.SUSPENDED,
+    Reason.UNDELIVERABLE,
     Reason.SUPPRESSED,
     Reason.NOT_WRITTEN,
     Reason.NO_CONSENT,
@@ -63,12 +66,12 @@ _GRAVITY = (
 def decide(facts: Facts) -> Decision:
     """Return what is to be done about `facts`, and why. The same facts give the same decision."""
     trail: list[Check] = []
-    for rule in RULES[facts.kind]:
+    for rule in _rules(facts):
         found = rule(facts)
         trail.append(Check(rule.__name__.lstrip("_"), found is None, found.detail if found else ""))
         if found is not None:
             return replace(found, trail=tuple(trail))
-    way = best(facts) if facts.kind == "message" else None
+    way = best(facts) if facts.kind in WRITTEN else None
     channel, address, propensity = (way.channel, way.address, way.propensity) if way else ("", "", 1.0)
     note = f" Emergency, approved by {facts.step.emergency}." if facts.step.emergency else ""
     detail = Reason.ALLOWED.sentence + note
@@ -88,7 +91,7 @@ def _reachable(facts: Facts) -> Decision | None:
     if any(way.obstacle is None for way in found):
         return None
     obstacles = {way.obstacle for way in found}
-    if Reason.STOPPED in obstacles:
+    if obstacles & {Reason.STOPPED, Reason.UNREACHABLE}:
         return None  # a channel may come back
     reason = next((each for each in _GRAVITY if each in obstacles), Reason.NO_ADDRESS)
     tried = ", ".join(f"{way.channel}: {way.obstacle}" for way in found)
@@ -204,17 +207,42 @@ def _going(facts: Facts) -> Decision | None:
     halt = halted(facts.halts, Leaving(facts.step.playbook, facts.step.template, facts.step.through))
     if halt is not None:
         return _stop(facts, f"Stop {halt.id}.")
-    stuck = facts.kind == "message" and best(facts) is None
+    stuck = facts.kind in WRITTEN and best(facts) is None and not _away(facts, {way.channel for way in ways(facts)})
     return _stop(facts, "Every channel it could go by is stopped.") if stuck else None
+
+
+def _answering(facts: Facts) -> Decision | None:
+    """The provider it goes by is there; for a while one that is not is waited for."""
+    way = best(facts) if facts.kind == "message" else None
+    names = {way.channel} if way else set(facts.step.through) or {each.channel for each in ways(facts)}
+    away = _away(facts, names)
+    if not away:
+        return None
+    until = max(min(each.until for each in away), facts.now)
+    named = ", ".join(each.channel for each in away)
+    return Decision("hold", Reason.UNREACHABLE, until, detail=f"{Reason.UNREACHABLE.sentence} {named}.")
+
+
+def _away(facts: Facts, names: Collection[str]) -> list[Outage]:
+    return [each for each in facts.outages if each.channel in names]
+
+
+def _room(facts: Facts) -> Decision | None:
+    """There is room for it: at the provider, and with those who answer."""
+    gate = facts.gate
+    if gate is None:
+        return None
+    detail = f"{gate.reason.sentence} {gate.detail} Until {_utc(gate.until)}."
+    return Decision("hold", gate.reason, gate.until, detail=" ".join(detail.split()))
 
 
 def _timely(facts: Facts) -> Decision | None:
     """It is an hour at which they may be contacted (C5), and they were not contacted too often (C15)."""
-    barriers = list(_barriers(facts))
-    first = next((each for each in barriers if each.free(facts.now) != facts.now), None)
+    standing = list(barriers(facts))
+    first = next((each for each in standing if each.free(facts.now) != facts.now), None)
     if first is None:
         return None
-    until = _free(facts.now, barriers)
+    until = free(facts.now, standing)
     if until is None:
         return _skip(_LASTING.get(first.reason, first.reason), first.note)
     detail = f"{first.reason.sentence} {first.note} Until {_utc(until)}."
@@ -238,70 +266,28 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         _not_refused,
         _going,
         _ticket_first,
+        _answering,
         _timely,
         _few_enough,
+        _room,
     ),
     "ticket": (*_STILL_SO, _unsilenced, _uninhibited, _no_ticket_yet, _one_ticket, _going),
-    "escalate": (*_STILL_SO, _unsilenced, _uninhibited, _going),
-    "notify": (_going,),
+    "escalate": (*_STILL_SO, _unsilenced, _uninhibited, _going, _answering, _room),
+    "notify": (_going, _answering, _room),
     "annotate": (),
+    "status": (_recipient, subscribed, _reachable, latest_word, _going, not_too_much),
 }
 """By the kind of what is planned: the rules, in the order they are asked."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Barrier:
-    """Something that gives way with time."""
-
-    reason: Reason
-    note: str
-    free: Callable[[float], float | None]
-    """From a moment to the first one, from there on, at which it gives way; None: never."""
+REPLIES: Mapping[str, tuple[Rule, ...]] = {"message": (_recipient, _reachable, _going), "ticket": ()}
+"""Of what an answer of a customer's causes: they wrote just now, and are answered as far as the ledger allows it; a
+conversation is always put before a person.
+"""
 
 
-def _barriers(facts: Facts) -> Iterator[_Barrier]:
-    person, way = facts.person, best(facts)
-    if person is None or way is None:
-        return
-    if in_flight(facts):
-        asked_again = facts.now + OPENING_WAIT
-        yield _Barrier(Reason.AWAITING_OPENING, "", lambda at: max(at, asked_again))
-    if facts.step.emergency:
-        return
-    hours = contact_hours(person, facts.policy.hours, facts.policy.regions)
-    yield _Barrier(Reason.QUIET_HOURS, f"By {hours.basis}.", hours.next)
-    if facts.occasion not in CLOSING:
-        yield from _caps(facts, way, hours.zones)
-
-
-def _caps(facts: Facts, way: Way, zones: Sequence[str]) -> Iterator[_Barrier]:
-    kind = facts.channels[way.channel].kind
-    for name, cap in facts.policy.caps.items():
-        if name in {"all", facts.step.purpose, kind}:
-            times = [sent.at for sent in facts.sends if name in {"all", sent.purpose, sent.channel}]
-            yield _Barrier(Reason.CAPPED, _per(name, cap), partial(free_at, cap, times, zones))
-    cap_of_playbook = facts.policy.per_customer
-    if cap_of_playbook is not None:
-        name = facts.step.playbook
-        times = [sent.at for sent in facts.sends if (sent.playbook, sent.occasion) == (name, "opened")]
-        limit = partial(free_at, cap_of_playbook, times, zones)
-        yield _Barrier(Reason.PER_CUSTOMER, _per(f"playbook {name}", cap_of_playbook), limit)
-
-
-def _free(now: float, barriers: Sequence[_Barrier]) -> float | None:
-    """Return the first moment from `now` on at which every barrier gives way."""
-    moment = now
-    for _ in range(_ROUNDS):
-        later = moment
-        for barrier in barriers:
-            found = barrier.free(later)
-            if found is None:
-                return None
-            later = found
-        if later == moment:
-            return moment
-        moment = later
-    return None
+def _rules(facts: Facts) -> tuple[Rule, ...]:
+    return REPLIES[facts.kind] if facts.occasion == REPLY else RULES[facts.kind]
 
 
 def _stop(facts: Facts, note: str) -> Decision:
@@ -310,11 +296,6 @@ def _stop(facts: Facts, note: str) -> Decision:
 
 def _skip(reason: Reason, note: str = "") -> Decision:
     return Decision("skip", reason, detail=f"{reason.sentence} {note}".strip())
-
-
-def _per(name: str, cap: Per) -> str:
-    span = "per day" if cap.calendar and cap.seconds == 86400.0 else f"per {Duration(cap.seconds)}"
-    return f"The cap of {name} is {cap.count} {span}."
 
 
 def _utc(moment: float) -> str:

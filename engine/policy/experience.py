@@ -5,6 +5,7 @@ same. What became of a message is known only then, so only older ones count. Eac
 bandit of River's; a person's own experience is weighed against that of the cohort, and the cohort's against everyone's.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -57,11 +58,16 @@ class Experience:
                 self._bandit(cohort).update(outcome.channel, outcome.worked)  # type: ignore[no-untyped-call]
         self._until = known
 
-    def beliefs(self, session: Session, person: Person, channels: Sequence[str], now: float) -> dict[str, Belief]:
-        """Return how often each channel works for a person, as far as is known at `now`."""
+    def beliefs(
+        self, session: Session, asked: Mapping[Person, Sequence[str]], now: float
+    ) -> dict[Person, dict[str, Belief]]:
+        """Return how often each of those channels works for each person, as far as is known at `now`."""
         self.learn(session, now)
-        own = _own(session, person.id, now)
-        return {name: self._belief(person, name).updated(*own.get(name, (0, 0))) for name in channels}
+        own = _own(session, [person.id for person in asked], now)
+        return {
+            person: {name: self._belief(person, name).updated(*own[person.id, name]) for name in channels}
+            for person, channels in asked.items()
+        }
 
     def _belief(self, person: Person, channel: str) -> Belief:
         everyone = self._learned(EVERYONE, channel, Belief())
@@ -106,17 +112,17 @@ def _outcomes(session: Session, playbooks: Sequence[str], since: float, until: f
         yield Outcome(cohort_of(country, locale), channel, bool(worked))
 
 
-def _own(session: Session, person: str, now: float) -> Mapping[str, tuple[int, int]]:
-    """Return, by channel, how many of a person's messages worked, and of how many."""
-    found = sql_select(col(Intent.channel), _worked()).where(
+def _own(session: Session, persons: Sequence[str], now: float) -> Mapping[tuple[str, str], tuple[int, int]]:
+    """Return, by person and channel, how many of their messages worked, and of how many."""
+    found = sql_select(col(Intent.recipient), col(Intent.channel), _worked()).where(
         *_sent(),
-        col(Intent.recipient) == person,
+        col(Intent.recipient).in_(persons),
         _between(now - LOOK_BACK, now - KNOWN_AFTER),
     )
-    counted: dict[str, tuple[int, int]] = {}
-    for channel, worked in session.execute(found).all():
-        before = counted.get(channel, (0, 0))
-        counted[channel] = (before[0] + bool(worked), before[1] + 1)
+    counted: dict[tuple[str, str], tuple[int, int]] = defaultdict(lambda: (0, 0))
+    for person, channel, worked in session.execute(found).all():
+        fine, of = counted[person, channel]
+        counted[person, channel] = (fine + bool(worked), of + 1)
     return counted
 
 

@@ -17,6 +17,8 @@ from engine.policy.stops import Halt
 from engine.policy.worth import Worth
 from engine.waves.wave import Wave
 
+WRITTEN = ("message", "status")
+"""The kinds of what goes to people outside, by a channel that is chosen for them."""
 Verdict = Literal["send", "hold", "skip"]
 
 
@@ -65,6 +67,15 @@ class Reason(StrEnum):
     PART_OF_INCIDENT = "part_of_incident", "The issue is one of many with one cause, for which there is one ticket."
     STOPPED = "stopped", "Somebody threw the kill switch: it waits until that is taken back."
     AWAITING_TICKET = "awaiting_ticket", "A person is to deal with it, and the ticket is not made yet."
+    RATE_LIMITED = "rate_limited", "The provider takes only so many at a time: it waits for its turn."
+    PACED = "paced", "More would call than those on duty can talk to: it waits for its turn."
+    UNREACHABLE = "unreachable", "The provider does not answer: it waits, or goes another way."
+    UNDELIVERABLE = "undeliverable", "It was tried, and did not arrive."
+    NOT_SUBSCRIBED = (
+        "not_subscribed",
+        "Nobody is subscribed with this address, or not to this, or it was not confirmed.",
+    )
+    OUTDATED = "outdated", "A later word about the same says more."
     AWAITING_OPENING = "awaiting_opening", "The message it follows is still on its way."
 
 
@@ -98,6 +109,8 @@ class StepFacts:
     """The playbook's share of issues of which customers are not told."""
     draw: float = 1.0
     """Where the draw of this account and issue fell: below the share it is held out."""
+    address: str = ""
+    """Of an answer: where the person wrote from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +131,50 @@ class Suppressed:
     channel: str
     """A channel kind or `*`."""
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A way by which the message was tried, and did not arrive."""
+
+    channel: str
+    address: str
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A channel whose provider does not answer."""
+
+    channel: str
+    since: float
+    until: float
+    """When it is asked again whether it is back, or when patience ends."""
+    lasting: bool = False
+    """It has been away for so long that messages go another way, where there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Why something that may be sent does not leave yet (`engine.traffic`)."""
+
+    reason: Reason
+    until: float
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """What a subscriber of the status page asked for, as it stands now."""
+
+    state: str
+    """pending, expired (it was never confirmed), confirmed or ended."""
+    confirming: bool
+    """Whether what is planned asks for the confirmation."""
+    wanted: bool = True
+    """Whether they want to hear of the components it is about."""
+    latest: bool = True
+    """Whether nothing was said since of the same entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +209,7 @@ class Facts:
     occasion: Occasion
     issue: IssueFacts
     step: StepFacts
-    kind: Literal["message", "ticket", "escalate", "annotate", "notify"] = "message"
+    kind: Literal["message", "ticket", "escalate", "annotate", "notify", "status"] = "message"
     person: Person | None = None
     channels: Mapping[str, ChannelFacts] = field(default_factory=dict)
     """The configured channels by name, in their order."""
@@ -179,6 +236,8 @@ class Facts:
     """The kill switches that are on."""
     ticket_due: bool = False
     """Of demand that needs a person: the ticket of the same issue and playbook is not made yet, and may be soon."""
+    ticket: str = ""
+    """And its number, once it is."""
     beliefs: Mapping[str, Belief] = field(default_factory=dict)
     """Of channels the step leaves to experience: how often each works for this person (`engine.policy.experience`)."""
     draw: float = 0.0
@@ -187,6 +246,14 @@ class Facts:
     """Of an opening message: those who are told with this person, where they are more than usual."""
     incident: str = ""
     """Of a ticket: the open incident its issue is part of, where this is not that incident's own ticket."""
+    tried: tuple[Tried, ...] = ()
+    """The ways by which this message did not arrive."""
+    outages: tuple[Outage, ...] = ()
+    """Channels whose provider does not answer."""
+    gate: Gate | None = None
+    """What keeps back what nothing else stands against; asked last, as who asks takes a place in the queue."""
+    subscription: Subscription | None = None
+    """Of news of the status page: what the subscriber asked for; None: there is no such subscriber any more."""
 
     def plain(self) -> dict[str, Any]:
         """Return them as plain JSON values, to be stored with the decision."""

@@ -1,35 +1,35 @@
-"""Everything a decision is taken from, read out of the database at the moment it is taken (C13)."""
+"""Everything a decision is taken from, read out of the database at the moment it is taken (C13).
 
-from collections.abc import Mapping
+What is asked of the database is asked once for a whole batch (`engine.policy.lookups`). Within a batch no decision sees
+another, so nobody is in it twice: the dispatcher sees to that.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import func
-from sqlalchemy import select as sql_select
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session
 
 from engine.config.model import Config, Per
-from engine.entities import Person, person
-from engine.issues.book import active_issues, view
+from engine.entities import Person
+from engine.issues.book import view
 from engine.issues.silences import active, current, inhibited
 from engine.issues.view import IssueView
-from engine.playbooks import TOLD, Told, open_outreach
-from engine.policy import choice
+from engine.playbooks import Told, matches
+from engine.policy import choice, lookups
 from engine.policy.caps import Sent
 from engine.policy.consent import Entry
 from engine.policy.experience import Experience
-from engine.policy.facts import ChannelFacts, Facts, IssueFacts, PolicyFacts, StepFacts, Suppressed
+from engine.policy.facts import ChannelFacts, Facts, IssueFacts, Outage, PolicyFacts, StepFacts, Suppressed, Tried
 from engine.policy.holdout import draw
 from engine.policy.reach import left_open
-from engine.policy.stops import halts
+from engine.policy.recipients import recipients, with_parents
+from engine.policy.stops import Halt, halts
 from engine.policy.worth import Appraiser, Worth
-from engine.store.models import Consent, CustomerContact, Intent, Issue, Suppression, Ticket
-from engine.waves import incidents
-from engine.waves.keeper import Waves
+from engine.status.news import subscription
+from engine.status.subscribers import as_person, of_recipient
+from engine.store.models import Entity, Intent, Issue, Silence
+from engine.waves.incidents import taken_in
 
-CONVERSATION = 4 * 3600.0
-"""A customer who contacted us about an issue is in conversation with us for so many seconds."""
-TICKET_PATIENCE = 3600.0
-"""Seconds for which a message waits for a desk that cannot be reached."""
 NOTHING = IssueFacts("", "dismissed", "low", -1)
 
 
@@ -40,24 +40,68 @@ class Gathered:
     facts: Facts
     issue: Issue | None
     person: Person | None
+    account: Entity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known of a batch."""
+
+    issues: Mapping[str, Issue]
+    views: Mapping[str, IssueView]
+    accounts: Mapping[str, Entity]
+    """With all other entities that were asked for."""
+    persons: Mapping[tuple[str, str | None], Person]
+    consents: Mapping[str, tuple[Entry, ...]]
+    suppressions: Mapping[str, tuple[Suppressed, ...]]
+    sends: Mapping[str, tuple[Sent, ...]]
+    told: Mapping[str, Told]
+    silences: Sequence[Silence]
+    active: Mapping[str | None, Sequence[IssueView]]
+    tickets: Mapping[str, str]
+    conversations: Mapping[tuple[str, str | None], str]
+    made: Mapping[str, str | None]
+    """Of intents whose demand needs a person: the number of the ticket, None while it is not made yet."""
+    incidents: Mapping[str, str]
+    halts: tuple[Halt, ...]
 
 
 class Gatherer:
-    """Gathers under one configuration; of waves, where it is given those it is to keep."""
+    """Gathers under one configuration."""
 
-    def __init__(self, config: Config, channels: Mapping[str, ChannelFacts], waves: Waves | None = None) -> None:
+    def __init__(self, config: Config, channels: Mapping[str, ChannelFacts]) -> None:
         self._config = config
         self._channels = channels
         self._appraiser = Appraiser()
         self._experience = Experience(tuple(config.playbooks))
-        self._waves = waves
         self._memory = max((cap.seconds for cap in self._caps()), default=0.0) + 2 * 86400.0
+        limits = {name: each.limits for name, each in config.playbooks.items()}
+        self._policies = {name: PolicyFacts.of(config.policy, each) for name, each in limits.items()}
+        self._policy = PolicyFacts.of(config.policy)
 
     def gather(self, session: Session, intent: Intent, now: float) -> Gathered:
         """Return what there is to know about `intent` at `now` (epoch seconds)."""
-        issue = session.get(Issue, intent.issue, with_for_update=True)  # no end passes unseen before it leaves
-        seen = view(issue) if issue else None
-        person = self._person(session, intent)
+        return self.gather_all(session, [intent], now)[0]
+
+    def gather_all(
+        self, session: Session, intents: Sequence[Intent], now: float, outages: tuple[Outage, ...] = ()
+    ) -> list[Gathered]:
+        """Return what there is to know about each of `intents`, of which no two go to one person."""
+        known = self._known(session, intents, now)
+        gathered = [
+            self._news(session, intent, now, outages)
+            if intent.kind == "status"
+            else self._gathered(session, known, intent, now, outages)
+            for intent in intents
+        ]
+        return self._with_beliefs(session, gathered, intents, now)
+
+    def _gathered(
+        self, session: Session, known: _Known, intent: Intent, now: float, outages: tuple[Outage, ...]
+    ) -> Gathered:
+        issue, seen = known.issues.get(intent.issue), known.views.get(intent.issue)
+        person = known.persons.get((intent.recipient, intent.account)) if intent.kind == "message" else None
+        who = person.id if person else ""
         facts = Facts(
             now=now,
             occasion=intent.occasion,  # type: ignore[arg-type]  # the column holds what playbooks.Occasion lists
@@ -66,39 +110,106 @@ class Gatherer:
             step=self._step(intent),
             person=person,
             channels=self._channels,
-            policy=self._policy(intent),
-            consents=_consents(session, person),
-            suppressions=_suppressions(session, person),
-            sends=self._sends(session, person, now),
-            told=_told(session, intent),
-            silence=_silence(session, seen, now),
-            inhibited_by=self._inhibited_by(session, seen),
-            open_ticket=_open_ticket(session, intent, issue),
-            conversation=_conversation(session, intent, now),
+            policy=self._policies.get(intent.playbook, self._policy),
+            consents=known.consents.get(who, ()),
+            suppressions=known.suppressions.get(who, ()),
+            sends=known.sends.get(who, ()),
+            told=known.told.get(intent.id),
+            silence=_silence(known.silences, seen, now),
+            inhibited_by=self._inhibited_by(known, seen),
+            open_ticket=known.tickets.get(intent.id, ""),
+            conversation=known.conversations.get((intent.issue, intent.account), ""),
             worth=self._worth(session, intent, issue, now),
-            halts=halts(session),
-            ticket_due=self._ticket_due(session, intent, issue, now),
-            wave=self._waves.of(session, intent, now) if self._waves else None,
-            incident=_incident(session, intent, issue, now),
+            halts=known.halts,
+            ticket_due=known.made.get(intent.id, "") is None,
+            ticket=known.made.get(intent.id) or "",
+            incident=known.incidents.get(intent.id, ""),
+            tried=tuple(Tried(**each) for each in intent.payload.get("tried", ())),
+            outages=outages,
         )
-        return Gathered(self._with_beliefs(session, facts, intent), issue, person)
+        return Gathered(facts, issue, person, known.accounts.get(issue.account or "") if issue else None)
 
-    def _with_beliefs(self, session: Session, facts: Facts, intent: Intent) -> Facts:
+    def _with_beliefs(
+        self, session: Session, gathered: Sequence[Gathered], intents: Sequence[Intent], now: float
+    ) -> list[Gathered]:
         """Add how often those channels work among which there is a choice."""
-        left = left_open(facts)
-        if len(left) < 2 or facts.person is None:
-            return facts
-        beliefs = self._experience.beliefs(session, facts.person, left, facts.now)
-        return replace(facts, beliefs=beliefs, draw=choice.draw(intent.id))
+        left = {each.facts.person: left_open(each.facts) for each in gathered if each.facts.person}
+        asked = {person: channels for person, channels in left.items() if len(channels) > 1}
+        if not asked:
+            return list(gathered)
+        beliefs = self._experience.beliefs(session, asked, now)
+        return [
+            replace(each, facts=replace(each.facts, beliefs=beliefs[each.facts.person], draw=choice.draw(intent.id)))
+            if each.facts.person in beliefs
+            else each
+            for each, intent in zip(gathered, intents, strict=True)
+        ]
+
+    def _known(self, session: Session, intents: Sequence[Intent], now: float) -> _Known:
+        issues = lookups.issues(session, {intent.issue for intent in intents})
+        views = {id_: view(row) for id_, row in issues.items()}
+        told_of = [(each.recipient, each.account) for each in intents if each.kind == "message" and each.recipient]
+        accounts = {row.account for row in issues.values() if row.account}
+        named = {each for pair in told_of for each in pair if each} | accounts
+        known = with_parents(session, named)
+        persons = recipients(session, known, told_of, self._config.main.locale)
+        everyone = list({person.id: person for person in persons.values()}.values())
+        return _Known(
+            issues=issues,
+            views=views,
+            accounts=known,
+            persons=persons,
+            consents=lookups.consents(session, everyone),
+            suppressions=lookups.suppressions(session, everyone),
+            sends=self._sends(session, everyone, now),
+            told=lookups.told(session, intents),
+            silences=current(session, now),
+            active=self._active(session, views),
+            tickets=lookups.open_tickets(session, [(each, issues.get(each.issue)) for each in intents]),
+            conversations=lookups.conversations(session, list(issues), now),
+            made=lookups.tickets_made(session, [each for each in intents if self._human(each, issues)], now),
+            incidents=taken_in(session, [(each, issues.get(each.issue)) for each in intents], now),
+            halts=halts(session),
+        )
+
+    def _human(self, intent: Intent, issues: Mapping[str, Issue]) -> bool:
+        """Return whether a message is about demand that needs a person."""
+        issue = issues.get(intent.issue)
+        detector = self._config.detectors.get(issue.detector) if issue else None
+        return intent.kind == "message" and detector is not None and detector.demand.class_ == "human"
+
+    def _news(self, session: Session, intent: Intent, now: float, outages: tuple[Outage, ...]) -> Gathered:
+        """Gather of news for a subscriber of the status page: there is no issue, and nobody's account.
+
+        Who asks anew after having left is asked to confirm: only what was said of the address itself counts then.
+        """
+        row = of_recipient(session, intent.recipient)
+        person = as_person(row) if row else None
+        asked = subscription(session, intent, row, now) if row else None
+        everyone = [person] if person else []
+        spoken = [replace(each, id="") for each in everyone] if asked and asked.confirming else everyone
+        facts = Facts(
+            now=now,
+            occasion="announced",
+            kind="status",
+            issue=NOTHING,
+            step=self._step(intent),
+            person=person,
+            channels=self._channels,
+            policy=self._policy,
+            consents=next(iter(lookups.consents(session, spoken).values()), ()),
+            suppressions=next(iter(lookups.suppressions(session, everyone).values()), ()),
+            sends=next(iter(self._sends(session, everyone, now).values()), ()),
+            halts=halts(session),
+            subscription=asked,
+            tried=tuple(Tried(**each) for each in intent.payload.get("tried", ())),
+            outages=outages,
+        )
+        return Gathered(facts, None, person)
 
     def _caps(self) -> list[Per]:
         limits = [each.limits.per_customer for each in self._config.playbooks.values()]
         return [*self._config.policy.caps.values(), *(each for each in limits if each)]
-
-    def _person(self, session: Session, intent: Intent) -> Person | None:
-        if intent.kind != "message" or not intent.recipient:
-            return None
-        return person(session, intent.recipient, intent.account, self._config.main.locale)
 
     def _step(self, intent: Intent) -> StepFacts:
         payload, playbook = intent.payload, self._config.playbooks.get(intent.playbook)
@@ -113,6 +224,7 @@ class Gatherer:
             through=self._through(intent),
             holdout=playbook.holdout if playbook else 0.0,
             draw=draw(intent.playbook, intent.account or "", intent.issue),
+            address=str(payload.get("address", "")),
         )
 
     def _through(self, intent: Intent) -> tuple[str, ...]:
@@ -127,51 +239,32 @@ class Gatherer:
             return None
         return self._appraiser.worth(session, playbook.name, playbook.worth, issue.detector, now)
 
-    def _ticket_due(self, session: Session, intent: Intent, issue: Issue | None, now: float) -> bool:
-        """Return whether the ticket that demand of the class `human` gets is not made yet, and still may be soon."""
-        detector = self._config.detectors.get(issue.detector) if issue else None
-        if intent.kind != "message" or detector is None or detector.demand.class_ != "human":
-            return False
-        waiting = select(Intent.id).where(
-            Intent.issue == intent.issue,
-            Intent.playbook == intent.playbook,
-            Intent.kind == "ticket",
-            Intent.episode == intent.episode,
-            col(Intent.status).in_(("pending", "claimed", "sending", "unknown")),
-            col(Intent.created_at) > now - TICKET_PATIENCE,
-        )
-        return session.exec(waiting).first() is not None
-
-    def _policy(self, intent: Intent) -> PolicyFacts:
-        playbook = self._config.playbooks.get(intent.playbook)
-        return PolicyFacts.of(self._config.policy, playbook.limits if playbook else None)
-
-    def _sends(self, session: Session, person: Person | None, now: float) -> tuple[Sent, ...]:
-        """Return what the person was sent as far back as any cap looks, without the texts."""
-        if person is None:
-            return ()
-        at = func.coalesce(Intent.sent_at, Intent.claimed_at, Intent.created_at)
-        purpose = func.coalesce(col(Intent.payload)["purpose"].as_string(), "service")
-        rows = session.execute(
-            sql_select(at, col(Intent.channel), purpose, col(Intent.playbook), col(Intent.occasion)).where(
-                col(Intent.recipient) == person.id,
-                col(Intent.kind) == "message",
-                col(Intent.status).in_(("sending", "sent", "unknown")),
-                col(Intent.claimed_at) >= now - self._memory,
-            )
-        )
-        return tuple(Sent(at, self._kind(channel), *rest) for at, channel, *rest in rows)
+    def _sends(self, session: Session, persons: Collection[Person], now: float) -> dict[str, tuple[Sent, ...]]:
+        """Return what each person was sent as far back as any cap looks."""
+        found = lookups.sends(session, persons, now - self._memory)
+        return {
+            who: tuple(replace(each, channel=self._kind(each.channel)) for each in sent) for who, sent in found.items()
+        }
 
     def _kind(self, channel: str) -> str:
         found = self._channels.get(channel)
         return found.kind if found else channel
 
-    def _inhibited_by(self, session: Session, issue: IssueView | None) -> str:
+    def _active(self, session: Session, views: Mapping[str, IssueView]) -> Mapping[str | None, Sequence[IssueView]]:
+        """Return the active issues that may inhibit those, by account where every rule asks for the same one."""
         rules = self._config.policy.inhibit
-        if not rules or issue is None:
+        may_be = {each.account for each in views.values() if any(matches(rule.target, each) for rule in rules)}
+        return lookups.active_of(session, may_be if self._narrow else None) if may_be else {}
+
+    @property
+    def _narrow(self) -> bool:
+        return all("account" in rule.equal for rule in self._config.policy.inhibit)
+
+    def _inhibited_by(self, known: _Known, issue: IssueView | None) -> str:
+        if issue is None or not self._config.policy.inhibit:
             return ""
-        narrow = issue.account if all("account" in rule.equal for rule in rules) else None
-        found = inhibited(active_issues(session, narrow), issue, rules)
+        others = known.active.get(issue.account if self._narrow else None, ())
+        found = inhibited(others, issue, self._config.policy.inhibit)
         return found.id if found else ""
 
 
@@ -181,67 +274,6 @@ def _issue(seen: IssueView | None) -> IssueFacts:
     return IssueFacts(seen.id, seen.status, seen.severity, seen.reopened, seen.flapping, seen.opened_at)
 
 
-def _consents(session: Session, person: Person | None) -> tuple[Entry, ...]:
-    if person is None:
-        return ()
-    values = [value for _, value in person.addresses]
-    rows = session.exec(select(Consent).where(or_(Consent.entity == person.id, col(Consent.address).in_(values)))).all()
-    return tuple(Entry.of(row) for row in rows)
-
-
-def _suppressions(session: Session, person: Person | None) -> tuple[Suppressed, ...]:
-    if person is None:
-        return ()
-    values = [value for _, value in person.addresses]
-    rows = session.exec(select(Suppression).where(col(Suppression.address).in_(values))).all()
-    return tuple(Suppressed(row.address, row.channel, row.reason) for row in rows)
-
-
-def _told(session: Session, intent: Intent) -> Told | None:
-    others = session.exec(
-        select(Intent).where(
-            Intent.issue == intent.issue,
-            Intent.recipient == intent.recipient,
-            Intent.id != intent.id,
-            col(Intent.status).in_(TOLD),
-        )
-    ).all()
-    return next(iter(open_outreach(others)), None)
-
-
-def _silence(session: Session, issue: IssueView | None, now: float) -> str:
-    found = active(current(session, now), issue, now) if issue else None
+def _silence(silences: Sequence[Silence], issue: IssueView | None, now: float) -> str:
+    found = active(silences, issue, now) if issue else None
     return found.id if found else ""
-
-
-def _open_ticket(session: Session, intent: Intent, issue: Issue | None) -> str:
-    """Return the number of an open ticket on the same matter, or ""."""
-    if issue is None:
-        return ""
-    found = select(Ticket).where(Ticket.status != "resolved")
-    if intent.kind == "ticket":
-        rows = session.exec(found.where(Ticket.issue == issue.id, Ticket.external != intent.id)).all()
-    else:  # a ticket that waits, or that the playbooks made of this very issue, is no reason to be silent
-        live = found.where(
-            Ticket.status == "claimed", Ticket.account == (issue.account or ""), Ticket.issue != issue.id
-        )
-        rows = [row for row in session.exec(live).all() if issue.detector in row.tags]
-    return str(rows[0].number) if rows else ""
-
-
-def _incident(session: Session, intent: Intent, issue: Issue | None, now: float) -> str:
-    if intent.kind != "ticket" or intent.step == incidents.STEP or issue is None:
-        return ""
-    return incidents.taken_in(session, issue, now)
-
-
-def _conversation(session: Session, intent: Intent, now: float) -> str:
-    row = session.exec(
-        select(CustomerContact).where(
-            CustomerContact.issue == intent.issue,
-            CustomerContact.account == intent.account,
-            CustomerContact.at > now - CONVERSATION,
-            CustomerContact.at <= now,
-        )
-    ).first()
-    return row.id if row else ""

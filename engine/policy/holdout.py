@@ -8,12 +8,9 @@ and emergencies.
 
 import hashlib
 
-from sqlmodel import Session
-
 from engine.config.model import SAFETY
 from engine.ids import derive
 from engine.policy.facts import Facts
-from engine.store.database import insert_ignore
 from engine.store.models import Assignment, Intent
 
 
@@ -39,11 +36,11 @@ def _is_drawn(facts: Facts) -> bool:
     return opening and facts.step.holdout > 0.0 and not safety
 
 
-def assign(session: Session, intent: Intent, facts: Facts, now: float) -> None:
-    """Store the arm of the intent's account and issue, the first time it is asked for."""
+def assignment(intent: Intent, facts: Facts, now: float) -> Assignment | None:
+    """Return the arm of the intent's account and issue, to be stored if none is yet; None: nothing is drawn."""
     if not _is_drawn(facts):
-        return
-    made = Assignment(
+        return None
+    return Assignment(
         id=derive("asg", "holdout", intent.playbook, intent.account or "", intent.issue),
         experiment=f"holdout {intent.playbook}",
         account=intent.account or "",
@@ -52,4 +49,3 @@ def assign(session: Session, intent: Intent, facts: Facts, now: float) -> None:
         share=facts.step.holdout,
         at=now,
     )
-    insert_ignore(session, Assignment, [made])

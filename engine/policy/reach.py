@@ -4,8 +4,12 @@
 after it, or for all: of those that are open one is drawn, the more often the better it works for this person
 (`engine.policy.choice`), and the others follow. If nothing but `preferred` is listed, and the person named none that is
 configured, it is `best` of all. A closing message goes where the opening went.
+
+A way by which the message did not arrive is not tried again, and one whose provider has been away for long is passed
+over: the next one is taken, under the same consent.
 """
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -14,9 +18,11 @@ from engine.entities import Person
 from engine.playbooks import CLOSING, Told
 from engine.policy.choice import Belief, chosen, propensities
 from engine.policy.consent import ALLOWED, Standing, Use, standing
-from engine.policy.facts import Facts, Reason
+from engine.policy.facts import Facts, Reason, Tried
 from engine.policy.stops import blocked
 
+ITSELF = "entity"
+"""The kind of address that everyone has: what is kept for them, they read where they are."""
 _STANDING = {
     Standing.OBJECTED: Reason.OBJECTED,
     Standing.WITHDRAWN: Reason.OPTED_OUT,
@@ -37,8 +43,24 @@ class Way:
     """With which probability it was drawn among those that were open."""
 
 
-def ways(facts: Facts) -> list[Way]:
+class _Latest(threading.local):
+    """The ways of the facts that were looked at last: one decision asks for them again and again."""
+
+    facts: Facts | None = None
+    ways: Sequence[Way] = ()
+
+
+_latest = _Latest()
+
+
+def ways(facts: Facts) -> Sequence[Way]:
     """Return every way to reach the person that the step names, in the order they are tried."""
+    if _latest.facts is not facts:
+        _latest.ways, _latest.facts = _ways(facts), facts
+    return _latest.ways
+
+
+def _ways(facts: Facts) -> Sequence[Way]:
     if facts.person is None:
         return []
     if facts.occasion in CLOSING:
@@ -51,6 +73,12 @@ def ways(facts: Facts) -> list[Way]:
 def best(facts: Facts) -> Way | None:
     """Return the first way nothing stands against; None: the person cannot be reached."""
     return next((way for way in ways(facts) if way.obstacle is None), None)
+
+
+def another(facts: Facts, tried: Tried) -> bool:
+    """Return whether, once this way has failed, one is left that may be open now or later."""
+    left = ways(replace(facts, tried=(*facts.tried, tried)))
+    return any(way.obstacle in {None, Reason.STOPPED, Reason.UNREACHABLE} for way in left)
 
 
 def left_open(facts: Facts) -> list[str]:
@@ -98,8 +126,10 @@ def _named(facts: Facts, wanted: str) -> list[str]:
 
 
 def _by_channel(facts: Facts, name: str, person: Person) -> list[Way]:
+    if facts.step.address:
+        return [_weighed(facts, name, facts.step.address)]
     kind = facts.channels[name].address
-    values = [value for known, value in person.addresses if known == kind]
+    values = [person.id] if kind == ITSELF else [value for known, value in person.addresses if known == kind]
     return [_weighed(facts, name, value) for value in values] or [Way(name, "", Reason.NO_ADDRESS)]
 
 
@@ -115,8 +145,12 @@ def _weighed(facts: Facts, name: str, address: str) -> Way:
     )
     if found not in ALLOWED:
         return Way(name, address, _STANDING[found])
-    if blocked(facts.halts, name):
+    if any((each.channel, each.address) == (name, address) for each in facts.tried):
+        return Way(name, address, Reason.UNDELIVERABLE)
+    if blocked(facts.halts, name, facts.step.purpose):
         return Way(name, address, Reason.STOPPED)
+    if any(each.channel == name and each.lasting for each in facts.outages):
+        return Way(name, address, Reason.UNREACHABLE)
     dead = any(each.address == address and each.channel in {"*", kind} for each in facts.suppressions)
     return Way(name, address, Reason.SUPPRESSED if dead else None)
 

@@ -1,4 +1,4 @@
-"""The kill switch: for everything, a playbook, a channel or a template; at once, and also for what is waiting.
+"""The kill switch: for everything, a playbook, a channel, a stream or a template; at once, for what waits too.
 
 It is written into the database itself, not into the log: it must act where the log is what went wrong. Every claim
 looks at it in its own transaction, so nothing that is claimed after it was thrown leaves. What was due meanwhile is
@@ -17,11 +17,13 @@ from engine.errors import Permanent
 from engine.ids import derive
 from engine.store.models import Stop
 
-Scope = Literal["all", "playbook", "channel", "template"]
+Scope = Literal["all", "playbook", "channel", "stream", "template"]
+PURPOSES = ("service", "marketing")
 SCOPES: Mapping[str, str] = {
     "all": "everything",
     "playbook": "what this playbook does",
     "channel": "what goes by this channel, or to this desk",
+    "stream": "messages that go by this channel for this purpose, as email/marketing",
     "template": "what this template, or one of this folder, says",
 }
 
@@ -35,6 +37,7 @@ def stoppable(config: Config) -> dict[str, list[str]]:
     return {
         "playbook": sorted(config.playbooks),
         "channel": [*config.channels, BUILTIN, *config.desks],
+        "stream": [f"{channel}/{purpose}" for channel in config.channels for purpose in PURPOSES],
         "template": [*folders, *(name for name in templates if name not in folders)],
     }
 
@@ -56,6 +59,8 @@ class Leaving:
     template: str
     through: Sequence[str] = ()
     """Names of the channels or the desk it goes by."""
+    purpose: str = ""
+    """Of a message."""
 
 
 def halts(session: Session) -> tuple[Halt, ...]:
@@ -76,9 +81,14 @@ def halted(on: Sequence[Halt], what: Leaving) -> Halt | None:
     return next((halt for halt in on if _holds(halt, what)), None)
 
 
-def blocked(on: Sequence[Halt], channel: str) -> bool:
-    """Return whether a channel is stopped."""
-    return any(halt.scope == "channel" and halt.name == channel for halt in on)
+def blocked(on: Sequence[Halt], channel: str, purpose: str) -> bool:
+    """Return whether a channel is stopped, for everything or for messages of this purpose.
+
+    >>> blocked((Halt("stp_1", "stream", "email/marketing"),), "email", "service")
+    False
+    """
+    names = {"channel": channel, "stream": f"{channel}/{purpose}"}
+    return any(names.get(halt.scope) == halt.name for halt in on)
 
 
 def _holds(halt: Halt, what: Leaving) -> bool:
@@ -89,6 +99,8 @@ def _holds(halt: Halt, what: Leaving) -> bool:
             return halt.name == what.playbook
         case "template":
             return what.template == halt.name or what.template.startswith(f"{halt.name}/")
+        case "stream":
+            return bool(what.through) and all(f"{name}/{what.purpose}" == halt.name for name in what.through)
         case _:
             return bool(what.through) and all(name == halt.name for name in what.through)
 
@@ -98,7 +110,7 @@ def throw(session: Session, scope: str, name: str, who: str, why: str, now: floa
     if scope not in get_args(Scope):
         raise Permanent(f"{scope!r} can't be stopped", remedy=f"stop {', '.join(get_args(Scope))}")
     if bool(name) is (scope == "all"):
-        raise Permanent("all has no name, a playbook, channel or template needs one")
+        raise Permanent("all has no name, anything else needs one")
     if not why.strip():
         raise Permanent("a stop needs a reason", remedy="say in one sentence why")
     on = next((halt for halt in halts(session) if (halt.scope, halt.name) == (scope, name)), None)

@@ -21,6 +21,8 @@ ENVELOPE = ("id", "source", "type", "time", "subject")
 DELIMITERS = ",;\t|"
 TIMES = ("time", "timestamp", "datetime", "date", "ts")
 """Columns taken for the time where no mapping names one."""
+_UTF16 = ("\udcff\udcfe", "\udcfe\udcff")
+"""The byte order marks of UTF-16, as bytes that are no UTF-8 are read."""
 _DATA = re.compile(r"data(\.[^.]+)+")
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -51,8 +53,10 @@ class Rows:
         self._pulled: list[bytes] = []
         self._at = 0
         head = next(self._text(), "").removeprefix("\ufeff")
+        if head.startswith(_UTF16):
+            raise ForewarnError("is UTF-16", place=place, remedy="save it as UTF-8")
         self.delimiter = max(DELIMITERS, key=head.count)
-        self.header = next(csv.reader([head], delimiter=self.delimiter), [])
+        self.header = _header(head, self.delimiter, place)
         if not self.header:
             raise ForewarnError("is empty", place=place, remedy="its first line names the columns")
         if len(set(self.header)) < len(self.header):
@@ -90,6 +94,14 @@ class Rows:
             self._at += 1
             self._pulled.append(line)
             yield line.decode(errors="surrogateescape") + "\n"
+
+
+def _header(line: str, delimiter: str, place: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error as error:
+        remedy = "end lines with a line feed, and close quotation marks"
+        raise ForewarnError(str(error).partition(" - ")[0], place=f"{place}:1", remedy=remedy) from error
 
 
 def _is_broken(text: str) -> bool:

@@ -23,13 +23,11 @@ from engine.measures.keys import Keys
 from engine.measures.meter import Late
 from engine.scoring.objectors import Objectors
 from engine.scoring.station import Raised, Station, Surroundings, within
+from engine.scoring.waiting import ROW, Waiting, after
 
 CONTACT = "forewarn.contact"
 LABELS_MISSING, LABELS_BACK = "labels-missing", "labels-back"
 """Declared changes: outcomes are not reported from now on; they are again."""
-_ROW = np.dtype(
-    [("due", "<f8"), ("order", "<i8"), ("series", "<i4"), ("channel", "<i4"), ("time", "<f8"), ("value", "<f8")]
-)
 _FIRST, _LAST = -1, np.iinfo(np.int64).max
 """What findings, and ticks, have in place of a position in the log."""
 
@@ -48,8 +46,7 @@ class Dossier(Station):
         self._keys = Keys(watch.by)
         self._sources = sources(watch)
         self._index = SeriesIndex()
-        self._waiting: NDArray[Any] = np.zeros(0, _ROW)
-        self._new: list[NDArray[Any]] = []
+        self._waiting = Waiting()
         self._order = 0
         self._since = Growing(np.float64)
         self._labels, self._tick = len(self._sources), len(self._sources) + 1
@@ -94,10 +91,10 @@ class Dossier(Station):
         for number, source in self._from(columns.type):
             kept, value = source.rows(columns)
             kept &= good
-            self._wait(columns.time[kept], self._order + places[kept], series[kept], number, value[kept])
+            self._waiting.add(columns.time[kept], self._order + places[kept], series[kept], number, value[kept])
         if columns.type == self.watch.score_on:
             at = columns.time[good]
-            self._wait(at, self._order + places[good], series[good], self._tick, np.zeros(len(at)))
+            self._waiting.add(at, self._order + places[good], series[good], self._tick, np.zeros(len(at)))
         return _left_out(columns, late, unkeyed)
 
     def outcome(self, event: OutcomeEvent | ContactEvent, watermark: float) -> None:
@@ -115,7 +112,7 @@ class Dossier(Station):
                 if source.detector == finding.signal.detector and (key := self._key_of(finding.subject)):
                     value = 0.0 if finding.signal.state == "cleared" else finding.signal.score
                     at, series = np.array([finding.until]), np.array([self._known(key, finding.until, -np.inf)])
-                    self._wait(at, np.array([_FIRST]), series, number, np.array([value]))
+                    self._waiting.add(at, np.array([_FIRST]), series, number, np.array([value]))
 
     def declare(self, change: ChangeEvent, watermark: float) -> None:
         """Take note that outcomes are not reported, or are again."""
@@ -158,11 +155,7 @@ class Dossier(Station):
 
         The value of a signal is the probability, where the kind tells one.
         """
-        self._waiting = np.concatenate([self._waiting, *self._new])
-        self._new = []
-        due = self._waiting["due"] <= watermark
-        told, self._waiting = self._waiting[due], self._waiting[~due]
-        for rows in self._with_ticks(np.sort(told, order=("due", "order", "series", "channel")), watermark):
+        for rows in self._with_ticks(self._waiting.due(watermark), watermark):
             batch = Observations.of(rows["series"], rows["time"], rows["value"], channel=rows["channel"])
             for name in self.monitors:
                 for config, signal in self._feed(self._channelled(name, batch), [name]):
@@ -186,7 +179,7 @@ class Dossier(Station):
 
     def _ticks(self, at: float) -> NDArray[Any]:
         series = np.flatnonzero(self._since.array[: len(self._index)] <= at)
-        rows = np.zeros(len(series), _ROW)
+        rows = np.zeros(len(series), ROW)
         rows["due"], rows["time"], rows["order"], rows["channel"] = at, at, _LAST, self._tick
         rows["series"] = series
         return rows
@@ -232,7 +225,7 @@ class Dossier(Station):
     def _known(self, key: str, time: float, watermark: float) -> int:
         """Return the number of a subject that exists from `time` on, or from now if that is past."""
         number = int(self._numbers([key])[0])
-        self._since.array[number] = min(self._since.array[number], max(time, _after(watermark)))
+        self._since.array[number] = min(self._since.array[number], max(time, after(watermark)))
         return number
 
     def _describe(self, number: int) -> None:
@@ -254,33 +247,23 @@ class Dossier(Station):
         """Let one row wait, of a time and told at a watermark: what is told late is told now, with its own time."""
         time, watermark = when
         self._order += 1
-        self._wait(np.array([time]), np.array([self._order]), np.array([series]), channel, np.array([value]))
-        self._new[-1]["due"] = max(time, _after(watermark))
-
-    def _wait(
-        self, time: Floats, order: NDArray[np.int64], series: NDArray[np.int32], channel: int, value: Floats
-    ) -> None:
-        rows = np.zeros(len(time), _ROW)
-        rows["due"] = rows["time"] = time
-        rows["order"], rows["series"], rows["channel"], rows["value"] = order, series, channel, value
-        self._new.append(rows)
+        self._waiting.add_late((time, self._order, series, channel, value), watermark)
 
     def _parts(self) -> Mapping[str, Mapping[str, NDArray[Any]]]:
-        waiting = np.concatenate([self._waiting, *self._new])
         since = self._since.array[: len(self._index)]
-        own = {"waiting": waiting, "since": since, "clock": np.array([float(self._order), self._scored_until])}
+        own = {
+            "waiting": self._waiting.rows(),
+            "since": since,
+            "clock": np.array([float(self._order), self._scored_until]),
+        }
         return {"index": self._index.state(), "dossier": own}
 
     def _load_parts(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         own = within(arrays, "dossier")
         self._index.load(within(arrays, "index"))
         self._since.fill(own["since"])
-        self._waiting, self._new = own["waiting"].copy(), []
+        self._waiting.fill(own["waiting"])
         self._order, self._scored_until = int(own["clock"][0]), float(own["clock"][1])
-
-
-def _after(moment: float) -> float:
-    return float(np.nextafter(moment, np.inf))
 
 
 def _only(keys: Texts | list[str], good: NDArray[np.bool_]) -> Texts | list[str]:

@@ -4,12 +4,25 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, inspect, make_url
+from sqlalchemy import (
+    URL,
+    ColumnElement,
+    Connection,
+    Engine,
+    Table,
+    bindparam,
+    create_engine,
+    event,
+    func,
+    inspect,
+    make_url,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, SQLModel
@@ -180,6 +193,30 @@ def upsert(session: Session, table: type[SQLModel], rows: Sequence[Row], keys: S
         else statement.on_conflict_do_nothing(index_elements=list(keys))
     )
     _execute(session, statement, target, rows)
+
+
+def increase(session: Session, table: type[SQLModel], row: Mapping[str, Any], keys: tuple[str, ...]) -> None:
+    """Insert a row of numbers, or where `keys` are there already, add its other columns to what is there."""
+    statement = _increase(session.connection().dialect.name, table, tuple(row), keys)
+    session.connection().execute(statement, row)
+
+
+@cache
+def _increase(dialect: str, table: type[SQLModel], names: tuple[str, ...], keys: tuple[str, ...]) -> Any:
+    """Return the statement; to make it takes longer than to run it."""
+    target = _table(table)
+    statement = _INSERTS[dialect](target).values({name: bindparam(name) for name in names})
+    sums = {name: target.c[name] + statement.excluded[name] for name in names if name not in keys}
+    return statement.on_conflict_do_update(index_elements=list(keys), set_=sums)
+
+
+def unindexed(column: Any) -> ColumnElement[Any]:
+    """Return a text column as a value that no index is looked up by.
+
+    SQLite keeps no statistics of its own accord. Where it may choose, it takes a status, which it believes to be rare,
+    for the better way to a few hundred rows named by their ids, and reads a million.
+    """
+    return func.coalesce(column, "")
 
 
 def values(table: Table, row: Row) -> Mapping[str, Any]:

@@ -1,7 +1,8 @@
 """The outbox: what is to be done once, and how far it has come. It decides nothing; it loses and doubles nothing.
 
 Every change of a status goes through `TRANSITIONS` and is compared and set in one statement, so that of two who try the
-same, one succeeds. Call these functions within `Database.transaction()`.
+same, one succeeds. Call these functions within `Database.transaction()`. What is done for one intent after the other by
+`hold`, `mark_sending` and `settle` is done for a batch by `engine.store.batches`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -12,7 +13,7 @@ from sqlalchemy import ColumnElement, Integer, bindparam, func, update
 from sqlmodel import Session, col, select
 
 from engine.errors import Permanent
-from engine.store.database import insert_ignore
+from engine.store.database import insert_ignore, unindexed
 from engine.store.models import Intent
 
 
@@ -37,12 +38,12 @@ TRANSITIONS: Mapping[Status, frozenset[Status]] = {
     Status.CLAIMED: frozenset({Status.SENDING, Status.SKIPPED, Status.FAILED, Status.PENDING}),
     Status.SENDING: frozenset({Status.SENT, Status.FAILED, Status.UNKNOWN, Status.PENDING}),
     Status.UNKNOWN: frozenset({Status.SENT, Status.FAILED, Status.PENDING, Status.UNKNOWN}),
-    Status.SENT: frozenset({Status.SKIPPED}),
+    Status.SENT: frozenset({Status.SKIPPED, Status.PENDING}),
     Status.FAILED: frozenset(),
     Status.SKIPPED: frozenset(),
 }
 """From → to. `sending` goes back to `pending` only when it surely was not taken, `sent` to `skipped` only when the
-provider gave it back."""
+provider gave it back, and to `pending` only when the provider says that it did not arrive: then it goes another way."""
 
 DUE = (
     select(Intent)
@@ -99,10 +100,11 @@ def claim(session: Session, ids: Collection[str], by: str, now: float) -> list[I
 
     Rows another transaction has locked are passed over (SKIP LOCKED on PostgreSQL; SQLite has one writer at a time).
     """
-    free = select(Intent.id).where(col(Intent.id).in_(ids), col(Intent.status) == Status.PENDING)
+    pending = unindexed(Intent.status) == Status.PENDING
+    free = select(Intent.id).where(col(Intent.id).in_(ids), pending)
     taken = _change(
         session,
-        col(Intent.id).in_(free.with_for_update(skip_locked=True)) & (col(Intent.status) == Status.PENDING),
+        col(Intent.id).in_(free.with_for_update(skip_locked=True)) & pending,
         {"status": Status.CLAIMED, "claimed_by": by, "claimed_at": now},
     )
     return sorted(taken, key=lambda intent: (intent.due_at, intent.id))
@@ -143,6 +145,18 @@ def settle(
     if to is Status.SENT:
         changes["sent_at"] = now
     return _move(session, id_, to, changes, *([col(Intent.claimed_by) == by] if by else []))
+
+
+def not_arrived(session: Session, id_: str, now: float, tried: Mapping[str, str]) -> Intent:
+    """Let what was sent and, as the provider says, did not arrive be decided anew; `tried` is the way it went.
+
+    Raises IllegalTransition unless it is sent.
+    """
+    row = session.get(Intent, id_)
+    payload = {**row.payload, "tried": [*row.payload.get("tried", ()), dict(tried)]} if row else {}
+    changes = {"due_at": now, "claimed_by": "", "claimed_at": None}
+    sent = col(Intent.status) == Status.SENT
+    return _move(session, id_, Status.PENDING, {**changes, "payload": payload}, sent)
 
 
 def hold(session: Session, id_: str, until: float, detail: str = "") -> Intent:

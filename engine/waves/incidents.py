@@ -1,6 +1,6 @@
 """Incidents: issues of many customers with one cause, which get one ticket instead of one each."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import structlog
@@ -96,19 +96,22 @@ def of(session: Session, issue: str) -> str | None:
     return session.exec(found.where(IncidentMember.issue == issue, Incident.status == "open")).first()
 
 
-def taken_in(session: Session, issue: Issue, now: float) -> str:
-    """Return the open incident of an issue's detector, which the issue joins; or ""."""
-    known = of(session, issue.id)
-    if known is not None:
-        return known
-    found = select(Incident.id).where(
-        Incident.detector == issue.detector, Incident.status == "open", Incident.opened_at <= issue.noticed_at + CALM
-    )
-    incident = session.exec(found).first()
-    if incident is None or issue.shadow or issue.status not in ACTIVE:
-        return ""
-    join(session, incident, issue.id, now)
-    return incident
+def taken_in(session: Session, intents: Iterable[tuple[Intent, Issue | None]], now: float) -> dict[str, str]:
+    """Return, by the id of each ticket to be made, the open incident that its issue is, or from now on is, part of."""
+    asked = [(intent, issue) for intent, issue in intents if issue and intent.kind == "ticket" and intent.step != STEP]
+    open_now = session.exec(select(Incident).where(Incident.status == "open")).all() if asked else ()
+    found = {}
+    for intent, issue in asked if open_now else ():
+        incident = of(session, issue.id) or next((each.id for each in open_now if _takes(each, issue)), None)
+        if incident is not None:
+            join(session, incident, issue.id, now)
+            found[intent.id] = incident
+    return found
+
+
+def _takes(incident: Incident, issue: Issue) -> bool:
+    alike = issue.detector == incident.detector and issue.status in ACTIVE and not issue.shadow
+    return alike and incident.opened_at <= issue.noticed_at + CALM
 
 
 def members(session: Session, incident: str) -> Sequence[Issue]:

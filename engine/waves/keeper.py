@@ -1,7 +1,7 @@
 """The waves there are: begun, moved on and ended while messages are decided, in the decision's own transaction."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -13,51 +13,78 @@ from engine.store.models import Intent, WaveRow
 from engine.waves import counts
 from engine.waves.approvals import ask, standing
 from engine.waves.incidents import declare
-from engine.waves.wave import CALM, Seen, Wave, advanced, begun
+from engine.waves.wave import CALM, Seen, Wave, advanced, at_first, begun
 
 log = structlog.get_logger()
 FRESH = 6 * 3600.0
 """Seconds for which it stays known what is usual."""
+COUNTED = 30.0
+"""Seconds for which a wave that goes on is not counted anew."""
 MOST = 1_000_000
 """Counting who waits ends there."""
 
 
+@dataclass(slots=True)
+class _Counted:
+    """A wave as it was counted, and what was added since."""
+
+    wave: Wave | None
+    at: float
+    batch: int
+    room: float
+    """How many more may be told before there could be a wave; where there is one, that tells."""
+
+    def holds(self, batch: int, now: float) -> bool:
+        """Return whether it need not be counted anew: in the same batch, or for a while where nobody has to wait."""
+        waits = self.wave.full if self.wave else self.room <= 0.0
+        return self.batch == batch or (not waits and 0.0 <= now - self.at < COUNTED)
+
+    def sent(self) -> None:
+        """One more is told."""
+        self.room -= 1
+        if self.wave is not None:
+            self.wave = replace(self.wave, told=self.wave.told + 1)
+
+
 class Waves:
-    """Keeps the waves of one configuration. `look` counts anew, `sent` adds to what was counted."""
+    """Keeps the waves of one configuration; `look` before each batch, `sent` for each message that leaves."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._now: dict[str, Wave | None] = {}
+        self._counted: dict[str, _Counted] = {}
+        self._batch = 0
         self._usual: dict[str, tuple[float, int]] = {}
 
     def look(self) -> None:
-        """Forget what was counted: between two batches others may have been told, and people may have agreed."""
-        self._now.clear()
+        """Begin a batch: meanwhile others may have been told, and people may have agreed."""
+        self._batch += 1
 
     def of(self, session: Session, intent: Intent, now: float) -> Wave | None:
         """Return the wave that an opening message belongs to; None: as few are told as on other days."""
         playbook = self._config.playbooks.get(intent.playbook)
         if playbook is None or (intent.kind, intent.occasion) != ("message", "opened"):
             return None
-        known = self._now.get(playbook.name)
-        if playbook.name not in self._now or (known is not None and known.state == "canary" and known.full):
-            known = self._now[playbook.name] = self._wave(session, playbook, intent, now)
-        return known
+        known = self._counted.get(playbook.name)
+        if known is None or not known.holds(self._batch, now):
+            known = self._counted[playbook.name] = self._count(session, playbook, intent, now)
+        return known.wave
 
     def sent(self, intent: Intent) -> None:
         """One more is told."""
-        wave = self._now.get(intent.playbook)
-        if wave is not None and (intent.kind, intent.occasion) == ("message", "opened"):
-            self._now[intent.playbook] = replace(wave, told=wave.told + 1)
+        known = self._counted.get(intent.playbook)
+        if known is not None and (intent.kind, intent.occasion) == ("message", "opened"):
+            known.sent()
 
-    def _wave(self, session: Session, playbook: PlaybookConfig, intent: Intent, now: float) -> Wave | None:
+    def _count(self, session: Session, playbook: PlaybookConfig, intent: Intent, now: float) -> _Counted:
         row, limits = current(session, playbook.name, now), playbook.limits
         since = (row.opened_at if row else now) - CALM
         seen = self._seen(session, playbook, row, since)
         if row is None:
-            wave = begun(derive("wav", playbook.name, repr(now)), seen, self._busy(session, playbook.name, now), limits)
+            busy = self._busy(session, playbook.name, now)
+            wave = begun(derive("wav", playbook.name, repr(now)), seen, busy, limits)
             if wave is None:
-                return None
+                room = 0 if limits.approve else at_first(busy, limits.blast_radius) - seen.told
+                return _Counted(None, now, self._batch, room)
             row = _begin(session, playbook.name, wave, intent, now)
         before = standing(session, _wave_of(row), row, now)
         wave, question = advanced(before, seen, counts.reactions(session, playbook.name, since), limits, now)
@@ -68,7 +95,7 @@ class Waves:
             if wave.audience > limits.blast_radius.max:
                 declare(session, playbook, row, self._config, now)
         _keep(session, row, wave, now, waited=seen.waiting > 0)
-        return wave
+        return _Counted(wave, now, self._batch, 0)
 
     def _seen(self, session: Session, playbook: PlaybookConfig, row: WaveRow | None, since: float) -> Seen:
         """Count no further than makes a difference; to the end where people are to read the number."""

@@ -200,7 +200,7 @@ def show_ticket(services: Injected, number: int) -> TicketDetail:
 def claim_ticket(services: Injected, caller: Asking, number: int) -> TicketOut:
     """Take a ticket; 409 if somebody else has it."""
     ticket_of(services, number)
-    return TicketOut.model_validate(services.tickets.claim(number, caller.name))
+    return TicketOut.model_validate(services.tickets.claim(number, caller.name, services.intake))
 
 
 @router.post("/tickets/{number}/note", status_code=201, tags=["tickets"])

@@ -28,8 +28,9 @@ COOKIE = "forewarn_token"
 KEEP = 2.0
 """Seconds for which a look at the tokens holds: so long a revoked one goes on working."""
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_OPEN = ("/healthz", "/readyz", "/static/", "/hooks/", "/m/", "/u/", "/p/", "/login", "/logout")
-"""What needs no token: it says nothing, or is signed."""
+_OPEN = ("/healthz", "/readyz", "/static/", "/hooks/", "/m/", "/u/", "/p/", "/feed/", "/status/", "/login", "/logout")
+"""What needs no token: it says nothing, is signed, or is public."""
+_PUBLIC = frozenset({"/status", "/status.json", "/status.atom"})
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 
 
@@ -116,7 +117,7 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        if scope["type"] != "http" or scope["path"].startswith(_OPEN):
+        if scope["type"] != "http" or scope["path"].startswith(_OPEN) or scope["path"] in _PUBLIC:
             await self._app(scope, receive, send)
             return
         try:

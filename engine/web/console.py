@@ -1,8 +1,8 @@
 """The console: what is wrong, what was decided, who works on it. Plain pages and forms; no JavaScript."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 from sqlmodel import Session, col, select
@@ -11,17 +11,17 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from engine.config.model import SEVERITIES
+from engine.desks import known
 from engine.evaluations import evaluations
 from engine.issues.book import history
 from engine.letters import evidence_picture
-from engine.policy import stops
-from engine.store.models import DecisionRow, Issue, LeadTime, Ticket
-from engine.tickets import Verdict
+from engine.policy import stops, streams
+from engine.store.models import DecisionRow, Issue, LeadTime
 from engine.waves.approvals import approvals
 from engine.web import actions, queries
-from engine.web.api import dead_letters, reasons, ticket_of
+from engine.web.api import dead_letters, reasons
 from engine.web.auth import COOKIE, Doorkeeper, foreign
-from engine.web.health import unreachable
+from engine.web.health import unreachable, warnings
 from engine.web.problems import Refused
 from engine.web.services import Services
 from engine.web.state import Asking, Form, Injected, doorkeeper_of
@@ -41,8 +41,9 @@ Door = Annotated[Doorkeeper, Depends(doorkeeper_of)]
 @router.get("/")
 def home(services: Injected, caller: Asking) -> Response:
     """Show everything that is going on."""
+    sending = services.sending()
     with services.database.reading() as session:
-        return _render(
+        return render(
             "home.html.j2",
             services,
             who=caller.name,
@@ -51,10 +52,14 @@ def home(services: Injected, caller: Asking) -> Response:
             decisions=[(row, queries.because(row)) for row in queries.decisions(session, "", 12)],
             counts=_counts(services, session),
             warned=_warned(session),
-            tickets=services.tickets.open(limit=20),
+            tickets=known.open_tickets(session, limit=20),
             wrong=[*services.unready(), *unreachable(services)],
+            warnings=warnings(services),
             lag=services.lag(),
+            sending=sending,
+            away=sending.away,
             blind=[each.detector for each in evaluations(session) if each.labels_missing],
+            streams=streams.unhealthy(session, services.config().policy.streams, services.clock.time()),
             stops=[row for row in stops.thrown(session) if row.ended_at is None],
             asked=approvals(session),
             stoppable=stops.stoppable(services.config()),
@@ -91,7 +96,7 @@ def all_issues(
         rows = queries.issues(session, filters, after, SHOWN + 1)
     more = rows[SHOWN - 1].id if len(rows) > SHOWN else ""
     asked = {"status": status, "detector": detector, "account": account}
-    return _render("issues.html.j2", services, who=caller.name, issues=rows[:SHOWN], more=more, **asked)
+    return render("issues.html.j2", services, who=caller.name, issues=rows[:SHOWN], more=more, **asked)
 
 
 @router.get("/issues/{issue}")
@@ -99,7 +104,7 @@ def one_issue(services: Injected, caller: Asking, issue: str, done: Action | Non
     """Show an issue: evidence, history, what was planned and decided. `done`: what was just asked for."""
     with services.database.reading() as session:
         row = queries.need(session, Issue, issue, "issue")
-        return _render(
+        return render(
             "issue.html.j2",
             services,
             who=caller.name,
@@ -113,7 +118,7 @@ def one_issue(services: Injected, caller: Asking, issue: str, done: Action | Non
             history=history(session, issue),
             intents=queries.intents(session, issue),
             decisions=[(each, queries.because(each)) for each in queries.decisions(session, "", SHOWN, issue=issue)],
-            tickets=session.exec(select(Ticket).where(Ticket.issue == issue).order_by(col(Ticket.number))).all(),
+            tickets=known.of_issue(session, issue),
         )
 
 
@@ -137,7 +142,7 @@ def one_decision(services: Injected, caller: Asking, decision: str) -> Response:
     with services.database.reading() as session:
         row = queries.need(session, DecisionRow, decision, "decision")
         issue = session.get(Issue, row.issue)
-    return _render(
+    return render(
         "decision.html.j2",
         services,
         who=caller.name,
@@ -147,22 +152,6 @@ def one_decision(services: Injected, caller: Asking, decision: str) -> Response:
         facts=queries.told(queries.facts(row)),
         issue=issue,
     )
-
-
-@router.get("/tickets/{number}")
-def one_ticket(services: Injected, caller: Asking, number: int) -> Response:
-    """Show a ticket."""
-    ticket, notes = ticket_of(services, number)
-    return _render("ticket.html.j2", services, who=caller.name, ticket=ticket, notes=notes)
-
-
-@router.post("/tickets/{number}/{what}")
-async def act_on_ticket(
-    services: Injected, caller: Asking, number: int, what: Literal["claim", "note", "resolve"], form: Form
-) -> Response:
-    """Claim, note on or resolve a ticket."""
-    await run_in_threadpool(_on_ticket, services, number, caller.name, what, form)
-    return RedirectResponse(f"/tickets/{number}", 303)
 
 
 @router.get("/deadletters")
@@ -223,7 +212,8 @@ def log_out(request: Request) -> Response:
 # -- what the pages show
 
 
-def _render(name: str, services: Services, **values: Any) -> Response:
+def render(name: str, services: Services, **values: Any) -> Response:
+    """Return a page of the console."""
     company = services.config().main.sender.company
     return HTMLResponse(page(name, now=services.clock.time(), company=company, **values))
 
@@ -260,7 +250,7 @@ def _figures(evidence: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 def _dead_letters(services: Services, who: str, reason: str, after: str, wrong: Sequence[str]) -> Response:
     letters = dead_letters(services, reason, after, SHOWN + 1)
-    return _render(
+    return render(
         "deadletters.html.j2",
         services,
         who=who,
@@ -270,31 +260,3 @@ def _dead_letters(services: Services, who: str, reason: str, after: str, wrong: 
         reason=reason,
         wrong=wrong,
     )
-
-
-def _on_ticket(services: Services, number: int, who: str, what: str, form: Mapping[str, str]) -> None:
-    ticket_of(services, number)
-    _TICKET[what](services, number, who, form)
-
-
-def _claim(services: Services, number: int, who: str, _: Mapping[str, str]) -> None:
-    services.tickets.claim(number, who)
-
-
-def _note(services: Services, number: int, who: str, form: Mapping[str, str]) -> None:
-    if text := form.get("note", "").strip():
-        services.tickets.note(number, who, text[:10_000])
-
-
-def _resolve(services: Services, number: int, who: str, form: Mapping[str, str]) -> None:
-    found: Sequence[Verdict] = [each for each in get_args(Verdict) if each == form.get("verdict")]
-    if not found:
-        raise Refused(422, f"verdict: choose one of {', '.join(get_args(Verdict))}")
-    services.tickets.resolve(number, who, found[0], form.get("note", "")[:10_000], services.intake)
-
-
-_TICKET: Mapping[str, Callable[[Services, int, str, Mapping[str, str]], None]] = {
-    "claim": _claim,
-    "note": _note,
-    "resolve": _resolve,
-}

@@ -215,9 +215,9 @@ class SilenceIn(In):
 
 
 class StopIn(In):
-    """A kill switch to throw: everything, or a playbook, a channel (or desk), or a template (or folder of them)."""
+    """A kill switch to throw: everything, a playbook, channel (or desk), stream, or template (or folder of them)."""
 
-    scope: Literal["all", "playbook", "channel", "template"]
+    scope: Literal["all", "playbook", "channel", "stream", "template"]
     name: Word | None = None
     why: Annotated[str, Field(min_length=1, max_length=2000)]
 
@@ -366,3 +366,19 @@ class Reloaded(BaseModel):
     """The new configuration is in force from the next step on; `problems` are warnings."""
 
     problems: list[ProblemOut]
+
+
+class FeedTokenIn(In):
+    """For whom a token is made."""
+
+    subject: Word
+    """`contact/…` or `account/…`."""
+    lasts_s: Annotated[float, Field(gt=0, le=30 * 86400.0)] = 3600.0
+
+
+class FeedTokenOut(BaseModel):
+    """A token with which a browser reads what is kept for one person or account."""
+
+    token: str
+    url: str
+    expires_at: datetime

@@ -9,16 +9,24 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engine.metrics import Metrics, State
 from engine.web import (
+    announcements,
     api,
     approvals,
     bounds,
     console,
-    customer,
+    customers,
     defects,
+    desk_hooks,
+    feed,
+    feed_tokens,
     health,
     ingest,
     predictions,
     problems,
+    status,
+    status_api,
+    subscribe,
+    ticket_pages,
     webhooks,
 )
 from engine.web.auth import Doorkeeper, Guard
@@ -26,18 +34,42 @@ from engine.web.schemas import Problem
 from engine.web.services import Services
 from engine.web.views import HEADERS, STATIC
 
-_AREAS = frozenset({"v1", "hooks", "m", "u", "p", "static", "healthz", "readyz", "metrics", "login", "logout"})
+_AREAS = frozenset(
+    {"v1", "hooks", "m", "u", "p", "feed", "status", "static", "healthz", "readyz", "metrics", "login", "logout"}
+)
+
+
+_PARTS = (
+    health,
+    api,
+    status_api,
+    feed_tokens,
+    webhooks,
+    desk_hooks,
+    customers,
+    feed,
+    subscribe,
+    status,
+    announcements,
+    console,
+    ticket_pages,
+    predictions,
+    approvals,
+    defects,
+)
+"""What answers, in the order in which it is asked."""
 
 
 def create_app(services: Services, metrics: Metrics | None = None) -> ASGIApp:
     """Return the application: ingest, API, webhooks, console, customer pages, health and metrics."""
     counted = metrics or Metrics()
-    counted.watch(State(services.database, services.dead_letters, services.lag))
+    counted.watch(State(services.database, services.dead_letters, services.lag, services.sending))
     doorkeeper = Doorkeeper(services)
     app = _application()
     app.state.services, app.state.metrics, app.state.doorkeeper = services, counted, doorkeeper
+    app.state.readers = feed.readers()
     app.router.routes.append(_events(services, counted))
-    for module in (health, api, webhooks, customer, console, predictions, approvals, defects):
+    for module in _PARTS:
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=STATIC))
     return Dressed(Guard(bounds.Bounded(app), doorkeeper), counted)
@@ -105,7 +137,7 @@ def _with_ours(given: Any) -> list[tuple[bytes, bytes]]:
 
 def _area(path: str) -> str:
     """Return the part of a path that is counted by: few values, whatever is asked for."""
-    first = path.split("/", 2)[1] if "/" in path else ""
+    first = path.split("/", 2)[1].partition(".")[0] if "/" in path else ""
     if path == "/v1/events":
         return "events"
     return first if first in _AREAS else "console"

@@ -1,7 +1,7 @@
 """What the web part needs of the engine, handed to it by the composition root."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from engine.clock import Clock
 from engine.config.model import Config
@@ -11,7 +11,8 @@ from engine.intake import Intake
 from engine.links import Links
 from engine.store.database import Database
 from engine.tickets import Tickets
-from outreach.base import Channel
+from engine.traffic import SendingState
+from outreach.base import Channel, TicketDesk
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +36,7 @@ class Services:
     """How many events are in the log and not yet processed."""
     reload: Callable[[], Sequence[Problem]]
     """Read the configuration anew; with any error in it the running one stays, and the problems are returned."""
+    sending: Callable[[], SendingState] = SendingState
+    """How every provider stands, and who is on duty."""
+    desks: Mapping[str, TicketDesk] = field(default_factory=dict)
+    """By name, as in desks.yaml; the built-in one too."""

@@ -10,18 +10,34 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from engine.events import make_event
+from engine.conversations.people import last_sent, sent_as
+from engine.eventlog.base import DeadLetter
+from engine.events import UNMATCHED, make_event
 from engine.store.models import Intent, Issue
 from engine.web.actions import publish
-from engine.web.correspondents import sent_as
 from engine.web.problems import Refused
 from engine.web.replies import answered
 from engine.web.services import Services
 from engine.web.state import Injected
 from outreach import inbound
-from outreach.inbound import Acknowledged, Answer, CalledBack, Delivered, ForgedError, Inbound, Replied, UnreadableError
+from outreach.inbound import (
+    Acknowledged,
+    Answer,
+    CalledBack,
+    Delivered,
+    ForgedError,
+    Inbound,
+    Replied,
+    Unread,
+    UnreadableError,
+)
 
 router = APIRouter(include_in_schema=False)
+REPORTED = 5 * 86_400.0
+"""Seconds after a mail within which a report that names only its address is about it: servers give up after four to
+five days (RFC 5321, 4.5.4.1)."""
+UNREADABLE = "unreadable"
+UNNAMED = "it names no message of ours, and none went lately to {address!r:.80}"
 
 
 @router.post("/hooks/twilio/{name}")
@@ -29,9 +45,7 @@ router = APIRouter(include_in_schema=False)
 async def called(services: Injected, request: Request, name: str) -> Response:
     """Take a request of the provider that a channel sends by."""
     channel = _channel(services, name)
-    came = inbound.Request(
-        public_url(services, request), _headers(request), await request.body(), services.clock.time()
-    )
+    came = inbound.Request(public_url(services, request), headers(request), await request.body(), services.clock.time())
     answer = await run_in_threadpool(_taken, services, name, channel, came)
     return Response(answer.body, answer.status, media_type=answer.media_type)
 
@@ -49,7 +63,8 @@ def public_url(services: Services, request: Request) -> str:
     return services.config().main.listen.public_url.rstrip("/") + request.url.path + query
 
 
-def _headers(request: Request) -> Mapping[str, str]:
+def headers(request: Request) -> Mapping[str, str]:
+    """Return a request's headers, names in lower case."""
     return {name.lower(): value for name, value in request.headers.items()}
 
 
@@ -61,26 +76,43 @@ def _taken(services: Services, name: str, channel: CalledBack, came: inbound.Req
     except UnreadableError as error:
         raise Refused(422, str(error)) from error
     for told in answer.told:
-        reply = _told(services, name, channel, told)
-        spoken = channel.reply(reply) if reply else None
-        answer = spoken or answer
+        answer = take(services, name, channel, told) or answer
     return answer
 
 
-def _told(services: Services, name: str, channel: CalledBack, told: Inbound) -> str:
-    """Make events of what was told; return what is said back at once, if anything."""
+def take(services: Services, name: str, channel: CalledBack, told: Inbound) -> Answer | None:
+    """Make events of what was told; return what is said back at once, if anything. On return they are durable.
+
+    Raises Refused (422) for what cannot be one, and Retryable if they cannot be written now.
+    """
     if isinstance(told, Replied):
         return answered(services, name, channel, told)
     if isinstance(told, Delivered):
-        publish(services, _delivery(services, name, channel, told))
+        _delivered(services, name, channel, told)
     elif isinstance(told, Acknowledged):
         _acknowledged(services, name, channel, told)
-    return ""
+    elif isinstance(told, Unread):
+        now, origin = services.clock.time(), f"{channel.vendor}/{name}"
+        services.dead_letters.add([DeadLetter(UNREADABLE, told.why, told.raw, now, origin)])
+    return None
 
 
-def _delivery(services: Services, name: str, channel: CalledBack, told: Delivered) -> bytes:
+def _delivered(services: Services, name: str, channel: CalledBack, told: Delivered) -> None:
+    now = services.clock.time()
     with services.database.reading() as session:
-        intent = sent_as(session, told.provider_id)
+        if told.provider_id:
+            intent = sent_as(session, told.provider_id)
+        else:
+            intent = last_sent(session, name, told.address, now - REPORTED)
+    event = _delivery(services, name, channel, told, intent)
+    if told.provider_id or intent:
+        publish(services, event)
+    else:
+        cause = UNNAMED.format(address=told.address)
+        services.dead_letters.add([DeadLetter(UNMATCHED, cause, event, now, f"{channel.vendor}/{name}")])
+
+
+def _delivery(services: Services, name: str, channel: CalledBack, told: Delivered, intent: Intent | None) -> bytes:
     data = {
         "state": told.state.value,
         "provider_id": told.provider_id,
@@ -88,8 +120,10 @@ def _delivery(services: Services, name: str, channel: CalledBack, told: Delivere
         "code": told.code,
         "address": told.address,
         "raw": dict(told.raw),
+        **({"intent": intent.id} if intent and not told.provider_id else {}),
     }
-    key = f"{told.provider_id}:{told.state.value}:{told.code}"
+    about = told.provider_id or (intent.id if intent else told.address)
+    key = f"{about}:{told.state.value}:{told.code}"
     source = f"{channel.vendor}/{name}"
     return make_event(
         "forewarn.delivery", _about(intent, told), data, id=key, source=source, time=services.clock.time()
@@ -97,7 +131,7 @@ def _delivery(services: Services, name: str, channel: CalledBack, told: Delivere
 
 
 def _about(intent: Intent | None, told: Delivered) -> str:
-    return intent.recipient if intent and intent.recipient else f"message/{told.provider_id}"
+    return intent.recipient if intent and intent.recipient else f"message/{told.provider_id or told.address}"
 
 
 def _acknowledged(services: Services, name: str, channel: CalledBack, told: Acknowledged) -> None:

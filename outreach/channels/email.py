@@ -1,27 +1,33 @@
-"""E-mail by SMTP submission (RFC 5321, 6409), encrypted, threaded, with one-click opting out."""
+"""E-mail by SMTP submission (RFC 5321, 6409), encrypted, threaded, signed, and what comes back of it."""
 
 import ipaddress
-import queue
 import time
 from collections.abc import Callable
-from email.message import EmailMessage
 from typing import ClassVar, Literal
 
 from outreach.address import Mailbox, mailbox, sender
 from outreach.base import Channel, Message, Outcome, Receipt
-from outreach.mime import POLICY, Letterhead, compose, message_id
-from outreach.smtp import Refused, Server, Session, attempt, before_the_mail, nobody_knows, not_taken
+from outreach.dkim import Dkim, Signer, aligned
+from outreach.imap import Inbox, Postbox
+from outreach.inbound import Answer, Inbound, Request
+from outreach.incoming import Ours, believed, understood
+from outreach.mime import letterhead, message_id, written
+from outreach.signed import vouched
+from outreach.smtp import Envelope, Refused, Server, attempt, before_the_mail, nobody_knows, not_taken
+from outreach.smtp_pool import Line, Lines
 
 
 class Email(Channel):
     """Hands mail to one SMTP server. Safe to use from several threads; connections are kept for the next mail.
 
     A failure before the final dot is RETRY, an answer of 5xx PERMANENT, silence after the final dot UNKNOWN. Where
-    encryption is asked for, nothing goes out without it.
+    encryption is asked for, nothing goes out without it. Reports of failures, complaints and answers of people come
+    back through `inbox`, a mailbox of ours that is read, or by `receive`, from whoever takes our mail.
     """
 
     kind: ClassVar[str] = "email"
     address: ClassVar[str] = "email"
+    vendor: ClassVar[str] = "email"
 
     def __init__(  # noqa: PLR0913 -- the constructor is the config schema
         self,
@@ -30,100 +36,123 @@ class Email(Channel):
         from_: str,
         port: int = 587,
         reply_to: str = "",
+        return_path: str = "",
         username: str = "",
         password: str = "",
         tls: Literal["starttls", "tls", "none"] | None = None,
         ca_file: str = "",
         timeout: float = 20.0,
         domain: str = "",
+        dkim: Dkim | None = None,
+        inbox: Inbox | None = None,
+        webhook_secret: str = "",
         now: Callable[[], float] = time.time,
     ) -> None:
         """`tls` is `none` on loopback and `starttls` elsewhere unless given; `ca_file`: PEM of a private authority.
 
-        `domain` stands in Message-IDs; if not given, the sender's. `timeout`: seconds for one mail, from connecting
-        to the last answer.
+        `domain` stands in Message-IDs; if not given, the sender's. `return_path`: where reports of failures go; if not
+        given, the sender. `timeout`: seconds for one mail, from connecting to the last answer. `webhook_secret`: of
+        Standard Webhooks (whsec_…), or what the header X-Forewarn-Secret holds; without it nothing that is posted to us
+        is believed.
         """
         chosen = tls or ("none" if _is_loopback(host) else "starttls")
         if username and chosen == "none" and not _is_loopback(host):
             raise ValueError("a password is not sent without encryption: use tls: starttls or tls")
-        self._server = Server(host, port, chosen, username, password, ca_file, timeout)
-        self._head = Letterhead(sender(from_), str(sender(reply_to)) if reply_to else "", _domain(domain, from_))
-        self._now = now
-        self._idle: queue.LifoQueue[Session] = queue.LifoQueue()
+        server = Server(host, port, chosen, username, password, ca_file, timeout)
+        author = sender(from_)
+        self._place, self._timeout, self._now = f"{host}:{port}", timeout, now
+        self._head = letterhead(author, str(sender(reply_to)) if reply_to else "", _domain(domain, from_))
+        self._from = sender(return_path).addr_spec if return_path else author.addr_spec
+        self._signer = Signer(dkim) if dkim else None
+        if dkim and not aligned(dkim.domain, author.domain):
+            raise ValueError(f"dkim: domain {dkim.domain} is not that of the sender: DMARC would not count it")
+        self._lines = Lines(server, now)
+        self._postbox = Postbox(inbox) if inbox else None
+        self._ours = Ours(self._head.domain, frozenset({author.addr_spec, self._from}))
+        self._secret = webhook_secret
 
     def send(self, message: Message) -> Receipt:
         """Hand one mail in."""
         try:
             to = mailbox(message.to)
-            mail = compose(message, to, self._head, self._now())
+            mail = self._written(message, to)
         except ValueError as error:
             return Receipt(Outcome.PERMANENT, f"cannot be written as a mail: {error}", suppress=_is_bad(message.to))
-        deadline = self._now() + self._server.timeout
+        deadline = self._now() + self._timeout
         try:
-            session = self._session()
+            line = self._lines.take(deadline)
         except (Refused, OSError) as error:
             return before_the_mail(error)
-        return self._hand_in(session, mail, to, deadline)
+        return self._hand_in(line, mail, Envelope(self._from, to.wire, self._id(message), to.international), deadline)
+
+    def receive(self, request: Request) -> Answer:
+        """Understand a mail that was posted to us, as message/rfc822. Raises ForgedError."""
+        vouched(request, self._secret)
+        return Answer(understood(request.body, self._ours))
+
+    def poll(self, take: Callable[[Inbound], None]) -> int:
+        """Read what came into the mailbox, handing on what it says; returns how many mails that were.
+
+        A mail counts as read only once `take` came back: what it did not write down is there at the next poll. Raises
+        OSError where the mailbox cannot be read.
+        """
+
+        def read(raw: bytes) -> None:
+            for told in understood(raw, self._ours):
+                take(believed(told, raw))
+
+        return self._postbox.poll(read) if self._postbox else 0
+
+    def reply(self, text: str, locale: str = "en") -> Answer | None:
+        """Return nothing: what answers a mail is a mail of its own."""
+        return None
 
     def check(self) -> str:
-        """Connect, encrypt and log in; return what went wrong."""
+        """Connect, encrypt and log in, and look into the mailbox; return what went wrong."""
         try:
-            self._idle.put(self._session())
+            self._lines.give(self._lines.take(self._now() + self._timeout))
         except (Refused, OSError) as error:
-            return f"{self._server.host}:{self._server.port}: {before_the_mail(error).detail}"
-        return ""
+            return f"{self._place}: {before_the_mail(error).detail}"
+        return self._postbox.check() if self._postbox else ""
 
     def close(self) -> None:
         """Hang up all connections that are not in use."""
-        while (session := self._kept()) is not None:
-            session.close()
+        self._lines.close()
 
-    def _hand_in(self, session: Session, mail: EmailMessage, to: Mailbox, deadline: float) -> Receipt:
-        if to.international and not session.international:
-            self._idle.put(session)
-            return Receipt(Outcome.PERMANENT, f"the server does not take the address {to.written!r} (no SMTPUTF8)")
-        receipt = self._steps(session, mail, to, deadline)
+    def _written(self, message: Message, to: Mailbox) -> bytes:
+        at = self._now()
+        mail = written(message, to, self._head, at)
+        return self._signer.signed(mail, at) if self._signer else mail
+
+    def _id(self, message: Message) -> str:
+        return message_id(message.id, self._head.domain)
+
+    def _hand_in(self, line: Line, mail: bytes, envelope: Envelope, deadline: float) -> Receipt:
+        if envelope.international and not line.session.international:
+            self._lines.give(line)
+            return Receipt(Outcome.PERMANENT, f"the server does not take the address {envelope.to!r} (no SMTPUTF8)")
+        receipt = self._steps(line, mail, envelope, deadline)
         if receipt.outcome is Outcome.ACCEPTED:
-            self._idle.put(session)
+            self._lines.give(line)
         else:
-            session.close()
+            line.session.close()
         return receipt
 
-    def _steps(self, session: Session, mail: EmailMessage, to: Mailbox, deadline: float) -> Receipt:
-        id_ = str(mail["Message-ID"])
-        data, options = _wire(mail, to)
+    def _steps(self, line: Line, mail: bytes, envelope: Envelope, deadline: float) -> Receipt:
+        session = line.session
         session.limit(deadline - self._now())
-        failed = attempt(lambda: session.envelope(self._head.sender.addr_spec, to.wire, options), not_taken)
-        failed = failed or attempt(lambda: session.body(data), not_taken)
+        failed = attempt(lambda: session.envelope(envelope), not_taken)
+        failed = failed or attempt(lambda: session.body(mail), not_taken)
         if failed:
             return failed
-        session.limit(deadline - self._now())
+        if self._now() >= deadline:
+            return Receipt(Outcome.RETRY, "timed out before the end of the mail: it was not taken", code="TimeoutError")
         try:
-            return Receipt(Outcome.ACCEPTED, session.finish(), provider_id=id_, code="250")
+            return Receipt(Outcome.ACCEPTED, session.finish(), provider_id=envelope.id, code="250")
         except Refused as error:
             return not_taken(error)
         except OSError as error:
-            return nobody_knows(error, id_)
-
-    def _session(self) -> Session:
-        while (kept := self._kept()) is not None:
-            kept.limit(self._server.timeout)
-            if kept.alive():
-                return kept
-            kept.close()
-        return Session(self._server)
-
-    def _kept(self) -> Session | None:
-        try:
-            return self._idle.get_nowait()
-        except queue.Empty:
-            return None
-
-
-def _wire(mail: EmailMessage, to: Mailbox) -> tuple[bytes, list[str]]:
-    if to.international:
-        return mail.as_bytes(policy=POLICY.clone(utf8=True)), ["SMTPUTF8"]
-    return mail.as_bytes(policy=POLICY), []
+            return nobody_knows(error, envelope.id)
 
 
 def _domain(domain: str, from_: str) -> str:

@@ -80,7 +80,7 @@ class PagerDuty(Channel):
             raise UnreadableError(f"event: it cannot be read: {error}") from error
         return Answer([Acknowledged(thread, who, action, id_)] if action and thread else [])
 
-    def reply(self, text: str) -> Answer | None:
+    def reply(self, text: str, locale: str = "en") -> Answer | None:
         """Return nothing: PagerDuty carries no words back."""
         return None
 

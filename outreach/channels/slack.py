@@ -59,6 +59,7 @@ class Slack(Channel):
     kind: ClassVar[str] = "slack"
     address: ClassVar[str] = "slack"
     vendor: ClassVar[str] = "slack"
+    spacing: ClassVar[float] = 1.0
 
     def __init__(
         self,
@@ -112,7 +113,7 @@ class Slack(Channel):
             return _event(_parsed(request.body))
         return Answer(_pressed(_parsed(request.form.get("payload", "").encode())))
 
-    def reply(self, text: str) -> Answer | None:
+    def reply(self, text: str, locale: str = "en") -> Answer | None:
         """Return nothing: Slack takes no words as an answer to its requests."""
         return None
 

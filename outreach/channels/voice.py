@@ -13,7 +13,7 @@ from outreach.base import Message, Outcome, Receipt
 from outreach.inbound import Answer, Request
 from outreach.twilio import PUBLIC
 from outreach.twilio_channel import TwilioChannel, given
-from outreach.twilio_hooks import called
+from outreach.twilio_hooks import XML, called
 
 LANGUAGES = {"de": "de-DE", "en": "en-GB", "es": "es-ES", "fr": "fr-FR", "it": "it-IT", "nl": "nl-NL", "pt": "pt-PT"}
 """The language a locale without a country is spoken in."""
@@ -63,6 +63,10 @@ class Voice(TwilioChannel):
         """Understand what became of a call, or which key was pressed; `ForgedError` unless Twilio signed it."""
         return called(self._token, request)
 
+    def reply(self, text: str, locale: str = "en") -> Answer:
+        """Say it, and hang up."""
+        return Answer(body=f"<Response>{say(text, locale)}<Hangup/></Response>", media_type=XML)
+
     def recall(self, provider_id: str) -> Receipt:
         """Cancel a call that is not answered yet."""
         made = self._ask(lambda: self._client.calls(provider_id).update(status="canceled"))
@@ -92,9 +96,17 @@ def twiml(message: Message, answer: str) -> str:
     >>> twiml(Message("int_1", "+1555", "It works.", locale="en"), "")
     '<Response><Say language="en-GB">It works.</Say><Pause/><Say language="en-GB">It works.</Say></Response>'
     """
-    language = quoteattr(LANGUAGES.get(message.locale, message.locale))
-    words = " ".join([message.text.strip(), *message.choices.values()])
-    said = f"<Say language={language}>{escape(words)}</Say>"
-    if any(key in "0123456789*#" for key in message.choices) and answer:
+    keys = [words for key, words in message.choices.items() if key in "0123456789*#" and answer]
+    said = say(" ".join([message.text.strip(), *keys]), message.locale)
+    if keys:
         said = f'<Gather numDigits="1" timeout="6" action={quoteattr(answer)}>{said}</Gather>'
     return f"<Response>{said}<Pause/>{said}</Response>"
+
+
+def say(text: str, locale: str) -> str:
+    """Return words to be spoken, as TwiML.
+
+    >>> say("Danke & Servus.", "de")
+    '<Say language="de-DE">Danke &amp; Servus.</Say>'
+    """
+    return f"<Say language={quoteattr(LANGUAGES.get(locale, locale))}>{escape(text)}</Say>"

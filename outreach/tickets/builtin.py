@@ -18,6 +18,9 @@ class TicketStore(Protocol):
     def annotate(self, number: int, note: str, picture: bytes = b"") -> bool:
         """Add an internal note, with an SVG picture; False if there is no such ticket."""
 
+    def noted(self, number: int, words: str) -> bool:
+        """Say whether a ticket has a note with these words."""
+
     def link(self, number: int, parent: int) -> bool:
         """Make a ticket one of a parent; False if there is no such ticket or parent."""
 
@@ -62,6 +65,10 @@ class MemoryTickets:
         self.notes.setdefault(number, []).append((note, picture))
         self._touch(number)
         return True
+
+    def noted(self, number: int, words: str) -> bool:
+        """Look for a note."""
+        return any(words in text for text, _ in self.notes.get(number, ()))
 
     def link(self, number: int, parent: int) -> bool:
         """Note the parent."""
@@ -136,6 +143,15 @@ class BuiltinDesk(TicketDesk):
         if number is None:
             return Receipt(Outcome.RETRY, "no ticket was made of this draft")
         return Receipt(Outcome.ACCEPTED, provider_id=str(number))
+
+    def noted(self, ticket: str, words: str) -> Receipt:
+        """Look for a note: it was written, or surely was not."""
+        number = _number(ticket)
+        if number is None:
+            return Receipt(Outcome.PERMANENT, f"there is no ticket {ticket[:80]!r}")
+        if self._store.noted(number, words):
+            return Receipt(Outcome.ACCEPTED, provider_id=ticket)
+        return Receipt(Outcome.RETRY, "the note is not there", provider_id=ticket)
 
     @staticmethod
     def _done(ticket: str, what: Callable[[int], bool], more: str = "") -> Receipt:

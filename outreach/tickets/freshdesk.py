@@ -137,6 +137,11 @@ class Freshdesk(RemoteDesk):
         there = self._ticket(ticket).get("tags") or []
         self._put(ticket, {"tags": list(dict.fromkeys([*there, *tags])), **fields})
 
+    def _notes(self, ticket: str, page: int) -> tuple[list[str], bool]:
+        found = self._api.get(f"/api/v2/tickets/{ticket}/conversations", page=page, per_page=PAGE).data
+        notes = [str(get(each, "body")) for each in rows({"found": found}, "found")]
+        return notes, len(notes) == PAGE
+
     def _link(self, ticket: str, parent: str) -> None:
         self._ticket(parent)
         self._tag(ticket, [drafts.incident(parent)])
@@ -179,6 +184,10 @@ class Freshdesk(RemoteDesk):
             drafts.verdict(ticket.get("tags") or (), said),
             str(ticket.get("responder_id") or ""),
         )
+
+    def page(self, ticket: str) -> str:
+        """Return the address of a ticket."""
+        return f"{self._api.url}/a/tickets/{ticket}"
 
     def _account(self) -> str:
         answered(self._api.get("/api/v2/agents/me").data, "id", repeatable=True)

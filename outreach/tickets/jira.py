@@ -159,6 +159,11 @@ class Jira(RemoteDesk):
         made = self._api.ask("POST", path, repeatable=True, files=files, headers=TRIAL | UPLOAD)
         return answered(made.data, "temporaryAttachments", 0, "temporaryAttachmentId", repeatable=True)
 
+    def _notes(self, ticket: str, page: int) -> tuple[list[str], bool]:
+        asked: dict[str, str | int] = {"internal": "true", "public": "true", "start": (page - 1) * 100, "limit": 100}
+        found = self._api.get(f"{DESK}/request/{ticket}/comment", **asked).data
+        return [str(get(each, "body")) for each in rows(found, "values")], not get(found, "isLastPage")
+
     # -- changing
 
     def _link(self, ticket: str, parent: str) -> None:
@@ -232,6 +237,10 @@ class Jira(RemoteDesk):
             drafts.verdict(fields.get("labels") or (), said.get("value") if isinstance(said, dict) else said),
             str(assignee.get("displayName") or assignee.get("accountId") or ""),
         )
+
+    def page(self, ticket: str) -> str:
+        """Return the address of a ticket."""
+        return f"{self._api.url}/browse/{ticket}"
 
     def _account(self) -> str:
         found = self._api.get(f"{DESK}/servicedesk/{self._desk}").data

@@ -129,7 +129,7 @@ class ServiceNow(RemoteDesk):
         if self.number.fullmatch(draft.parent):
             yield partial(self._link, ticket, draft.parent)
         if self._tags:
-            yield partial(self._put, ticket, {self._tags: ",".join(drafts.tags([*draft.tags, draft.queue]))})
+            yield partial(self._tag, ticket, drafts.tags([*draft.tags, draft.queue]))
         yield partial(self._put, ticket, {"correlation_display": drafts.OURS})
 
     def _note(self, ticket: str, note: str, picture: bytes) -> None:
@@ -144,6 +144,12 @@ class ServiceNow(RemoteDesk):
         headers = {"content-type": drafts.PICTURE_TYPE}
         path = "/api/now/attachment/file"
         self._api.ask("POST", path, repeatable=True, params=where, content=picture, headers=headers)
+
+    def _notes(self, ticket: str, page: int) -> tuple[list[str], bool]:
+        """Return all work notes in one, as they are shown; where we are shown none there may be some all the same."""
+        asked = PLAIN | {"sysparm_display_value": "true"}
+        found = self._api.get(f"{TABLE}/{ticket}", sysparm_fields="work_notes", **asked).data
+        return [answered(found, "result", "work_notes")], False
 
     def _link(self, ticket: str, parent: str) -> None:
         self._case(parent)  # a reference to nothing would be taken
@@ -161,6 +167,10 @@ class ServiceNow(RemoteDesk):
             fields |= self._tagged(ticket, [drafts.tag(each) for each in change.tags])
         if fields:
             self._put(ticket, fields)
+
+    def _tag(self, ticket: str, tags: Sequence[str]) -> None:
+        """Add tags to those there are: an agent may have said something by one before a ticket was complete."""
+        self._put(ticket, self._tagged(ticket, tags))
 
     def _tagged(self, ticket: str, tags: Sequence[str]) -> dict[str, str]:
         if not self._tags:
@@ -195,6 +205,10 @@ class ServiceNow(RemoteDesk):
             drafts.verdict(_split(case.get(self._tags)), case.get(self._field)),
             str(case.get("assigned_to") or ""),
         )
+
+    def page(self, ticket: str) -> str:
+        """Return the address of a ticket."""
+        return f"{self._api.url}/nav_to.do?uri={TABLE_NAME}.do?sys_id={ticket}"
 
     def _account(self) -> str:
         return ""  # whose credentials are wrong may not look up either

@@ -129,6 +129,10 @@ class Zammad(RemoteDesk):
         fields = {"ticket_id": int(ticket), **_article(drafts.clean(note), picture)}
         self._api.ask("POST", "/api/v1/ticket_articles", json=fields)
 
+    def _notes(self, ticket: str, page: int) -> tuple[list[str], bool]:
+        found = self._api.get(f"/api/v1/ticket_articles/by_ticket/{ticket}").data
+        return [str(get(each, "body")) for each in rows({"found": found}, "found")], False
+
     def _link(self, ticket: str, parent: str) -> None:
         """The child is the link's source, known by its number, the parent its target, known by its id."""
         self._api.get(f"/api/v1/tickets/{parent}")
@@ -173,6 +177,10 @@ class Zammad(RemoteDesk):
         tags = [] if self._field else self._tags(number)
         state = stands(self._statuses, _name(get(ticket, "state")))
         return TicketState(number, state, when(ticket, "updated_at"), drafts.verdict(tags, said), _owner(ticket))
+
+    def page(self, ticket: str) -> str:
+        """Return the address of a ticket."""
+        return f"{self._api.url}/#ticket/zoom/{ticket}"
 
     def _account(self) -> str:
         answered(self._api.get("/api/v1/users/me").data, "id", repeatable=True)

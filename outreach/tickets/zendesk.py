@@ -127,6 +127,10 @@ class Zendesk(RemoteDesk):
     def _note(self, ticket: str, note: str, picture: bytes) -> None:
         self._put(ticket, {"comment": self._comment(drafts.clean(note), picture)}, repeatable=False)
 
+    def _notes(self, ticket: str, page: int) -> tuple[list[str], bool]:
+        found = self._api.get(f"/api/v2/tickets/{ticket}/comments", page=page, per_page=100).data
+        return [str(get(each, "body")) for each in rows(found, "comments")], bool(get(found, "next_page"))
+
     def _link(self, ticket: str, parent: str) -> None:
         self._put(parent, {"type": "problem"})
         self._put(ticket, {"type": "incident", "problem_id": int(parent)})
@@ -167,6 +171,10 @@ class Zendesk(RemoteDesk):
             drafts.verdict(tags.split() if isinstance(tags, str) else tags, fields.get(self._field)),
             str(ticket.get("assignee_id") or ""),
         )
+
+    def page(self, ticket: str) -> str:
+        """Return the address of a ticket."""
+        return f"{self._api.url}/agent/tickets/{ticket}"
 
     def _account(self) -> str:
         role = get(self._api.get("/api/v2/users/me").data, "user", "role")

@@ -9,6 +9,7 @@ import pytest
 from detectors.base import Floats, Observations, Scores, Signal
 from detectors.ensemble import Ensemble
 from detectors.ensemble_kernel import ROW
+from detectors.ensemble_surprise import surprises
 from detectors.ensemble_tails import HEAD, MEMORY, TAIL, rarities
 from detectors.ensemble_views import STILL
 from detectors.monitor import Monitor
@@ -81,6 +82,36 @@ def test_a_spike_wakes_once_and_dense_evidence_is_highest_there() -> None:
     scores = scored(values)
     assert raised(scores) == [4003]
     assert int(np.argmax(scores.extra["dense"])) in range(4000, 4012)
+
+
+def test_an_outlier_that_comes_again_and_again_stays_a_surprise() -> None:
+    """Within two rhythms, so that no outlier is one of the largest values: rare it is the first time only."""
+    hours = np.arange(1700)
+    rhythms = 300 * np.sin(hours / 12 * np.pi) + 200 * np.sin(hours / 84 * np.pi)
+    values = rhythms + 25 * noise(7)[:1700]
+    outliers = np.arange(500, 1700, 120)
+    values[outliers] += 400.0
+    found = np.zeros(1700)
+    times: Floats = np.linspace(1.7e9, 1.7e9 + 3600.0 * 1700, 1700, endpoint=False)
+    surprises(np.zeros(1, ROW)["main"], times, values, found)
+    assert found[outliers].min() > 1.0
+    assert np.quantile(np.delete(found, outliers), 0.98) < 1.0
+
+
+@pytest.mark.parametrize("factor", [1e-9, 1.0, 1e9])
+def test_what_is_foreseen_is_no_surprise_on_any_scale(factor: float) -> None:
+    series = np.zeros(1, ROW)["main"]
+    rng = np.random.default_rng(8)
+    values = np.zeros(4000)
+    for i in range(2, 4000):
+        values[i] = 1.6 * values[i - 1] - 0.9 * values[i - 2] + rng.normal()
+    values = factor * values
+    found = np.zeros(4000)
+    surprises(series, TIMES[:4000], values, found)
+    assert (found[1000:] > 1.0).mean() < 0.01
+    assert series["step_square"][0] ** 0.5 * series["unit"][0] == pytest.approx(factor, rel=0.1), (
+        "the noise's own deviation"
+    )
 
 
 @pytest.mark.parametrize("factor", [1e-9, 1e9])

@@ -10,6 +10,8 @@ import pytest
 
 from detectors.base import Floats, Observations, Scores, Signal
 from detectors.durations import Duration
+from detectors.monitor import Monitor
+from detectors.raising import RaiseRule
 from detectors.seasonal import Seasonal
 
 MONDAY = 1_704_067_200.0
@@ -223,6 +225,16 @@ def test_a_lasting_shift_is_adopted_after_a_day(month: Floats) -> None:
     later = slice(INCIDENT + 320, INCIDENT + 500)
     assert np.mean(np.abs(values[later] - scores.expected[later])) < 3
     assert np.mean(scores.score[later] >= 0.999) < 0.02
+
+
+def test_a_shift_that_stays_at_the_end_of_the_band_is_not_told_hundreds_of_times() -> None:
+    values = 100 + np.random.default_rng(4).normal(0, 3, 8_000)
+    values[4_000:] += 12.0
+    monitor = Monitor("level", Seasonal(), RaiseRule())
+    monitor.prepare(60.0)
+    monitor.grow(1)
+    found = monitor.observe(observations(values[:, None], 60.0))
+    assert 1 <= sum(signal.state == "raised" for signal in found) <= 40
 
 
 def test_adopt_says_how_long(month: Floats) -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from detectors.registry import detector_class, kinds
 from engine import cli
-from engine.config.reader import parameters_of
+from engine.config.model import DetectorConfig, Watch
+from engine.config.reader import fields_of, parameters_of
 from tests.engine.conftest import Forewarn
 
 BIN = Path(sys.executable).with_name("forewarn")
@@ -282,6 +283,12 @@ def test_an_ensemble_tells_dense_evidence_everywhere_and_an_episode_once(forewar
         (["empty.csv", "--kind", "seasonal"], "empty.csv: is empty"),
         (["broken.csv.gz", "--kind", "seasonal"], "the gzip file is broken"),
         (["binary.csv", "--kind", "seasonal"], "binary.csv"),
+        (["utf16.csv", "--kind", "seasonal"], "utf16.csv: is UTF-16; save it as UTF-8"),
+        (["mac.csv", "--kind", "seasonal"], "mac.csv:1: new-line character seen in unquoted field; end lines with"),
+        (["series.csv", "--kind", "peer", "--param", "cohort=[]"], "kind peer needs more than one series of values"),
+        (["series.csv", "--kind", "novelty"], "kind novelty needs more than one series of values"),
+        (["series.csv", "--kind", "risk"], "kind risk needs more than one series of values"),
+        (["series.csv", "--kind", "stall"], "kind stall needs more than one series of values"),
     ],
 )
 def test_what_cannot_be_scored_is_told(forewarn: Forewarn, shop: Path, arguments: list[str], told: str) -> None:
@@ -293,10 +300,23 @@ def test_what_cannot_be_scored_is_told(forewarn: Forewarn, shop: Path, arguments
     (shop / "empty.csv").write_text("")
     (shop / "broken.csv.gz").write_bytes(b"\x1f\x8b\x08\x00broken")
     (shop / "binary.csv").write_bytes(bytes(range(256)) * 9)
+    (shop / "utf16.csv").write_text("t,value\n0,1\n", encoding="utf-16")
+    (shop / "mac.csv").write_bytes(b"t,value\r0,1\r60,2\r")
     ran = forewarn("score", *arguments)
     assert ran.code in (1, 2)
     assert told in ran.err
     assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize("text", ["", "NaN", "null", "N/A", "-", "?"])
+def test_a_missing_value_has_no_score_and_stops_nothing(forewarn: Forewarn, shop: Path, text: str) -> None:
+    ran = forewarn("score", series(shop, ["0,1", f"60,{text}", "120,99"]), "--kind", "threshold", "--param", "above=50")
+    assert [line.split(",")[4] for line in ran.out.splitlines()[1:]][::2] == ["0", "1"]
+    assert ran.code == 0
+
+
+def test_where_nothing_has_a_score_it_is_said(forewarn: Forewarn, shop: Path) -> None:
+    assert "no row has a score" in forewarn("score", series(shop, ["0,1", "60,2"]), "--kind", "seasonal").err
 
 
 # -- db, doctor, token
@@ -375,6 +395,8 @@ def test_a_test_message_needs_a_channel_that_is_there(forewarn: Forewarn) -> Non
 def test_kinds_are_told_with_what_they_take(forewarn: Forewarn) -> None:
     listed = forewarn("kinds").out
     assert "seasonal   " in listed
+    keys = {key.key for cls in (DetectorConfig, Watch) for key in fields_of(cls)} - {"model"}
+    assert {key for key in keys if key not in listed} == set(), "what every detector takes is told too"
     assert [row["kind"] for row in forewarn("kinds", "--json").json] == kinds()
     shown = forewarn("kinds", "threshold").out
     assert "watch: {event: TYPE, by: KEYS" in shown
@@ -387,4 +409,5 @@ def test_kinds_are_told_with_what_they_take(forewarn: Forewarn) -> None:
 def test_every_kind_can_be_told(forewarn: Forewarn, kind: str) -> None:
     told = forewarn("kinds", kind, "--json").json
     assert told["about"]
+    assert "\nwatch: {" in forewarn("kinds", kind).out
     assert {each["key"] for each in told["parameters"]} == {key.key for key in parameters_of(detector_class(kind))}

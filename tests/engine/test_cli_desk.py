@@ -244,6 +244,11 @@ def test_decisions_are_explained(forewarn: Forewarn, lived: list[str]) -> None:
     one = forewarn("explain", told[0]["id"])
     assert "facts:" in one.out
     assert "issue.status: open" in one.out
+    assert "tries" in one.out, "and what came of it"
+    sent = next(row for row in told if row["intent"].startswith("int_") and row["channel"])
+    assert [(each["kind"], each["outcome"], each["channel"]) for each in sent["tries"]] == [
+        ("attempt", "accepted", sent["channel"])
+    ]
     assert forewarn("explain", told[0]["intent"], "--json").json[0]["id"] == told[0]["id"]
     assert "issue.opened_at: 2025-03-03 08:00:00Z" in one.out, "times are shown as such"
 
@@ -382,6 +387,7 @@ def test_a_backtest_says_what_would_have_been(forewarn: Forewarn, shop: Path) ->
     ran = forewarn("backtest", "e.ndjson", "--json", "b.json", "--html", "b.html")
     assert ran.code == 0, ran.err
     assert "1 issues; 1 messages to 1 customers" in ran.out
+    assert "detector  series " in ran.out
     assert json.loads((shop / "b.json").read_text())["messages"][0]["subject"] == "Trouble"
     assert "Trouble" in (shop / "b.html").read_text()
     assert not (shop / "config/var").exists()
@@ -404,6 +410,21 @@ def test_a_stop_is_thrown_listed_and_taken_back(forewarn: Forewarn, lived: list[
     assert forewarn("stop", "end", thrown["id"]).code == 0
     assert forewarn("stop", "list").out == "nothing is stopped\n"
     assert [row["id"] for row in forewarn("stop", "list", "--all", "--json").json] == [thrown["id"]]
+
+
+def test_who_is_on_duty_is_said_shown_and_taken_back(forewarn: Forewarn, lived: list[str], shop: Path) -> None:
+    ran = forewarn("agents", "say", "3")
+    assert (ran.code, "names no pace" in ran.err) == (2, True)
+    policy = shop / "config" / "policy.yaml"
+    policy.write_text(policy.read_text() + "pace: {contacts_per_agent: 12 per 1h, agents: 5}\n")
+    assert "5 on duty, by the roster" in forewarn("agents", "show").out
+    said = forewarn("agents", "say", "3", "--for", "2h", "--who", "ann", "--json").json
+    assert (said["agents"], said["who"], round(said["until"] - said["at"])) == (3, "ann", 7200)
+    assert "3 on duty, as ann said, until" in forewarn("agents", "show").out
+    assert forewarn("agents", "say", "3", "--for", "soon").code == 2
+    assert forewarn("agents", "end").code == 0
+    assert forewarn("agents", "show", "--json").json["agents"] == 5
+    assert forewarn("agents", "end").code == 2
 
 
 def test_what_is_not_there_cannot_be_stopped(forewarn: Forewarn, lived: list[str]) -> None:

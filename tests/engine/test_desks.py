@@ -1,5 +1,6 @@
 """A vendor's ticket desk in the engine: tickets are made there, a rehearsal makes none, the doctor looks at it."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,12 +8,13 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
+from engine import serve
 from engine.app import Engine
 from engine.clock import SystemClock
 from engine.config.load import load_or_raise
 from engine.replay import drain
 from engine.storage import Storage
-from engine.store.models import Intent
+from engine.store.models import Intent, Label
 from outreach.channels.memory import MemoryChannel
 from tests.engine.conftest import Forewarn
 from tests.engine.test_cli_desk import PEOPLE, events
@@ -118,3 +120,47 @@ def test_the_doctor_looks_at_desks(
 def found(forewarn: Forewarn) -> Any:
     ran = forewarn("doctor", "--json")
     return next(each for each in ran.json if each["what"] == "desk support")
+
+
+def test_tickets_there_are_listed_and_shown(staffed: Path, forewarn: Forewarn, zendesk: FakeZendesk) -> None:
+    happen(staffed, forewarn)
+    ((_, number, _),) = live(staffed)
+    (listed,) = forewarn("tickets", "list", "--json").json
+    assert (listed["desk"], listed["number"], listed["status"]) == ("support", number, "open")
+    assert listed["url"] == f"{zendesk.url}/agent/tickets/{number}"
+    assert f"support/{number}" in forewarn("tickets", "list").out
+    assert forewarn("tickets", "list", "--queue", "other").out == "no open tickets\n"
+    shown = forewarn("tickets", "show", f"support/{number}")
+    assert listed["url"] in shown.out
+    assert forewarn("tickets", "show", f"support/{number}", "--json").json["account"] == "account/acme"
+    refused = forewarn("tickets", "show", "support/99")
+    assert (refused.code, "nothing is known of a ticket" in refused.err) == (1, True)
+    assert forewarn("tickets", "show", "²").code == 1
+
+
+def test_a_running_engine_asks_the_desk(
+    staffed: Path, forewarn: Forewarn, zendesk: FakeZendesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the thread that does nothing else: an agent's verdict is in the log without anybody's doing."""
+    happen(staffed, forewarn)
+    ((_, number, _),) = live(staffed)
+    zendesk.tickets[number]["tags"].append("forewarn-false")
+    monkeypatch.setattr(serve, "LOOK", 0.01)
+    config, clock = load_or_raise(staffed), SystemClock()
+    engine = Engine(config, clock, Storage.embedded(config, clock, synchronous="OFF"))
+    asked = threading.Event()
+    before = engine.poll
+
+    def poll() -> int:
+        done = before()
+        if done:
+            asked.set()
+        return done
+
+    monkeypatch.setattr(engine, "poll", poll)
+    with serve.running(serve.Runner(engine)):
+        assert asked.wait(30.0)
+    drain(engine)
+    with engine.storage.database.reading() as session:
+        assert [each.verdict for each in session.exec(select(Label)).all()] == ["false"]
+    engine.close()

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlmodel import Session, SQLModel, create_engine, select
 
-from engine.entities import Entities, Person, people, save_entities
-from engine.events import Address, EntityEvent
+from engine.entities import Entities, Person, people, person, prefer, save_entities
+from engine.events import Address, EntityEvent, PreferenceEvent
 from engine.store import models
 
 ids = count()
@@ -161,3 +161,21 @@ def _stored(events: list[EntityEvent]) -> list[tuple[str, str | None, str]]:
         found = sorted((row.id, row.parent, row.name) for row in rows)
     engine.dispose()
     return found
+
+
+def preference(time: float, **said: Any) -> PreferenceEvent:
+    return PreferenceEvent(id=str(next(ids)), source="page", subject="contact/ann", time=time, line=0, **said)
+
+
+def test_what_a_person_says_outranks_what_is_said_of_them(session: Session) -> None:
+    crm: dict[str, Any] = {"parent": "account/acme", "locale": "en", "zone": "UTC", "prefers": ["email"]}
+    save_entities(session, [entity("account/acme"), entity("contact/ann", **crm)])
+    prefer(session, preference(5.0, prefers=["sms"], zone="Europe/Vienna"))
+    save_entities(session, [entity("contact/ann", 9.0, **crm)])
+    [ann] = people(session, "account/acme")
+    assert (ann.prefers, ann.zone, ann.locale) == (("sms",), "Europe/Vienna", "en")
+    prefer(session, preference(4.0, prefers=["voice"]))
+    assert person(session, "contact/ann", "account/acme") == ann, "an older word changes nothing"
+    prefer(session, preference(6.0))
+    [ann] = people(session, "account/acme")
+    assert (ann.prefers, ann.zone) == (("email",), "UTC")

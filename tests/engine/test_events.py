@@ -203,6 +203,8 @@ def test_consent_has_two_sources() -> None:
     ("type_", "data"),
     [
         ("forewarn.contact", {"channel": "phone", "text": "it is down"}),
+        ("forewarn.reply", {"channel": "sms", "meaning": "help", "conversation": "cnv_1", "text": "help"}),
+        ("forewarn.preference", {"prefers": ["sms"], "locale": "de", "zone": "Europe/Vienna"}),
         ("forewarn.outcome", {"what": "churn", "value": 100}),
         ("forewarn.verdict", {"verdict": "true", "detector": "d", "series": "s"}),
         ("forewarn.delivery", {"state": "bounced", "intent": "int_1", "raw": {"a": [1]}}),

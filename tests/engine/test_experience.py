@@ -104,7 +104,7 @@ def learned(database: Database, person: Person, *rows: Any) -> dict[str, float]:
     with database.transaction() as session:
         session.add_all(rows)
     with database.reading() as session:
-        found = Experience(["api"]).beliefs(session, person, ["email", "sms"], NOW)
+        found = Experience(["api"]).beliefs(session, {person: ["email", "sms"]}, NOW)[person]
     return {name: belief.mean for name, belief in found.items()}
 
 
@@ -163,9 +163,9 @@ def test_learning_goes_on_from_where_it_was(database: Database) -> None:
     with database.transaction() as session:
         session.add_all([row, message(1, ann.id, "sms")])
     with database.transaction() as session:
-        first = experience.beliefs(session, ann, ["sms"], NOW)
+        first = experience.beliefs(session, {ann: ["sms"]}, NOW)[ann]
         session.add(message(2, ann.id, "sms", NOW - DAY + 60.0))
-        later = experience.beliefs(session, ann, ["sms"], NOW + 3600.0)
+        later = experience.beliefs(session, {ann: ["sms"]}, NOW + 3600.0)[ann]
         assert later["sms"].alpha > first["sms"].alpha
-        again = Experience(["api"]).beliefs(session, ann, ["sms"], NOW + 3600.0)
+        again = Experience(["api"]).beliefs(session, {ann: ["sms"]}, NOW + 3600.0)[ann]
         assert again == later

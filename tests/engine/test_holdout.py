@@ -10,8 +10,8 @@ from sqlmodel import select
 
 from engine.policy.decide import decide
 from engine.policy.facts import Facts, Reason
-from engine.policy.holdout import assign, draw
-from engine.store.database import Database
+from engine.policy.holdout import assignment, draw
+from engine.store.database import Database, insert_ignore
 from engine.store.models import Assignment, Intent
 from tests.engine.test_policy import FACTS, TOLD, closing, step
 
@@ -67,7 +67,8 @@ def intent(recipient: str) -> Intent:
 def stored(database: Database, *facts: Facts) -> list[Assignment]:
     with database.transaction() as session:
         for number, each in enumerate(facts):
-            assign(session, intent(f"contact/{number}"), each, NOW + number)
+            arm = assignment(intent(f"contact/{number}"), each, NOW + number)
+            insert_ignore(session, Assignment, [arm] if arm else [])
     with database.reading() as session:
         return list(session.exec(select(Assignment)).all())
 

@@ -419,3 +419,29 @@ def test_a_kill_switch_holds_closing_messages_emergencies_tickets_and_escalation
 def test_what_became_pointless_while_it_was_held_is_skipped() -> None:
     resolved = replace(FACTS, halts=(MAIL_STOPPED,), issue=replace(FACTS.issue, status="resolved"))
     assert reason(step(resolved, channels=("email",))) is Reason.MOOT
+
+
+def replying(**more: Any) -> Facts:
+    answered = step(FACTS, channels=("email",), address=MAIL)
+    return replace(answered, occasion="reply", issue=replace(FACTS.issue, status="resolved"), **more)
+
+
+def test_an_answer_goes_at_any_hour_and_past_caps_to_where_it_was_asked() -> None:
+    two = replace(JO, addresses=(("email", "first@acme.test"), ("email", MAIL)))
+    sent = tuple(Sent(NIGHT - 60, "email", "service", "api", "opened") for _ in range(9))
+    facts = policy(
+        replying(now=NIGHT, person=two, sends=sent, conversation="cct_1"), caps={"all": Per(1, 86400.0, True)}
+    )
+    decision = decide(facts)
+    assert (decision.verdict, decision.channel, decision.address) == ("send", "email", MAIL)
+
+
+@pytest.mark.parametrize("state", ["withdrawn", "suspended", "objected"])
+def test_c02_an_answer_never_goes_to_who_opted_out(state: str) -> None:
+    assert decide(replying(consents=(Entry(1.0, state),))).verdict == "skip"
+
+
+def test_an_answer_waits_for_a_kill_switch_and_a_hand_over_for_none() -> None:
+    halts = (Halt("stp_1", "all", ""),)
+    assert reason(replying(halts=halts)) is Reason.STOPPED
+    assert decide(replying(halts=halts, kind="ticket", person=None)).verdict == "send"

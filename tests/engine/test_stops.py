@@ -11,7 +11,7 @@ from sqlmodel import select
 from engine.clock import FakeClock
 from engine.config.load import load_or_raise
 from engine.config.model import Config, DeskConfig
-from engine.dispatch import Dispatcher
+from engine.dispatching import Dispatcher
 from engine.errors import Permanent
 from engine.letters import Outside
 from engine.links import Links

@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 from engine.clock import FakeClock
+from engine.eventlog.memory import MemoryDeadLetters, MemoryLog
+from engine.events import Decoder, Schema
+from engine.intake import Intake
 from engine.store.database import Database
 from engine.store.models import Ticket, TicketNote
 from engine.tickets import Tickets
@@ -57,6 +60,11 @@ class Bench(DeskBench):
         return float(self.clock.time())
 
 
+def intake(clock: FakeClock) -> Intake:
+    """Return a way in that takes the engine's own events."""
+    return Intake(MemoryLog(clock=clock), MemoryDeadLetters(), Decoder(Schema.build({}), future=300.0), clock)
+
+
 def _number(state: Any) -> int:
     return int(state.ticket)
 
@@ -75,7 +83,7 @@ def test_desk(bench: Bench, check: Callable[[DeskBench], None]) -> None:
 
 def test_a_ticket_that_somebody_works_on_stays_theirs(bench: Bench) -> None:
     number = bench.made()
-    bench.tickets.claim(int(number), "ann")
+    bench.tickets.claim(int(number), "ann", intake(bench.clock))
     bench.desk.update(number, Change(status=Status.PENDING))
     bench.desk.update(number, Change(status=Status.OPEN))
     ticket, _ = bench.tickets.get(int(number))

@@ -1,6 +1,6 @@
 """A STOP that races a message: once it is committed, nothing is sent to who said it (C13)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,20 +51,24 @@ def test_c13_a_stop_between_planning_and_claim(tmp_path: Path) -> None:
         assert house.email.attempts == []
 
 
-def test_c13_a_stop_between_claim_and_sending(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_c13_a_stop_after_it_was_seen_to_be_due_and_before_it_is_marked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with opened(prepared(tmp_path)) as house:
         house.hand_in(*people())
         plan(house)
-        claim: Callable[..., Any] = house.engine.dispatcher._claim
+        prepare: Callable[..., Any] = house.engine.dispatcher._prepare
+        batches: list[Sequence[str]] = []
 
-        def claim_then_stop(limit: int) -> Any:
-            claimed = claim(limit)
-            assert len(claimed) == 2
-            stop(house)
-            return claimed
+        def stop_then_prepare(ids: Sequence[str]) -> Any:
+            if not batches:
+                stop(house)
+            batches.append(ids)
+            return prepare(ids)
 
-        monkeypatch.setattr(house.engine.dispatcher, "_claim", claim_then_stop)
+        monkeypatch.setattr(house.engine.dispatcher, "_prepare", stop_then_prepare)
         house.engine.dispatch()
+        assert len(batches) == 2, "the ticket and the message, which was due before the stop"
         assert outcome(house) == (["skipped"], ["opted_out"])
         assert house.email.attempts == []
 

@@ -55,6 +55,25 @@ CONTROLS = st.one_of(
         st.sampled_from(["acknowledge", "resolve", "dismiss", "note", "silence", "unsilence"]),
     ),
     st.builds(
+        lambda at, id_, meaning, issue: event(
+            "forewarn.reply",
+            "contact/ann",
+            {"channel": "sms", "meaning": meaning, "conversation": "cnv_1", "hand_over": "call", "issue": issue},
+            at,
+            id_,
+        ),
+        TIMES,
+        IDS,
+        st.sampled_from(["fixed", "broken", "call", "never heard of"]),
+        st.sampled_from(["", "iss_none"]),
+    ),
+    st.builds(
+        lambda at, id_, zone: event("forewarn.preference", "contact/ann", {"prefers": ["sms"], "zone": zone}, at, id_),
+        TIMES,
+        IDS,
+        st.sampled_from(["", "Europe/Vienna", "Mars/Base"]),
+    ),
+    st.builds(
         lambda at, id_: event("forewarn.delivery", "x", {"state": "bounced", "intent": "i"}, at, id_), TIMES, IDS
     ),
     st.builds(

@@ -92,7 +92,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         warned = played.messages()[0].sent_at
         assert warned is not None
         number = played.engine.tickets.open(queue="tier-2")[0].number
-        played.engine.tickets.claim(number, "amy")
+        played.engine.tickets.claim(number, "amy", played.engine.intake)
         now = played.clock.time()
         issue = played.rows(Issue)[0].id
         played.accept(reserved("action", "account/acme", {"what": "acknowledge", "who": "amy", "issue": issue}, now))

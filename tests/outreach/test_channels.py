@@ -12,6 +12,7 @@ import pytest
 
 from outreach.base import Channel, Message, Outcome, Receipt
 from outreach.channels.email import Email
+from outreach.channels.inapp import InApp, Item, MemoryFeed
 from outreach.channels.memory import MemoryChannel
 from outreach.channels.pagerduty import PagerDuty
 from outreach.channels.slack import Slack
@@ -252,8 +253,56 @@ class TeamsBench(Bench):
         return Teams(timeout=0.5, allow_internal=True)
 
 
+class FeedOf(MemoryFeed):
+    """A store that knows who is gone, and writes down each time that it is given something."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given: list[Item] = []
+
+    def put(self, item: Item) -> bool:
+        if item.entity == "contact/gone":
+            return False
+        self.given.append(item)
+        return super().put(item)
+
+
+class DumbFeed(FeedOf):
+    """One that never says that it was done."""
+
+    def put(self, item: Item) -> bool:
+        super().put(item)
+        raise TimeoutError("no answer")
+
+
+class LockedFeed(FeedOf):
+    def put(self, item: Item) -> bool:
+        raise ConnectionError("locked")
+
+
+class InAppBench(Bench):
+    good, refused = "contact/ann", "contact/gone"
+    nonsense = ("", "\r\n", "a\r\nBcc: b", "\x00", "ü", "http://", "+", "@", "a" * 3000, "contact/", "/x")
+    threads = False
+
+    def __init__(self, _stack: ExitStack) -> None:
+        self._store = FeedOf()
+        self.channel = InApp(keep=lambda: self._store)
+
+    def taken(self) -> list[Taken]:
+        return [Taken(item.id, item.text, item.thread) for item in self._store.given]
+
+    def swallow(self) -> None:
+        self._store = DumbFeed()
+        self.channel = InApp(keep=lambda: self._store)
+
+    def unreachable(self) -> Channel:
+        return InApp(keep=LockedFeed)
+
+
 BENCHES: list[Callable[[ExitStack], Bench]] = [
-    MemoryBench, EmailBench, SmsBench, WhatsAppBench, VoiceBench, WebhookBench, SlackBench, PagerDutyBench, TeamsBench
+    MemoryBench, EmailBench, SmsBench, WhatsAppBench, VoiceBench, WebhookBench, SlackBench, PagerDutyBench, TeamsBench,
+    InAppBench,
 ]  # fmt: skip
 
 
@@ -268,3 +317,31 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
 @pytest.mark.parametrize("check", checks(), ids=lambda check: str(check.__name__))
 def test_conforms(bench: Bench, check: Callable[[Bench], None]) -> None:
     check(bench)
+
+
+def test_what_is_read_inside_the_product_follows_a_thread_and_can_be_taken_back_unread() -> None:
+    store = MemoryFeed()
+    channel = InApp(keep=lambda: store)
+    first = channel.send(Message("int_1", "contact/ann", "It fails.", data={"occasion": "opened"}))
+    channel.send(
+        Message("int_2", "contact/ann", "It is over.", thread=first.provider_id, data={"occasion": "resolved"})
+    )
+    assert [(item.thread, item.occasion) for item in store.items.values()] == [
+        ("", "opened"),
+        ("int_1", "resolved"),
+    ]
+    assert channel.recall("int_1").outcome is Outcome.ACCEPTED
+    assert channel.recall("int_1").outcome is Outcome.PERMANENT
+    assert list(store.items) == ["int_2"]
+
+
+def test_outside_of_an_engine_nothing_is_kept() -> None:
+    assert InApp().send(Message("int_1", "contact/ann", "Hello")).outcome is Outcome.RETRY
+
+
+@pytest.mark.parametrize(
+    "origin", ["app.example.com", "https://app.example.com/", "ftp://x", "https://u@x", "*", "null"]
+)
+def test_an_origin_is_a_scheme_and_a_host(origin: str) -> None:
+    with pytest.raises(ValueError, match="origins"):
+        InApp(origins=[origin])

@@ -24,6 +24,7 @@ CASES: list[tuple[str, Callable[[], AbstractContextManager[RemoteBench]], set[st
         {
             "POST /rest/servicedeskapi/request",
             "POST /rest/servicedeskapi/request/{issueIdOrKey}/comment",
+            "GET /rest/servicedeskapi/request/{issueIdOrKey}/comment",
             "POST /rest/servicedeskapi/request/{issueIdOrKey}/attachment",
             "POST /rest/servicedeskapi/servicedesk/{serviceDeskId}/attachTemporaryFile",
             "GET /rest/servicedeskapi/servicedesk/{serviceDeskId}/customer",
@@ -66,6 +67,7 @@ def conversation(bench: RemoteBench) -> list[tuple[Request, Answer]]:
     for status in bench.statuses:
         desk.update(child, Change(status=status, severity="low", tags=("spread",)))
     desk.annotate(bench.unknown, "lost")
+    desk.noted(child, "seen again")
     desk.states(bench.time() - 60)
     return list(bench.fake.exchanges)
 

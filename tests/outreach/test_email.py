@@ -1,7 +1,7 @@
 """E-mail over a real SMTP conversation: encryption, headers, threads, refusals, and connections that break."""
 
-import smtplib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +9,7 @@ import pytest
 
 from outreach.base import Message, Outcome
 from outreach.channels.email import Email
+from outreach.smtp_pool import FRESH, KEPT, MAILS
 from tests.outreach.fakes.certificate import Certificate
 from tests.outreach.fakes.mail import BreakingServer, MailServer
 
@@ -23,6 +24,13 @@ def channel(port: int, **kwargs: Any) -> Email:
         "now": lambda: 1795352700.0,
     }
     return Email(host="127.0.0.1", port=port, **(given | kwargs))
+
+
+class FakeClock:
+    now = 1795352700.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 @pytest.fixture
@@ -42,6 +50,18 @@ def test_starttls_is_used_and_the_certificate_checked(mail_server: MailServer, c
     assert len(mail_server.mails) == 1
 
 
+def test_tls_from_the_first_byte_and_the_name_checked(certificate: Certificate) -> None:
+    with MailServer(wrapped=certificate.server_context()) as server:
+        trusting = channel(server.port, tls="tls", ca_file=str(certificate.certificate))
+        for _ in range(2):
+            assert trusting.send(MESSAGE).outcome is Outcome.ACCEPTED
+        trusting.close()
+        assert len(server.mails) == 2
+        stranger = channel(server.port, tls="tls").send(MESSAGE)
+        assert (stranger.outcome, len(server.mails)) == (R, 2)
+        assert "CERTIFICATE_VERIFY_FAILED" in stranger.detail
+
+
 def test_nothing_goes_out_in_plain_where_encryption_is_asked_for(plain: MailServer) -> None:
     receipt = channel(plain.port, tls="starttls").send(MESSAGE)
     assert (receipt.outcome, plain.mails) == (R, [])
@@ -52,8 +72,8 @@ def test_nothing_goes_out_in_plain_where_encryption_is_asked_for(plain: MailServ
 def test_encryption_is_the_default_except_on_this_machine() -> None:
     with pytest.raises(ValueError, match="without encryption"):
         Email(host="mail.example.org", from_="a@example.org", username="u", password="p", tls="none")
-    assert Email(host="mail.example.org", from_="a@example.org")._server.tls == "starttls"
-    assert Email(host="localhost", from_="a@example.org")._server.tls == "none"
+    assert Email(host="mail.example.org", from_="a@example.org")._lines._server.tls == "starttls"
+    assert Email(host="localhost", from_="a@example.org")._lines._server.tls == "none"
 
 
 def test_login(certificate: Certificate) -> None:
@@ -173,16 +193,50 @@ def test_answers_to_the_mail(plain: MailServer, answer: str, outcome: Outcome) -
     assert channel(plain.port).send(MESSAGE).outcome is outcome
 
 
+@pytest.mark.parametrize("offers", ["HELP", "PIPELINING"])
 @pytest.mark.parametrize("silent", [False, True], ids=["hangs up", "says nothing"])
 @pytest.mark.parametrize(
     ("step", "outcome"), [("greeting", R), ("EHLO", R), ("MAIL", R), ("RCPT", R), ("DATA", R), ("dot", U)]
 )
-def test_a_conversation_that_breaks_off(step: str, outcome: Outcome, silent: bool) -> None:
-    with BreakingServer(step, silent=silent) as server:
+def test_a_conversation_that_breaks_off(step: str, outcome: Outcome, silent: bool, offers: str) -> None:
+    with BreakingServer(step, silent=silent, offers=offers) as server:
         receipt = channel(server.port, timeout=0.3).send(MESSAGE)
         assert receipt.outcome is outcome
         assert receipt.detail
         assert len(server.taken) == (1 if outcome is U else 0)
+
+
+@pytest.mark.parametrize(
+    ("answers", "outcome", "code", "suppress"),
+    [
+        ({"MAIL": "451 4.3.0 later"}, R, "451", False),
+        ({"RCPT": "550 5.1.1 no such user", "DATA": "503 no recipient"}, P, "550", True),
+        ({"RCPT": "550 5.1.1 no such user"}, P, "550", True),
+        ({"RCPT": "450 4.2.0 greylisted"}, R, "450", False),
+        ({"MAIL": "550 5.7.1 no", "RCPT": "503 no sender", "DATA": "503 no sender"}, P, "550", False),
+        ({"DATA": "421 4.3.2 closing"}, R, "421", False),
+    ],
+)
+def test_all_answers_to_commands_sent_at_once_are_looked_at(
+    answers: dict[str, str], outcome: Outcome, code: str, suppress: bool
+) -> None:
+    with BreakingServer("never", offers="PIPELINING", answers=answers) as server:
+        sender = channel(server.port)
+        receipt = sender.send(MESSAGE)
+        assert (receipt.outcome, receipt.code, receipt.suppress) == (outcome, code, suppress)
+        assert server.taken == []
+        sender.close()
+
+
+def test_commands_sent_at_once_send_the_mail_whole() -> None:
+    with BreakingServer("never", offers="PIPELINING") as server:
+        sender = channel(server.port)
+        for _ in range(2):
+            assert sender.send(MESSAGE).outcome is Outcome.ACCEPTED
+        sender.close()
+        first, again = server.taken
+        assert first == again
+        assert first.startswith(b"From: ")
 
 
 def test_a_break_amid_the_mail_is_no_unknown() -> None:
@@ -192,23 +246,84 @@ def test_a_break_amid_the_mail_is_no_unknown() -> None:
 
 
 def test_connections_are_kept_and_replaced(plain: MailServer) -> None:
-    sender = channel(plain.port)
+    clock = FakeClock()
+    sender = channel(plain.port, now=clock)
     for number in range(3):
         assert sender.send(replace(MESSAGE, id=f"int_{number}")).outcome is Outcome.ACCEPTED
     assert plain.connections == 1
-    kept = sender._kept()
-    assert kept is not None
-    assert isinstance(kept._smtp, smtplib.SMTP)
-    kept._smtp.close()
-    sender._idle.put(kept)
+    assert len(sender._lines._free) == 1
+    sender._lines._free[0].session._smtp.close()
+    clock.now += FRESH + 1
     assert sender.send(MESSAGE).outcome is Outcome.ACCEPTED
     assert plain.connections == 2
     sender.close()
 
 
+def test_a_connection_that_was_idle_for_long_or_took_many_mails_is_not_used_again(plain: MailServer) -> None:
+    clock = FakeClock()
+    sender = channel(plain.port, now=clock)
+    sender.send(MESSAGE)
+    clock.now += KEPT + 1
+    sender.send(MESSAGE)
+    assert plain.connections == 2
+    for _ in range(MAILS):
+        assert sender.send(MESSAGE).outcome is Outcome.ACCEPTED
+    assert plain.connections == 3
+    sender.close()
+
+
+def test_several_threads_have_a_connection_each_and_a_closed_channel_keeps_none(plain: MailServer) -> None:
+    sender = channel(plain.port)
+    with ThreadPoolExecutor(4) as threads:
+        receipts = list(threads.map(sender.send, [replace(MESSAGE, id=f"int_{n}") for n in range(40)]))
+    assert {receipt.outcome for receipt in receipts} == {Outcome.ACCEPTED}
+    assert len({mail.parsed["Message-ID"] for mail in plain.mails}) == 40
+    assert plain.connections <= 4
+    sender.close()
+    assert sender.send(MESSAGE).outcome is Outcome.ACCEPTED
+    assert sender._lines._free == []
+
+
+def test_an_answer_that_drips_is_cut_off_at_the_deadline() -> None:
+    with BreakingServer("RCPT", drips=True) as server:
+        receipt = channel(server.port, timeout=0.4).send(MESSAGE)
+        assert (receipt.outcome, server.taken) == (R, [])
+        assert "timed out" in receipt.detail
+
+
+def test_c18_where_no_time_is_left_the_final_dot_is_not_sent(plain: MailServer) -> None:
+    times = iter([0.0, 0.0, 0.0, 6.0])
+    receipt = channel(plain.port, now=lambda: next(times, 6.0)).send(MESSAGE)
+    assert (receipt.outcome, plain.mails) == (R, [])
+    assert "not taken" in receipt.detail
+
+
+def test_c18_an_answer_to_the_final_dot_that_is_no_smtp_leaves_the_outcome_unknown(plain: MailServer) -> None:
+    plain.after_data = "yes, thank you"
+    assert channel(plain.port).send(MESSAGE).outcome is U
+
+
+def test_c09_a_server_that_can_report_is_asked_to_under_our_id() -> None:
+    with BreakingServer("never", offers="DSN") as server:
+        sender = channel(server.port, return_path="bounces+fw@example.com")
+        assert sender.send(MESSAGE).outcome is Outcome.ACCEPTED
+        sender.close()
+        assert server.lines[1:3] == [
+            "MAIL FROM:<bounces+fw@example.com> RET=HDRS ENVID=int_1@example.com",
+            f"RCPT TO:<{MESSAGE.to}> NOTIFY=FAILURE,DELAY ORCPT=rfc822;{MESSAGE.to}",
+        ]
+
+
 @pytest.mark.parametrize(
     "wrong",
-    [{"from_": "nobody"}, {"from_": "a@b\r\nBcc: c@d"}, {"domain": "a b"}, {"reply_to": "x"}, {"domain": "ü.example"}],
+    [
+        {"from_": "nobody"},
+        {"return_path": "nobody"},
+        {"from_": "a@b\r\nBcc: c@d"},
+        {"domain": "a b"},
+        {"reply_to": "x"},
+        {"domain": "ü.example"},
+    ],
 )
 def test_a_wrong_configuration_says_so(wrong: dict[str, str]) -> None:
     with pytest.raises(ValueError, match=r"\w"):

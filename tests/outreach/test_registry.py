@@ -23,7 +23,7 @@ def test_every_desk_loads_and_is_named_as_its_file() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "hint"), [("emial", "did you mean 'email'?"), ("telegraph-wire", "there are email, memory")]
+    ("name", "hint"), [("emial", "did you mean 'email'?"), ("telegraph-wire", "there are email, inapp")]
 )
 def test_an_unknown_type_names_the_nearest(name: str, hint: str) -> None:
     with pytest.raises(ValueError, match="no channel type") as caught:

@@ -2,11 +2,13 @@
 
 import copy
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from engine.config.variables import NEWS
 from outreach.render import Rendered, Templates
 from outreach.segments import segments
 from outreach.text import mark
@@ -17,11 +19,15 @@ COMMON = {"now", "sender.*", "customer.*", "issue.*", "evidence.*"}
 TO_CUSTOMERS = COMMON | {"person.*", "links.page", "links.preferences", "links.unsubscribe", "next_update_at"}
 TO_AGENTS = COMMON | {"history", "next_step", "links.console"}
 
-NAMES = TEMPLATES.templates()
+REPLIES = [name for name in TEMPLATES.templates() if name.startswith("_replies/")]
+HANDED = "_replies/agent"
+ANSWERS = [name for name in REPLIES if name != HANDED]
+NAMES = [name for name in TEMPLATES.templates() if name not in REPLIES]
 INCIDENT = "_common/incident"
 AGENTS = [name for name in NAMES if name.endswith("/agent") or name == INCIDENT]
 ESCALATIONS = ["_common/escalation", "_common/approval", "_common/defect"]
-CUSTOMERS = [name for name in NAMES if name not in AGENTS + ESCALATIONS]
+SUBSCRIBERS = ["_status/confirm", "_status/update"]
+CUSTOMERS = [name for name in NAMES if name not in AGENTS + ESCALATIONS + SUBSCRIBERS]
 QUESTIONS = {
     "en": ["Do you need to do anything?", "What happens next?", "Is this message genuine?", "You get this"],
     "de": ["Müssen Sie etwas tun?", "Wie geht es weiter?", "Ist diese Nachricht echt?", "Sie erhalten diese"],
@@ -39,11 +45,73 @@ def test_messages_to_customers_have_no_problem(name: str) -> None:
     assert TEMPLATES.files.locales(name) == ["de", "en"]
 
 
+@pytest.mark.parametrize("name", ANSWERS)
+def test_answers_have_no_problem_and_are_short(name: str) -> None:
+    allowed = {"now", "sender.*", "customer.*", "person.*", "links.page", "links.preferences", "number"}
+    assert TEMPLATES.problems(name, ["email", "sms"], allowed) == []
+    assert TEMPLATES.files.locales(name) == ["de", "en"]
+    for locale in ("en", "de"):
+        sample = TEMPLATES.files.sample(name)
+        for links in (sample["links"], {"page": "", "preferences": ""}):
+            shown = TEMPLATES.render(name, "email", locale, {**sample, "links": links})
+            assert "\n\n\n" not in shown.text
+            assert ("/m/" in shown.text) == bool(links["page"])
+
+
+@pytest.mark.parametrize("locale", ["en", "de"])
+def test_the_ticket_of_a_conversation_holds_all_of_it(locale: str) -> None:
+    sample = TEMPLATES.files.sample(HANDED)
+    unknown = {**sample, "issue": dict.fromkeys(sample["issue"], ""), "links": {"console": ""}, "why": "unclear"}
+    unknown["person"] = {**sample["person"], "name": "", "phone": "", "email": ""}
+    for variables in (sample, unknown):
+        shown = TEMPLATES.render(HANDED, "ticket", locale, variables)
+        at = [shown.text.index(entry["text"]) for entry in sample["thread"]]
+        assert at == sorted(at)
+        assert "None" not in shown.subject + shown.text
+
+
+def test_distress_gets_one_honest_sentence() -> None:
+    for locale, word in (("en", "automatic"), ("de", "automatische")):
+        text = TEMPLATES.preview("_replies/distress", "sms", locale).text
+        assert word in text
+        assert text.strip().count(".") == 1
+
+
 @pytest.mark.parametrize("name", AGENTS)
 def test_tickets_have_no_problem(name: str) -> None:
     more = {"incident.*"} if name == INCIDENT else set()
     assert TEMPLATES.problems(name, ["ticket"], TO_AGENTS | more) == []
     assert TEMPLATES.files.locales(name) == ["de", "en"]
+
+
+@pytest.mark.parametrize("name", SUBSCRIBERS)
+def test_mails_to_subscribers_have_no_problem(name: str) -> None:
+    assert TEMPLATES.problems(name, ["email"], set(NEWS)) == []
+    assert TEMPLATES.files.locales(name) == ["de", "en"]
+
+
+@pytest.mark.parametrize("locale", ["en", "de"])
+@pytest.mark.parametrize("name", SUBSCRIBERS)
+@pytest.mark.parametrize("bare", [False, True])
+def test_mails_to_subscribers_say_who_writes_and_how_it_ends(name: str, locale: str, *, bare: bool) -> None:
+    sample = copy.deepcopy(TEMPLATES.files.sample(name))
+    if bare:
+        sample["sender"] |= {"help_url": "", "postal_address": ""}
+        sample["entry"] |= {"components": []}
+    shown = TEMPLATES.render(name, "email", locale, sample)
+    wanted = ["confirm"] if name == "_status/confirm" else ["leave", "choose"]
+    assert all(sample["links"][link] in shown.text for link in wanted)
+    assert all(f'href="{sample["links"][link]}"' in shown.html for link in wanted)
+    assert sample["sender"]["company"] in shown.text
+    assert "\n\n\n" not in shown.text
+    assert "None" not in shown.text
+    assert len(shown.subject) <= 90
+
+
+def test_maintenance_is_told_with_its_window() -> None:
+    sample = TEMPLATES.files.sample("_status/update")
+    sample["entry"] |= {"kind": "maintenance", "ends_at": 1795355400.0}
+    assert "to Sunday, 22 November 2026 at 13:50" in TEMPLATES.render("_status/update", "email", "en", sample).text
 
 
 @pytest.mark.parametrize("name", ESCALATIONS)
@@ -82,7 +150,7 @@ def renderings(name: str, variables: dict[str, Any]) -> list[Rendered]:
     return [TEMPLATES.render(name, c, locale, variables) for c in channels for locale in ("en", "de")]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in SUBSCRIBERS])
 def test_what_is_not_known_is_left_out(name: str) -> None:
     """A message is sent with what there is: no number of the evidence is needed, nor a name, nor a help page."""
     bare = copy.deepcopy(TEMPLATES.files.sample(name))
@@ -109,9 +177,11 @@ def test_a_card_that_has_expired_is_said_to_have(days: float, word: str) -> None
 
 
 def test_samples_are_what_the_engine_fills_in() -> None:
-    for path in FOLDER.glob("*/*/sample.json"):
+    for path in (each for each in FOLDER.glob("*/*/sample.json") if each.parts[-3] != "_replies"):
         sample = json.loads(path.read_text(encoding="utf-8"))
-        assert {"now", "sender", "customer", "issue", "evidence", "links"} <= set(sample), path
+        news = {"now", "sender", "page", "entry", "updates", "links"}
+        message = {"now", "sender", "customer", "issue", "evidence", "links"}
+        assert (news if path.parts[-3] == "_status" else message) <= set(sample), path
 
 
 def luminance(colour: str) -> float:
@@ -136,3 +206,13 @@ def test_colours_can_be_read(text: str, ground: str) -> None:
     assert text in layout
     assert ground in layout
     assert (light + 0.05) / (dark + 0.05) >= 7
+
+
+@pytest.mark.parametrize(("locale", "words"), [("en", 5), ("de", 5)])
+@pytest.mark.parametrize("channel", ["email", "sms"])
+def test_every_word_that_is_offered_is_understood(channel: str, locale: str, words: int) -> None:
+    text = TEMPLATES.preview("_replies/help", channel, locale).text
+    offered = re.findall(r"\b[A-ZÄÖÜ]{3,}(?: [A-ZÄÖÜ]{2,})*\b", text)
+    assert len(offered) == words
+    meant = {str(TEMPLATES.grammar.read(word, locale).meaning) for word in offered}
+    assert meant == {"fixed", "broken", "not_mine", "call", "stop"}

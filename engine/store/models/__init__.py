@@ -4,13 +4,16 @@ Nothing here decides anything: a table is what was seen, said or done. Ledgers (
 only ever added to.
 """
 
+from engine.store.models.conversations import Conversation, Turn
 from engine.store.models.decisions import Assignment, DecisionRow, Stop
+from engine.store.models.feed import FeedItem
 from engine.store.models.feedback import CustomerContact, EvaluationRow, Label, LeadTime, OutcomeRow
 from engine.store.models.issues import Change, DeclaredChange, Defect, Issue, SignalRow, Silence
-from engine.store.models.people import Address, Consent, Entity, Suppression
+from engine.store.models.people import Address, Consent, Entity, Preference, Suppression
 from engine.store.models.running import JobRun, Progress, Token
-from engine.store.models.sending import EarlyDelivery, Intent, ReceiptRow
-from engine.store.models.tickets import Ticket, TicketNote
+from engine.store.models.sending import Duty, EarlyDelivery, Intent, ReceiptRow, StreamHour
+from engine.store.models.status import StatusEntry, StatusUpdate, Subscriber
+from engine.store.models.tickets import DeskCursor, DeskTicket, Ticket, TicketNote
 from engine.store.models.waves import Approval, Incident, IncidentMember, Vote, WaveRow
 
 __all__ = [
@@ -19,13 +22,18 @@ __all__ = [
     "Assignment",
     "Change",
     "Consent",
+    "Conversation",
     "CustomerContact",
     "DecisionRow",
     "DeclaredChange",
     "Defect",
+    "DeskCursor",
+    "DeskTicket",
+    "Duty",
     "EarlyDelivery",
     "Entity",
     "EvaluationRow",
+    "FeedItem",
     "Incident",
     "IncidentMember",
     "Intent",
@@ -34,15 +42,21 @@ __all__ = [
     "Label",
     "LeadTime",
     "OutcomeRow",
+    "Preference",
     "Progress",
     "ReceiptRow",
     "SignalRow",
     "Silence",
+    "StatusEntry",
+    "StatusUpdate",
     "Stop",
+    "StreamHour",
+    "Subscriber",
     "Suppression",
     "Ticket",
     "TicketNote",
     "Token",
+    "Turn",
     "Vote",
     "WaveRow",
 ]

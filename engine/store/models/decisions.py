@@ -12,9 +12,9 @@ class Stop(SQLModel, table=True):
 
     id: str = Field(primary_key=True)
     scope: str
-    """all, playbook, channel or template."""
+    """all, playbook, channel, stream or template."""
     name: str = ""
-    """Of the playbook, the channel (or desk), or the template (or the folder of templates)."""
+    """Of the playbook, the channel (or desk), the stream (channel/purpose), or the template (or its folder)."""
     who: str
     why: str
     at: float

@@ -42,6 +42,17 @@ class Address(SQLModel, table=True):
     updated_at: float
 
 
+class Preference(SQLModel, table=True):
+    """How a person wants to be told, in their own word: it outranks the entity's."""
+
+    person: str = Field(primary_key=True)
+    prefers: list[str] = json_list()
+    """Channel names, the preferred first; empty: as the entity has it."""
+    locale: str = ""
+    zone: str = ""
+    at: float
+
+
 class Consent(SQLModel, table=True):
     """One entry of the consent ledger (C1, C14). The latest entry for an address, purpose and channel counts."""
 

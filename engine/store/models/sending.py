@@ -17,16 +17,16 @@ class Intent(SQLModel, table=True):
     )
     id: str = Field(primary_key=True)
     kind: str
-    """message, ticket, annotate or escalate."""
+    """message, ticket, annotate, escalate or status."""
     issue: str = Field(index=True)
     episode: int = 0
     account: str | None = Field(default=None, index=True)
     playbook: str
     step: str
     occasion: str
-    """opened, resolved, dismissed, expired or escalated: what it tells."""
+    """opened, resolved, dismissed, expired, escalated or announced: what it tells."""
     recipient: str = Field(default="", index=True)
-    """Entity id of the person; the queue or role of a ticket or an escalation."""
+    """Entity id of the person; the queue or role of a ticket or an escalation; `subscriber/…` of news."""
     channel: str = ""
     """Channel name; desk name for a ticket; empty until it is chosen at the claim."""
     address: str = ""
@@ -56,11 +56,41 @@ class ReceiptRow(SQLModel, table=True):
     intent: str = Field(index=True)
     at: float
     kind: str
-    """attempt, reconcile or delivery."""
+    """attempt, reconcile, recall or delivery."""
     outcome: str
     code: str = ""
     detail: str = ""
+    channel: str = ""
+    """The channel (or desk) it was tried by: it is not always the one by which it arrived."""
+    address: str = ""
+    provider_id: str = Field(default="", index=True)
+    """Under which the provider knew this try."""
     raw: dict[str, Any] = json_column()
+
+
+class Duty(SQLModel, table=True):
+    """What somebody said of how many agents answer, over the roster (`engine.traffic.roster`); the latest counts."""
+
+    id: str = Field(primary_key=True)
+    agents: int
+    at: float = Field(index=True)
+    until: float
+    who: str
+
+
+class StreamHour(SQLModel, table=True):
+    """What became of the messages of one stream (a channel and a purpose) that were sent within one hour (C9)."""
+
+    __tablename__ = "stream_hour"
+    channel: str = Field(primary_key=True)
+    """A channel's name."""
+    purpose: str = Field(primary_key=True)
+    hour: int = Field(primary_key=True)
+    """Whole hours since 1970."""
+    sent: int = 0
+    bounced: int = 0
+    """Met a dead address: at once, or as was told later."""
+    complained: int = 0
 
 
 class EarlyDelivery(SQLModel, table=True):

@@ -74,6 +74,8 @@ BROKEN: list[tuple[Mapping[str, str | None], str]] = [
     (watch("event: api.*, by: account, measure: count"), f'{D}:3:16: "api.*" is no event type'),
     (watch("event: forewarn.contact, by: account, measure: count"), f'{D}:3:16: "forewarn.contact" is reserved'),
     (watch("event: a, by: [], measure: count"), f"{D}:3:23: there is no key"),
+    (watch("event: a, by: acount, measure: count"), f'{D}:3:23: warning: "acount" is taken for a field'),
+    (watch("event: a, by: [account, subjct], measure: count"), f'{D}:3:33: warning: "subjct" is taken for a field'),
     (watch("event: a, by: account, measure: medain"), f'{D}:3:41: no measure "medain"'),
     (watch("event: a, by: account, measure: {ratio: status}, where: 5"), f"{D}:3:65: this is a number"),
     (watch("event: a, by: account, measure: {ratio: status + 1}"), f"{D}:3:49: this is a number, but a condition"),
@@ -229,6 +231,31 @@ BROKEN: list[tuple[Mapping[str, str | None], str]] = [
         "channels.yaml:2:34: warning: the variable NOT_SET is not",
     ),
     (channels("x: {type: webhook, secret: nonsense}"), "channels.yaml:2:28: "),
+    (channels("x: {type: memory, rate: 10 in 1s}"), 'channels.yaml:2:25: "10 in 1s" is not of the form'),
+    (channels("x: {type: memory, rate: 0 per 1s}"), "channels.yaml:2:25: rate of x is out of bounds; to send nothing"),
+    (channels("x: {type: memory, connections: 0}"), "channels.yaml:2:32: connections of x is out of bounds"),
+    (channels("x: {type: memory, batch: 5000}"), "channels.yaml:2:26: batch of x is out of bounds; write 1 to 1000"),
+    (channels("x: {type: memory, breaker: 0 per 1m}"), "channels.yaml:2:28: breaker of x is out of bounds"),
+    (channels("x: {type: memory, cool_down: 0s}"), "channels.yaml:2:30: cool_down of x is out of bounds"),
+    (
+        channels("x: {type: memory, provider: p, rate: 1 per 1s}\ny: {type: memory, provider: p, rate: 2 per 1s}"),
+        "channels.yaml:3:38: y and x share the provider p, and so its rate; write the same rate, or write it once",
+    ),
+    (policy("pace: {agents: 3}"), 'policy.yaml:1:7: "contacts_per_agent" is missing'),
+    (policy("pace: {agents: 0, contacts_per_agent: 12 per 1h}"), "policy.yaml:1:16: nobody is ever on duty"),
+    (policy("pace: {agents: 3, contacts_per_agent: 0 per 1h}"), "policy.yaml:1:39: an agent talks to somebody"),
+    (
+        policy("pace: {agents: 3, contacts_per_agent: 1 per 1h, zone: Europe/Wien}"),
+        'policy.yaml:1:55: no time zone "Europe/Wien"',
+    ),
+    (
+        policy('pace:\n  contacts_per_agent: 1 per 1h\n  agents:\n    - {agents: 1, from: "08:00", to: "08:00"}'),
+        "policy.yaml:4:7: this shift is empty",
+    ),
+    (
+        policy("pace:\n  contacts_per_agent: 1 per 1h\n  agents:\n    - {agents: -1}"),
+        "policy.yaml:4:7: -1 agents cannot be",
+    ),
     # templates
     (
         steps("message: {template: errors/notise}", RESOLVED),

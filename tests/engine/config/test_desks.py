@@ -58,6 +58,9 @@ def test_a_desk_is_read_with_its_secrets(write: Write) -> None:
         ("support: {type: builtin}", 'desks.yaml:1:17: no type "builtin"'),
         ("builtin: {type: zammad}", 'desks.yaml:1:1: a desk cannot be called "builtin"; it is the one'),
         ("support: {type: zammad, url: https://z.example.com}", 'desks.yaml:1:10: "token" is missing'),
+        (f"{SUPPORT}  poll: 2s\n", "desks.yaml:8:9: 2s is too often to ask a desk; write 1m, or never"),
+        (f"{SUPPORT}  poll: often\n", "desks.yaml:8:9: "),
+        (f"{SUPPORT}  on_end: solved\n", 'desks.yaml:8:11: "solved" is not allowed here; did you mean "solve"?'),
         ("support: {type: zendesk, url: http://z.example.com, email: e, token: t}", "desks.yaml:1:31: url "),
         ("support: {type: zendesk, url: https://z.example.com, email: e, token: t, tocken: t}", '"tocken"; did you me'),
         (
@@ -117,3 +120,10 @@ def test_every_desk_can_be_written_down(write: Write) -> None:
         if kind != "builtin":
             problems = check(write(files(f"support: {{type: {kind}, timeout: soon}}")), {})
             assert any("timeout" in str(each) or "number" in str(each) for each in problems), kind
+
+
+@pytest.mark.parametrize(("poll", "seconds"), [("5m", 300.0), ("never", 0.0), ("0", 0.0)])
+def test_a_desk_is_asked_as_often_as_is_written(write: Write, poll: str, seconds: float) -> None:
+    config = load_or_raise(write(files(f"{SUPPORT}  poll: {poll}\n  on_end: solve\n")), THERE)
+    support = config.desks["support"]
+    assert (support.poll, support.on_end, "poll" in support.params) == (seconds, "solve", False)

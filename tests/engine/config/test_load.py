@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.config.load import load, load_or_raise
-from engine.config.model import Place
+from engine.config.model import Clock, Pace, Per, Place, Sending, Shift
 from engine.errors import ConfigError
 
 Write = Callable[..., Path]
@@ -34,6 +34,25 @@ def test_a_whole_configuration_is_loaded(write: Write) -> None:
         "detectors/errors.yaml",
         "playbooks/errors.yaml",
     }
+
+
+def test_how_a_channel_is_sent_by_is_read_beside_what_it_is_made_of(write: Write) -> None:
+    text = (
+        "mail: {type: memory, provider: one, rate: 10 per 1s, batch: 5, fall_back_after: 2m}\nother: {type: memory}\n"
+    )
+    config = load_or_raise(write({"channels.yaml": text}), {})
+    mail, other = config.channels["mail"], config.channels["other"]
+    assert (mail.params, mail.sending.provider, mail.sending.rate) == ({}, "one", Per(10, 1.0, False))
+    assert (mail.sending.batch, mail.sending.fall_back_after, mail.sending.connections) == (5, 120.0, 4)
+    assert other.sending == Sending()
+
+
+def test_a_pace_has_a_number_or_a_roster(write: Write) -> None:
+    roster = 'pace: {contacts_per_agent: 12 per 1h, agents: [{agents: 6, days: [mon], from: "08:00", to: "18:00"}]}\n'
+    number = "pace: {contacts_per_agent: 12 per 1h, agents: 6}\n"
+    first, second = (load_or_raise(write({"policy.yaml": text}), {}).policy.pace for text in (roster, number))
+    assert first == Pace(Per(12, 3600.0, False), (Shift(6, ("mon",), Clock(480), Clock(1080)),))
+    assert second == Pace(Per(12, 3600.0, False), 6)
 
 
 def test_the_folder_may_be_the_one_above(write: Write, tmp_path: Path) -> None:

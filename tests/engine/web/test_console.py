@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from engine.store.models import Change
+from engine.store.models import Change, DeskTicket, StreamHour
 
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 PAGES = ["/", "/issues", "/issues/iss_1", "/decisions/dec_1", "/tickets/1", "/deadletters", "/login"]
@@ -88,6 +88,34 @@ def test_the_first_page_shows_what_is_going_on(desk: Any, server: Any) -> None:
     assert "#1 API errors" in page
     assert "7 events to go" in page
     assert 'http-equiv="refresh"' in page
+
+
+def test_tickets_at_other_desks_are_shown_with_a_link(desk: Any, server: Any) -> None:
+    desk.add(
+        *desk.everything(),
+        DeskTicket(
+            id="dtk_1",
+            desk="support",
+            number="35436",
+            url="https://acme.zendesk.com/agent/tickets/35436",
+            intent="int_3",
+            issue="iss_1",
+            account="account/acme",
+            subject="API errors",
+            severity="high",
+            status="pending",
+            assignee="amy",
+            verdict="unclear",
+            opened_at=1.0,
+            updated_at=2.0,
+        ),
+    )
+    for path in ("/", "/issues/iss_1"):
+        page = server.get(path).text
+        assert 'href="https://acme.zendesk.com/agent/tickets/35436" rel="noreferrer">support 35436 API errors<' in page
+        assert "is-pending" in page
+        assert "amy" in page
+        assert "verdict unclear" in page
 
 
 def test_an_empty_console_says_so(server: Any) -> None:
@@ -186,3 +214,11 @@ def test_the_overview_throws_the_kill_switch_shows_it_and_takes_it_back(desk: An
     assert server.form(f"/stops/{action[1]}/end").status_code == 303
     assert "Channel sms since" not in server.get("/").text
     assert server.form("/stops", {"what": "planet", "why": "x"}).status_code == 422
+
+
+def test_c09_a_stream_with_complaints_is_on_top(desk: Any, server: Any) -> None:
+    hour = int(desk.clock.time() // 3600)
+    assert "Complaints and bounces" not in server.get("/").text
+    desk.add(StreamHour(channel="email", purpose="marketing", hour=hour, sent=1000, complained=1))
+    page = server.get("/").text
+    assert "1 of the last 1,000 sends of email/marketing brought complaints: 0.10 %, warned at 0.10 %" in page

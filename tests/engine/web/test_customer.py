@@ -35,6 +35,7 @@ def test_a_message_is_mirrored_with_how_it_stands_now(desk: Any, server: Any) ->
     assert "This message is genuine" in page.text
     assert "some calls fail." in page.text
     assert "We are still working on it" in page.text
+    assert "You hear from us as soon as it is over" in page.text
     assert "contact of Acme" in page.text
     assert "<iframe" in page.text
     assert "Example &lt;Cloud&gt;" in page.text
@@ -167,7 +168,7 @@ def test_c04_stopping_one_channel_keeps_the_other_that_stays_ticked(desk: Any, s
     desk.add(Consent(id="con_1", at=NOW - 9, entity="contact/ann", channel="sms", purpose="service", state="granted"))
     page = server.get(desk.link("preferences"))
     assert page.text.count("checked") == 2
-    answer = server.post(desk.link("preferences"), data={"on-email": "1"})
+    answer = server.post(desk.link("preferences"), data={"on-service-email": "1"})
     assert answer.status_code == 200
     assert answer.text.count("checked") == 1
     entries = ledger(desk)
@@ -177,13 +178,13 @@ def test_c04_stopping_one_channel_keeps_the_other_that_stays_ticked(desk: Any, s
 
 def test_saving_what_was_so_already_writes_nothing(desk: Any, server: Any) -> None:
     desk.add(*desk.everything())
-    server.post(desk.link("preferences"), data={"on-email": "1"})
+    server.post(desk.link("preferences"), data={"on-service-email": "1"})
     assert desk.events() == []
 
 
 def test_c01_ticking_a_channel_grants_service_messages_only(desk: Any, server: Any) -> None:
     desk.add(*desk.everything())
-    server.post(desk.link("preferences"), data={"on-email": "1", "on-sms": "1"})
+    server.post(desk.link("preferences"), data={"on-service-email": "1", "on-service-sms": "1"})
     [event] = desk.of_type("forewarn.consent")
     assert (event["data"]["state"], event["data"]["channel"], event["data"]["purpose"]) == ("granted", "sms", "service")
     assert "+43 664 1234567" in event["data"]["wording"]

@@ -1,16 +1,33 @@
 """Alive, ready, and the figures."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from engine.errors import Retryable
+from engine.store.models import DeskCursor, StreamHour
+from engine.traffic import SendingState
+from engine.traffic.lane import LaneState
 from engine.web.server import create_app
 
 
 def test_alive_and_ready(server: Any) -> None:
     assert server.get("/healthz").json() == {"status": "ok"}
-    assert server.get("/readyz").json() == {"status": "ready", "lag": 7}
+    assert server.get("/readyz").json() == {"status": "ready", "lag": 7, "warnings": []}
+
+
+def test_a_desk_that_cannot_be_read_is_a_warning_and_no_reason_to_be_unready(desk: Any, server: Any) -> None:
+    desk.add(DeskCursor(desk="support", since=1.0, due_at=9.0, polled_at=5.0, failures=3, detail="HTTP 503"))
+    desk.add(DeskCursor(desk="other", since=1.0, due_at=9.0))
+    answer = server.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json()["warnings"] == ["desk support could not be read 3×: HTTP 503"]
+    assert "desk support could not be read 3×: HTTP 503" in server.get("/").text
+    found = figures(server.get("/metrics").text)
+    assert found['forewarn_desk_failures{desk="support"}'] == 3
+    assert found['forewarn_desk_failures{desk="other"}'] == 0
+    assert found['forewarn_desk_read_timestamp_seconds{desk="support"}'] == 5
 
 
 def test_not_ready_says_why(desk: Any, server: Any) -> None:
@@ -33,6 +50,29 @@ def test_a_store_that_does_not_answer_is_named(
     answer = server.get("/readyz")
     assert answer.status_code == 503
     assert "the disk failed" in answer.json()["detail"]
+
+
+def test_a_provider_that_is_away_is_told_in_health_metrics_and_console(desk: Any) -> None:
+    away = LaneState("twilio", ("sms", "voice"), "open", desk.clock.time(), "connection refused", None, 4)
+    well = LaneState("email", ("email",), "closed", None, "", None, 0)
+    desk.services = replace(desk.services, sending=lambda: SendingState((away, well), 3, 17))
+    server = desk.server()
+    told = server.get("/v1/health").json()
+    assert (told["status"], told["reasons"]) == ("degraded", ["twilio: open: connection refused"])
+    assert (told["agents"], told["waiting"], told["providers"][0]["channels"]) == (3, 17, ["sms", "voice"])
+    found = figures(server.get("/metrics").text)
+    assert found['forewarn_provider_away{provider="twilio"}'] == 1
+    assert found['forewarn_provider_away{provider="email"}'] == 0
+    assert found['forewarn_provider_waiting{provider="twilio"}'] == 4
+    assert (found["forewarn_agents"], found["forewarn_paced"]) == (3, 17)
+    page = server.get("/").text
+    assert "twilio: does not answer since" in page
+    assert "17 messages wait for the 3 on duty" in page
+
+
+def test_all_is_well(server: Any) -> None:
+    told = server.get("/v1/health").json()
+    assert (told["status"], told["reasons"], told["lag"], told["agents"]) == ("ok", [], 7, None)
 
 
 def figures(text: str) -> dict[str, float]:
@@ -61,6 +101,13 @@ def test_the_figures_are_those_of_the_moment(desk: Any) -> None:
 
 
 NDJSON = {"content-type": "application/x-ndjson"}
+
+
+def test_c09_what_became_of_each_stream_is_a_figure(desk: Any) -> None:
+    desk.add(*(StreamHour(channel="email", purpose="service", hour=n, sent=10, complained=n) for n in range(3)))
+    shown = figures(desk.server().get("/metrics").text)
+    name = 'forewarn_stream_messages{channel="email",purpose="service",what="%s"}'
+    assert [shown[name % what] for what in ("sent", "bounced", "complained")] == [30, 0, 3]
 
 
 def test_two_applications_in_one_process_count_for_themselves(desk: Any) -> None:

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from slack_sdk.signature import SignatureVerifier
-from sqlmodel import select
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]  # ships no py.typed
 
 from engine.errors import Retryable
-from engine.store.models import Ticket
+from engine.store.models import Consent
+from outreach.channels.voice import Voice
 from tests.engine.web.conftest import SLACK_SECRET
 
 PUBLIC = "https://status.example.com"
@@ -124,17 +124,86 @@ def test_c02_unclear_wording_suspends_and_goes_to_a_person(desk: Any) -> None:
     for _ in range(2):
         post(desk, said("please don't text me <script>"))
     assert {event["data"]["state"] for event in desk.of_type("forewarn.consent")} == {"suspended"}
-    assert len(desk.of_type("forewarn.contact")) == 2
-    with desk.database.reading() as session:
-        [ticket] = session.exec(select(Ticket)).all()
-    assert "please don't text me" in ticket.body
+    [contact] = desk.of_type("forewarn.contact")
+    assert "please don't text me" in contact["data"]["text"]
+    [reply] = desk.of_type("forewarn.reply")
+    assert reply["data"]["hand_over"] == "may_stop"
+    assert "answer" not in reply["data"], "nothing is sent until a person has read it"
 
 
 def test_c02_start_restores_service_messages(desk: Any) -> None:
     desk.add(*desk.ann())
-    post(desk, said("Start"))
+    assert "we write to you again" in post(desk, said("Start")).text
     [event] = desk.of_type("forewarn.consent")
     assert (event["data"]["state"], event["data"]["purpose"]) == ("granted", "service")
+
+
+def willing(desk: Any, **more: Any) -> None:
+    """Let Ann, whom we wrote to by text message, allow just that."""
+    desk.add(desk.issue(), desk.intent(channel="sms", address=ANN), *desk.ann(**more))
+    given: dict[str, Any] = {"entity": "contact/ann", "channel": "sms", "purpose": "service", "state": "granted"}
+    desk.add(Consent(id="con_1", at=desk.clock.time() - 9.0, **given))
+
+
+@pytest.mark.parametrize(("text", "answer"), [("help", "Anything else is read"), ("It works again!", "keep watching")])
+def test_an_answer_goes_back_with_the_response(desk: Any, text: str, answer: str) -> None:
+    willing(desk)
+    assert answer in post(desk, said(text)).text
+    [reply] = desk.of_type("forewarn.reply")
+    assert answer in reply["data"]["answer"]
+    assert "via" not in reply["data"], "it went at once, and nothing is to be sent"
+
+
+def test_an_answer_speaks_the_persons_language(desk: Any) -> None:
+    willing(desk, locale="de-AT")
+    assert "Alles andere liest ein Mensch" in post(desk, said("Hilfe")).text
+
+
+def test_at_most_two_texts_go_back_and_then_a_person_is_asked(desk: Any) -> None:
+    willing(desk)
+    texts = [post(desk, said("help", f"SM{number}")).text for number in range(4)]
+    assert [text.count("<Message>") for text in texts] == [1, 1, 0, 0]
+    assert [each["data"].get("hand_over", "") for each in desk.of_type("forewarn.reply")] == [
+        "",
+        "",
+        "turns",
+        "goes_on",
+    ]
+
+
+def test_c01_without_consent_no_text_goes_back_but_a_person_is_asked(desk: Any) -> None:
+    desk.add(*desk.everything())
+    assert post(desk, said("help")).text.count("<Message>") == 0
+    [reply] = desk.of_type("forewarn.reply")
+    assert reply["data"]["hand_over"] == "unanswerable"
+
+
+def test_what_twilio_answered_itself_is_not_answered_again(desk: Any) -> None:
+    willing(desk)
+    assert post(desk, said("HELP", OptOutType="HELP")).text.count("<Message>") == 0
+
+
+@pytest.mark.parametrize(
+    ("key", "meaning"), [("1", "fixed"), ("2", "broken"), ("3", "call"), ("9", "stop"), ("7", "other")]
+)
+def test_a_key_pressed_in_a_call_is_an_answer(desk: Any, key: str, meaning: str) -> None:
+    willing(desk)
+    given: dict[str, Any] = {"entity": "contact/ann", "channel": "voice", "purpose": "service", "state": "granted"}
+    desk.add(Consent(id="con_2", at=desk.clock.time() - 9.0, **given))
+    desk.services.channels["voice"] = Voice(account_sid="AC1", auth_token="twilio-auth-token", from_="+15005550006")
+    form = {"CallSid": "CA1", "Digits": key, "Direction": "outbound-api", "From": "+15005550006", "To": ANN}
+    spoken = post(desk, form, path="/hooks/twilio/voice").text
+    [reply] = desk.of_type("forewarn.reply")
+    assert (reply["data"]["meaning"], reply["data"]["text"]) == (meaning, key)
+    assert spoken.startswith('<Response><Say language="en-GB">')
+    assert spoken.endswith("<Hangup/></Response>")
+
+
+def test_c03_of_two_opt_outs_one_is_confirmed(desk: Any) -> None:
+    willing(desk)
+    texts = [post(desk, said("stopp", sid)).text for sid in ("SM1", "SM1", "SM2")]
+    assert [text.count("<Message>") for text in texts] == [1, 1, 0], "what Twilio repeats is answered as before"
+    assert len(desk.of_type("forewarn.consent")) == 2
 
 
 @pytest.mark.parametrize(

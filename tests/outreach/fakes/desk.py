@@ -3,21 +3,23 @@
 import json
 import re
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from tests.outreach.fakes.web import Answer, Request, WebServer
+from tests.outreach.fakes.scripted import Scripted
+from tests.outreach.fakes.web import Answer, Request
 
 START = 1795352700.0
 Handler = Callable[..., Answer]
 
 
-class FakeDesk:
+class FakeDesk(Scripted):
     """Serves `routes`: (method, pattern of the path) → a method given the request and the pattern's groups."""
 
     routes: tuple[tuple[str, str, str], ...] = ()
 
     def __init__(self) -> None:
+        super().__init__()
         self.now = START
         self.tickets: dict[str, dict[str, Any]] = {}
         self.exchanges: list[tuple[Request, Answer]] = []
@@ -25,24 +27,6 @@ class FakeDesk:
         """How many requests are left in the window; None: it does not say."""
         self._any: list[Answer | None] = []
         self._writes: list[Answer | str] = []
-        self._server = WebServer(self._answer)
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return self._server.url
-
-    @property
-    def requests(self) -> list[Request]:
-        """Every request that came."""
-        return self._server.requests
-
-    def __enter__(self) -> Self:
-        self._server.__enter__()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.__exit__()
 
     # -- what is to go wrong
 

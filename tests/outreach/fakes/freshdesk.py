@@ -25,6 +25,7 @@ class FakeFreshdesk(FakeDesk):
         ("GET", r"/api/v2/tickets/(\d+)", "show"),
         ("PUT", r"/api/v2/tickets/(\d+)", "update"),
         ("POST", r"/api/v2/tickets/(\d+)/notes", "note"),
+        ("GET", r"/api/v2/tickets/(\d+)/conversations", "conversations"),
     )
 
     def __init__(self) -> None:
@@ -107,6 +108,15 @@ class FakeFreshdesk(FakeDesk):
         old = [one for one in self.tickets.values() if moment(one["created_at"]) <= self.now - self.lag]
         found = [self.plain(one) for one in old if one["custom_fields"][asked[1]] == asked[2]]
         return answer(200, {"results": found, "total": len(found)})
+
+    def conversations(self, request: Request, number: str) -> Answer:
+        if number not in self.tickets:
+            return Answer(404)
+        asked = query(request)
+        page, size = int(asked["page"]), int(asked["per_page"])
+        kept = [{"id": at, **one} for at, one in enumerate(self.tickets[number]["notes"])]
+        shown = [{name: one[name] for name in ("id", "body", "private")} for one in kept]
+        return answer(200, shown[(page - 1) * size : page * size])
 
     def list(self, request: Request) -> Answer:
         asked = query(request)

@@ -28,6 +28,7 @@ class FakeJira(FakeDesk):
         ("POST", r"/rest/servicedeskapi/servicedesk/10/attachTemporaryFile", "upload"),
         ("POST", r"/rest/servicedeskapi/request", "create"),
         ("POST", r"/rest/servicedeskapi/request/(SUP-\d+)/comment", "comment"),
+        ("GET", r"/rest/servicedeskapi/request/(SUP-\d+)/comment", "comments"),
         ("POST", r"/rest/servicedeskapi/request/(SUP-\d+)/attachment", "attach"),
         ("GET", r"/rest/api/2/search/jql", "search"),
         ("GET", r"/rest/api/2/issue/(SUP-\d+)", "show"),
@@ -109,6 +110,19 @@ class FakeJira(FakeDesk):
         shown = {"id": "1000", "body": sent(request)["body"], "public": sent(request)["public"], "author": author,
                  "created": self.date()}  # fmt: skip
         return answer(201, shown)
+
+    def comments(self, request: Request, key: str) -> Answer:
+        if key not in self.tickets:
+            return self.missing()
+        asked = query(request)
+        start, limit = int(asked["start"]), int(asked["limit"])
+        assert (asked["internal"], asked["public"]) == ("true", "true")
+        kept = self.tickets[key]["comments"]
+        shown = [{"id": str(at), "body": one["body"], "public": one["public"]} for at, one in enumerate(kept)]
+        values = shown[start : start + limit]
+        last = start + limit >= len(kept)
+        paged = {"size": len(values), "start": start, "limit": limit, "isLastPage": last, "values": values}
+        return answer(200, paged)
 
     def keep(self, key: str, text: str, public: bool, pictures: list[bytes]) -> None:
         """Keep a comment of an issue."""

@@ -5,6 +5,7 @@ import socket
 import ssl
 import threading
 from asyncio.base_events import Server
+from collections.abc import Mapping
 from dataclasses import dataclass
 from email import policy
 from email.message import EmailMessage
@@ -33,10 +34,18 @@ class Mail:
 class MailServer:
     """An SMTP server on 127.0.0.1 that keeps what it takes. Use it as a context manager.
 
-    `answers` maps an address to the answer to RCPT; `after_data` is the answer to the final dot.
+    `tls`: it offers STARTTLS; `wrapped`: it speaks TLS from the first byte. `answers` maps an address to the answer to
+    RCPT; `after_data` is the answer to the final dot.
     """
 
-    def __init__(self, *, tls: ssl.SSLContext | None = None, password: str = "", utf8: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        tls: ssl.SSLContext | None = None,
+        password: str = "",
+        utf8: bool = True,
+        wrapped: ssl.SSLContext | None = None,
+    ) -> None:
         self.mails: list[Mail] = []
         self.answers: dict[str, str] = {}
         self.after_data = "250 OK"
@@ -48,6 +57,7 @@ class MailServer:
             port=0,
             enable_SMTPUTF8=utf8,
             tls_context=tls,
+            ssl_context=wrapped,
             auth_required=bool(password),
             authenticator=self._authenticate,
             auth_require_tls=tls is not None,
@@ -109,15 +119,37 @@ def _user(login: Any) -> str:
     return str(login.login.decode()) if login else ""
 
 
+def _dripped(connection: socket.socket) -> bool:
+    """Send one byte of an answer that never ends; False: the other side hung up."""
+    try:
+        connection.sendall(b"2")
+    except OSError:
+        return False
+    return True
+
+
 class BreakingServer:
-    """An SMTP server that stops at a step, once for each connection: it hangs up, or says nothing more.
+    """An SMTP server that stops at a step, once for each connection: it hangs up, says nothing more, or drips.
 
     Steps: greeting, EHLO, MAIL, RCPT, DATA (before 354), body (after 354), dot (the mail is taken, no answer).
     """
 
-    def __init__(self, step: str, *, silent: bool = False) -> None:
+    def __init__(
+        self,
+        step: str,
+        *,
+        silent: bool = False,
+        drips: bool = False,
+        offers: str = "HELP",
+        answers: Mapping[str, str] | None = None,
+    ) -> None:
         self.taken: list[bytes] = []
-        self._step, self._silent = step, silent
+        self.lines: list[str] = []
+        """All commands."""
+        self._offers = offers
+        self._answers = {verb: answer.encode() for verb, answer in (answers or {}).items()}
+        """Of commands, where they are not the usual ones."""
+        self._step, self._silent, self._drips = step, silent, drips
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
         self._done = threading.Event()
@@ -141,20 +173,30 @@ class BreakingServer:
                 return
             with connection, connection.makefile("rb") as lines:
                 self._talk(connection, lines)
+                while self._drips and not self._done.wait(0.05) and _dripped(connection):
+                    pass
                 if self._silent:
                     self._done.wait(5)
 
     def _talk(self, connection: socket.socket, lines: Any) -> None:
-        answers = {"EHLO": b"250 hello", "MAIL": b"250 OK", "RCPT": b"250 OK", "DATA": b"354 go on", "QUIT": b"221 bye"}
+        hello = f"250-hello\r\n250 {self._offers}".encode()
+        answers = {
+            "EHLO": hello,
+            "MAIL": b"250 OK",
+            "RCPT": b"250 OK",
+            "DATA": b"354 go on",
+            "QUIT": b"221 bye",
+        } | self._answers
         if self._step == "greeting":
             return
         connection.sendall(b"220 breaking\r\n")
         for line in lines:
+            self.lines.append(line.decode().rstrip())
             verb = line[:4].decode().upper()
             if verb == self._step:
                 return
             connection.sendall(answers.get(verb, b"250 OK") + b"\r\n")
-            if verb == "DATA" and not self._data(connection, lines):
+            if answers.get(verb, b"").startswith(b"354") and not self._data(connection, lines):
                 return
 
     def _data(self, connection: socket.socket, lines: Any) -> bool:
@@ -163,7 +205,12 @@ class BreakingServer:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
             connection.shutdown(socket.SHUT_RD)
             return False
-        self.taken.append(b"".join(iter(lines.readline, b".\r\n")))
+        data: list[bytes] = []
+        while (line := lines.readline()) != b".\r\n":
+            if not line:
+                return False
+            data.append(line)
+        self.taken.append(b"".join(data))
         if self._step == "dot":
             return False
         connection.sendall(b"250 OK\r\n")

@@ -99,8 +99,14 @@ class FakeServiceNow(FakeDesk):
         return bool(case["correlation_id"] == named[1])
 
     def show(self, request: Request, number: str) -> Answer:
-        case = self.tickets.get(number)
-        return answer(200, {"result": self.plain(case, query(request)["sysparm_fields"])}) if case else self.missing()
+        case, asked = self.tickets.get(number), query(request)
+        if case is None:
+            return self.missing()
+        told = asked["sysparm_display_value"] == "true"
+        journal = "\n\n".join(f"{case['sys_updated_on']} - Forewarn (Work notes)\n{note}" for note in case["notes"])
+        return answer(
+            200, {"result": self.plain({**case, "work_notes": journal if told else ""}, asked["sysparm_fields"])}
+        )
 
     def update(self, request: Request, number: str) -> Answer:
         if number not in self.tickets:

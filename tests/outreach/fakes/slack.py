@@ -8,7 +8,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from slack_sdk.signature import SignatureVerifier
 
 from outreach import inbound
-from tests.outreach.fakes.web import Answer, Request, WebServer
+from tests.outreach.fakes.scripted import Scripted
+from tests.outreach.fakes.web import Answer, Request
 
 TOKEN = "xoxb-token"
 SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
@@ -16,47 +17,25 @@ ARCHIVED = "C0ARCHIVED"
 NOW = 1795352700.0
 
 
-class FakeSlack:
-    """Use it as a context manager; `url` is its base URL."""
+class FakeSlack(Scripted):
+    """Conversations, and who may speak in them."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.messages: list[dict[str, Any]] = []
         self.page = 100
-        self._next: list[Answer | str] = []
-        self._server = WebServer(self._answer)
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return self._server.url
-
-    @property
-    def requests(self) -> list[Request]:
-        """Every request that came."""
-        return self._server.requests
-
-    def __enter__(self) -> "FakeSlack":
-        self._server.__enter__()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.__exit__()
 
     def throttle(self, retry_after: int) -> None:
         """Answer the next request 429."""
-        self._next.append(Answer(429, b'{"ok":false,"error":"ratelimited"}', {"retry-after": str(retry_after)}))
+        self.answer_next(Answer(429, b'{"ok":false,"error":"ratelimited"}', {"retry-after": str(retry_after)}))
 
     def refuse(self, error: str) -> None:
         """Answer the next request 200 with an error."""
-        self._next.append(_json({"ok": False, "error": error}))
+        self.answer_next(_json({"ok": False, "error": error}))
 
     def say(self, body: bytes, status: int = 200) -> None:
         """Answer the next request with these bytes."""
-        self._next.append(Answer(status, body))
-
-    def swallow(self) -> None:
-        """Take the next request and never answer it."""
-        self._next.append("swallow")
+        self.answer_next(Answer(status, body))
 
     def press(self, provider_id: str, action: str, *, at: float = NOW) -> inbound.Request:
         """Return the request that a pressed button makes, signed by Slack's own SDK."""
@@ -69,14 +48,9 @@ class FakeSlack:
         }
         return signed(urlencode({"payload": json.dumps(payload)}).encode(), "application/x-www-form-urlencoded", at)
 
-    def _answer(self, request: Request) -> Answer:
-        if request.headers.get("authorization") != f"Bearer {TOKEN}":
-            return _json({"ok": False, "error": "invalid_auth"})
-        planned = self._next.pop(0) if self._next else None
-        if isinstance(planned, Answer):
-            return planned
-        answer = self._route(request)
-        return Answer(silent=True) if planned == "swallow" else answer
+    def _denied(self, request: Request) -> Answer | None:
+        known = request.headers.get("authorization") == f"Bearer {TOKEN}"
+        return None if known else _json({"ok": False, "error": "invalid_auth"})
 
     def _route(self, request: Request) -> Answer:
         path = urlsplit(request.path)

@@ -11,7 +11,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]  # ships no py.typed
 
 from outreach.segments import segments
-from tests.outreach.fakes.web import Answer, Request, WebServer
+from tests.outreach.fakes.scripted import Scripted
+from tests.outreach.fakes.web import Answer, Request
 
 ACCOUNT = "AC" + "a" * 32
 TOKEN = "secret-token"
@@ -21,10 +22,11 @@ INVALID = "+15005550001"
 OPTED_OUT = "+15005550004"
 
 
-class FakeTwilio:
-    """Speaks `/2010-04-01/Accounts/…/Messages.json`. Use it as a context manager; `url` is its base URL."""
+class FakeTwilio(Scripted):
+    """Speaks `/2010-04-01/Accounts/…/Messages.json`."""
 
     def __init__(self, now: Callable[[], float] = lambda: 1795352700.0) -> None:
+        super().__init__()
         self.messages: list[dict[str, Any]] = []
         self.calls: list[dict[str, Any]] = []
         self.in_session: set[str] = set()
@@ -32,41 +34,18 @@ class FakeTwilio:
         self.opted_out = {OPTED_OUT}
         self.page_size = 50
         self._now = now
-        self._next: list[Answer | str] = []
-        self._server = WebServer(self._answer)
         self.callbacks: dict[str, str] = {}
         self.spoken: dict[str, str] = {}
         """Each call's TwiML."""
 
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return self._server.url
-
-    @property
-    def requests(self) -> list[Request]:
-        """Every request that came."""
-        return self._server.requests
-
-    def __enter__(self) -> "FakeTwilio":
-        self._server.__enter__()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.__exit__()
-
     def throttle(self, retry_after: int) -> None:
         """Answer the next request 429."""
         answer = _error(429, 20429, "Too Many Requests")
-        self._next.append(Answer(429, answer.body, {"retry-after": str(retry_after)}))
+        self.answer_next(Answer(429, answer.body, {"retry-after": str(retry_after)}))
 
     def fail(self, status: int) -> None:
         """Answer the next request with a status and no words of Twilio's."""
-        self._next.append(Answer(status, b"upstream error"))
-
-    def swallow(self) -> None:
-        """Take the next request and never answer it."""
-        self._next.append("swallow")
+        self.answer_next(Answer(status, b"upstream error"))
 
     def callback(self, sid: str, status: str, error: str = "") -> tuple[str, dict[str, str], str]:
         """Return a status callback: its URL, form and signature."""
@@ -86,14 +65,10 @@ class FakeTwilio:
         """Sign as Twilio does."""
         return str(RequestValidator(TOKEN).compute_signature(url, form))
 
-    def _answer(self, request: Request) -> Answer:
-        if request.headers.get("authorization") != "Basic " + base64.b64encode(f"{ACCOUNT}:{TOKEN}".encode()).decode():
-            return _error(401, 20003, "Authenticate")
-        planned = self._next.pop(0) if self._next else None
-        if isinstance(planned, Answer):
-            return planned
-        answer = self._route(request)
-        return Answer(silent=True) if planned == "swallow" else answer
+    def _denied(self, request: Request) -> Answer | None:
+        basic = base64.b64encode(f"{ACCOUNT}:{TOKEN}".encode()).decode()
+        known = request.headers.get("authorization") == f"Basic {basic}"
+        return None if known else _error(401, 20003, "Authenticate")
 
     def _route(self, request: Request) -> Answer:
         path = urlsplit(request.path)

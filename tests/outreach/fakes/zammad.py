@@ -28,6 +28,7 @@ class FakeZammad(FakeDesk):
         ("GET", r"/api/v1/tickets/(\d+)", "show"),
         ("PUT", r"/api/v1/tickets/(\d+)", "update"),
         ("POST", r"/api/v1/ticket_articles", "add_article"),
+        ("GET", r"/api/v1/ticket_articles/by_ticket/(\d+)", "articles"),
         ("GET", r"/api/v1/tags", "tags"),
         ("POST", r"/api/v1/tags/add", "add_tag"),
         ("POST", r"/api/v1/links/add", "add_link"),
@@ -105,6 +106,12 @@ class FakeZammad(FakeDesk):
             return self.missing(number)
         self.keep(self.tickets[number], fields)
         return answer(201, {"id": 30, "ticket_id": int(number)})
+
+    def articles(self, request: Request, number: str) -> Answer:
+        if number not in self.tickets:
+            return self.missing(number)
+        kept = self.tickets[number]["articles"]
+        return answer(200, [{"id": at, "body": one["body"]} for at, one in enumerate(kept)])
 
     def tags(self, request: Request) -> Answer:
         ticket = self.tickets.get(query(request)["o_id"])

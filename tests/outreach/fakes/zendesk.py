@@ -27,6 +27,7 @@ class FakeZendesk(FakeDesk):
         ("POST", r"/api/v2/tickets", "create"),
         ("PUT", r"/api/v2/tickets/(\d+)", "update"),
         ("PUT", r"/api/v2/tickets/(\d+)/tags", "add_tags"),
+        ("GET", r"/api/v2/tickets/(\d+)/comments", "comments"),
         ("POST", r"/api/v2/uploads", "upload"),
         ("GET", r"/api/v2/search", "search"),
     )
@@ -101,6 +102,15 @@ class FakeZendesk(FakeDesk):
         self.tickets[number].update(fields, updated_at=iso(self.now))
         self.comment(self.tickets[number])
         return answer(200, {"ticket": self.plain(self.tickets[number])})
+
+    def comments(self, request: Request, number: str) -> Answer:
+        if number not in self.tickets:
+            return answer(404, {"error": "RecordNotFound", "description": "Not found"})
+        kept, asked = self.tickets[number]["comments"], query(request)
+        page, size = int(asked["page"]), int(asked["per_page"])
+        shown = [{"id": at, "body": one["body"], "public": one["public"]} for at, one in enumerate(kept)]
+        more = f"{self.url}/api/v2/tickets/{number}/comments?page={page + 1}" if len(kept) > page * size else None
+        return answer(200, {"comments": shown[(page - 1) * size : page * size], "next_page": more, "count": len(kept)})
 
     def add_tags(self, request: Request, number: str) -> Answer:
         if number not in self.tickets:

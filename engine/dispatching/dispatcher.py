@@ -1,0 +1,94 @@
+"""The loop: what is due, batch by batch."""
+
+from collections.abc import Sequence
+
+import structlog
+
+from engine.clock import Clock
+from engine.config.model import Config
+from engine.dispatching.batching import size, together
+from engine.dispatching.preparing import Prepared, Preparer
+from engine.dispatching.recalling import Recaller
+from engine.dispatching.sending import Sender
+from engine.dispatching.settling import Settler
+from engine.letters import Outside, Writer
+from engine.policy.gather import Gatherer
+from engine.store import batches, outbox
+from engine.store.database import Database
+from engine.traffic import Traffic
+
+log = structlog.get_logger()
+LOOK = 1_024
+"""Intents looked at at once."""
+QUESTIONS = 50
+"""Unknown outcomes asked about at once."""
+
+
+class Dispatcher:
+    """Works off the outbox. One caller at a time; several dispatchers may share a database."""
+
+    def __init__(
+        self,
+        config: Config,
+        database: Database,
+        outside: Outside,
+        clock: Clock,
+        *,
+        name: str = "dispatcher",
+        traffic: Traffic | None = None,
+        concurrent: bool = True,
+    ) -> None:
+        """`traffic`: what is known of the providers, over a reload; `concurrent=False` sends one after the other."""
+        self.traffic = traffic or Traffic(config, outside.channels, clock.time())
+        self._database = database
+        self._outside = outside
+        self._clock = clock
+        self._name = name
+        self._sender = Sender(self.traffic.sending, clock, concurrent=concurrent)
+        writer = Writer(config, outside)
+        self._preparer = Preparer(config, Gatherer(config, outside.facts), writer, self.traffic, self._sender, name)
+        self._settler = Settler(database, outside, writer, self.traffic, clock, name)
+        self._recaller = Recaller(database, outside, clock)
+
+    def run_once(self, limit: int = LOOK) -> int:
+        """Deal with up to `limit` intents that are due; returns how many there were."""
+        self.recall()
+        with self._database.reading() as session:
+            due = batches.upcoming(session, self._clock.time(), limit)
+        left = due
+        while left:
+            taken, left = together(left, size(len(left)))
+            self._batch([each.id for each in taken])
+        return len(due)
+
+    def recover(self) -> None:
+        """After a start: what this dispatcher had claimed is free again, what it was sending is unknown."""
+        with self._database.transaction() as session:
+            released = outbox.release_stale(session, float("inf"))
+        if released.pending or released.unknown:
+            log.info("outbox recovered", pending=released.pending, unknown=released.unknown)
+
+    def reconcile(self, limit: int = QUESTIONS) -> int:
+        """Ask about intents whose outcome is unknown; returns how many became known."""
+        return self._settler.reconcile(limit)
+
+    def recall(self) -> int:
+        """Ask providers to give back what they hold of what was stopped since; returns how much they did."""
+        return self._recaller.recall()
+
+    def _batch(self, ids: Sequence[str]) -> None:
+        prepared = self._prepare(ids)
+        if prepared.leaving:
+            self._settler.settle(self._sender.send(prepared.leaving))
+        if (error := self._sender.broken) is not None:
+            self._sender.broken = None
+            raise error
+
+    def _prepare(self, ids: Sequence[str]) -> Prepared:
+        """Claim a batch, decide, and write down what leaves: until this is committed, a STOP still counts (C13)."""
+        now = self._clock.time()
+        with self._database.transaction() as session:
+            claimed = outbox.claim(session, ids, self._name, now)
+            for intent in claimed:
+                session.expunge(intent)  # a plain value from here on: its row is changed with the batch's
+            return self._preparer.prepare(session, claimed, now)

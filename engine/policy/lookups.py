@@ -1,0 +1,175 @@
+"""What is known of many intents at once: one question for each kind of fact, however many intents there are."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+
+from sqlalchemy import func
+from sqlalchemy import select as sql_select
+from sqlmodel import Session, col, or_, select
+
+from engine.conversations import book
+from engine.desks.known import Known, open_about
+from engine.entities import Person
+from engine.issues.book import view
+from engine.issues.view import ACTIVE, IssueView
+from engine.playbooks import REPLY, TOLD, Told, open_outreach
+from engine.policy.caps import Sent
+from engine.policy.consent import Entry
+from engine.policy.facts import WRITTEN, Suppressed
+from engine.store.database import unindexed
+from engine.store.models import Consent, CustomerContact, Intent, Issue, Suppression
+
+CONVERSATION = 4 * 3600.0
+"""A customer who contacted us about an issue is in conversation with us for so many seconds."""
+TICKET_PATIENCE = 3600.0
+"""Seconds for which a message waits for a desk that cannot be reached."""
+_TO_COME = ("pending", "claimed", "sending", "unknown")
+Key = tuple[str, str]
+
+
+def issues(session: Session, ids: Collection[str]) -> dict[str, Issue]:
+    """Return issues by id, locked where the database can: no end passes unseen before anything leaves."""
+    found = select(Issue).where(col(Issue.id).in_(ids)).order_by(col(Issue.id))
+    return {row.id: row for row in session.exec(found.with_for_update()).all()}
+
+
+def consents(session: Session, persons: Collection[Person]) -> dict[str, tuple[Entry, ...]]:
+    """Return of each person the ledger's entries that name them or an address of theirs."""
+    owners = _owners(persons)
+    named = or_(col(Consent.entity).in_([each.id for each in persons]), col(Consent.address).in_(list(owners)))
+    found: dict[str, list[Entry]] = defaultdict(list)
+    known = {person.id for person in persons}
+    for row in session.exec(select(Consent).where(named)).all() if persons else ():
+        for person in ({row.entity} & known) | owners.get(row.address, set()):
+            found[person].append(Entry.of(row))
+    return {person: tuple(entries) for person, entries in found.items()}
+
+
+def suppressions(session: Session, persons: Collection[Person]) -> dict[str, tuple[Suppressed, ...]]:
+    """Return of each person the addresses nothing is sent to."""
+    owners = _owners(persons)
+    found: dict[str, list[Suppressed]] = defaultdict(list)
+    rows = session.exec(select(Suppression).where(col(Suppression.address).in_(list(owners)))).all() if owners else ()
+    for row in rows:
+        for person in owners[row.address]:
+            found[person].append(Suppressed(row.address, row.channel, row.reason))
+    return {person: tuple(each) for person, each in found.items()}
+
+
+def sends(session: Session, persons: Collection[Person], since: float) -> dict[str, list[Sent]]:
+    """Return of each person what they were sent since then, without the texts; `channel` is the channel's name."""
+    if not persons:
+        return {}
+    at = func.coalesce(Intent.sent_at, Intent.claimed_at, Intent.created_at)
+    purpose = func.coalesce(col(Intent.payload)["purpose"].as_string(), "service")
+    columns = (col(Intent.recipient), at, col(Intent.channel), purpose, col(Intent.playbook), col(Intent.occasion))
+    rows = session.execute(
+        sql_select(*columns).where(
+            col(Intent.recipient).in_([person.id for person in persons]),
+            col(Intent.kind).in_(WRITTEN),
+            col(Intent.occasion) != REPLY,
+            unindexed(Intent.status).in_(("sending", "sent", "unknown")),
+            col(Intent.claimed_at) >= since,
+        )
+    )
+    found: dict[str, list[Sent]] = defaultdict(list)
+    for recipient, *sent in rows:
+        found[recipient].append(Sent(*sent))
+    return found
+
+
+def told(session: Session, intents: Collection[Intent]) -> dict[str, Told]:
+    """Return, by the id of each of `intents`, its recipient's open outreach about the same issue."""
+    asked = [intent for intent in intents if intent.kind == "message"]
+    if not asked:
+        return {}
+    others = session.exec(
+        select(Intent).where(
+            col(Intent.issue).in_({intent.issue for intent in asked}),
+            col(Intent.recipient).in_({intent.recipient for intent in asked}),
+            unindexed(Intent.status).in_(TOLD),
+        )
+    ).all()
+    by: dict[Key, list[Intent]] = defaultdict(list)
+    for other in others:
+        by[other.issue, other.recipient].append(other)
+    found = {
+        intent.id: open_outreach(by[intent.issue, intent.recipient], but=intent.id)
+        for intent in asked
+        if (intent.issue, intent.recipient) in by
+    }
+    return {id_: outreach[0] for id_, outreach in found.items() if outreach}
+
+
+def active_of(session: Session, accounts: Collection[str | None] | None) -> dict[str | None, list[IssueView]]:
+    """Return the open and acknowledged issues by account, oldest first; of all accounts, under None, if not given."""
+    active = unindexed(Issue.status) if accounts is not None else col(Issue.status)
+    found = select(Issue).where(active.in_(ACTIVE), col(Issue.shadow).is_(False))
+    if accounts is not None:
+        found = found.where(col(Issue.account).in_([each for each in accounts if each is not None]))
+    by: dict[str | None, list[IssueView]] = defaultdict(list)
+    for row in session.exec(found.order_by(col(Issue.opened_at), col(Issue.id))).all():
+        by[row.account if accounts is not None else None].append(view(row))
+    return by
+
+
+def open_tickets(session: Session, intents: Iterable[tuple[Intent, Issue | None]]) -> dict[str, str]:
+    """Return, by the id of each of `intents`, an open ticket on the same matter, at whichever desk."""
+    asked = [(intent, issue) for intent, issue in intents if issue is not None and intent.kind in ("ticket", "message")]
+    own = {issue.id for intent, issue in asked if intent.kind == "ticket"}
+    accounts = {issue.account for intent, issue in asked if intent.kind == "message" and issue.account}
+    known = open_about(session, own, accounts) if asked else []
+    matching = {
+        intent.id: next((each for each, about in known if _same_matter(each, about, intent, issue)), None)
+        for intent, issue in asked
+    }
+    return {id_: str(ticket.ref) for id_, ticket in matching.items() if ticket is not None}
+
+
+def _same_matter(ticket: Known, about: Collection[str], intent: Intent, issue: Issue) -> bool:
+    """A ticket that waits, or that the playbooks made of this very issue, is no reason to be silent."""
+    if intent.kind == "ticket":
+        return ticket.issue == issue.id and ticket.intent != intent.id
+    others = ticket.account == issue.account and ticket.issue != issue.id
+    return others and ticket.live and issue.detector in about
+
+
+def tickets_made(session: Session, messages: Collection[Intent], now: float) -> dict[str, str | None]:
+    """Return, by message, the number of the ticket of the same issue; None while it is to be made and is not yet.
+
+    A desk that cannot be reached is waited for, but not for ever; where no ticket is planned there is none to wait for.
+    """
+    if not messages:
+        return {}
+    asked = select(Intent).where(col(Intent.issue).in_({each.issue for each in messages}))
+    rows = session.exec(asked.where(Intent.kind == "ticket", Intent.occasion != REPLY)).all()
+    found: dict[str, str | None] = {}
+    for message in messages:
+        own = [row for row in rows if row.issue == message.issue]
+        made = next((row.provider_id for row in own if row.status == "sent"), "")
+        waits = [row for row in own if row.status in _TO_COME and row.created_at > now - TICKET_PATIENCE]
+        if made or own:
+            found[message.id] = made or (None if waits else "")
+    return found
+
+
+def conversations(session: Session, issues_: Collection[str], now: float) -> dict[tuple[str, str | None], str]:
+    """Return, by issue and account, the id of a contact of the customer's a short time ago."""
+    rows = session.exec(
+        select(CustomerContact).where(
+            col(CustomerContact.issue).in_(issues_),
+            CustomerContact.at > now - CONVERSATION,
+            CustomerContact.at <= now,
+        )
+    ).all()
+    handed_over = book.live(session, issues_, now)
+    return handed_over | {(row.issue, row.account): row.id for row in reversed(rows)}
+
+
+def _owners(persons: Collection[Person]) -> dict[str, set[str]]:
+    """Return who has each address."""
+    owners: dict[str, set[str]] = defaultdict(set)
+    for person in persons:
+        for _, value in person.addresses:
+            owners[value].add(person.id)
+    return owners
