@@ -57,7 +57,7 @@ def test_the_questions_of_a_batch_do_not_grow_with_it(tmp_path: Path) -> None:
         ids = [f"int_{name}" for name in names(64)]
         few, many = (asked(at, partial(at.dispatcher._prepare, some)) for some in (ids[:4], ids[4:]))
         assert at.statuses() == {"sending": 64}
-        assert len(many) == len(few)
+        assert len(many) <= len(few)
 
 
 def test_no_question_of_a_batch_reads_what_is_not_about_it(tmp_path: Path) -> None:
