@@ -5,13 +5,17 @@ lines that start with "- " are a list, and what follows a line "--" is small pri
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from typing import Any
+
+from outreach.skeleton import Outlined, outlined
 
 PREHEADER = 140
 LABEL = 90
 """Characters that the words of a link may have."""
+PARAGRAPHS = re.compile(r"\n\s*\n")
 URL = re.compile(r"https?://[^\s<>\"]*[^\s<>\".,;:!?)]")
 
 
@@ -27,7 +31,7 @@ class Piece:
         return {"text": self.text, "url": self.url}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Block:
     """A paragraph (one line each) or a list (one item each), under an optional heading."""
 
@@ -45,6 +49,42 @@ class Block:
             "lines": [[piece.data() for piece in line] for line in self.lines],
             "action": self.action.data() if self.action else None,
         }
+
+    @cached_property
+    def outlined(self) -> Outlined:
+        """Its outline and its texts."""
+        return outlined(self.data())
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """What a layout shows."""
+
+    subject: str
+    preheader: str
+    body: Sequence[Block]
+    small: Sequence[Block]
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any], subject: str, text: str) -> "Mail":
+        """Return it of a text; `values` are the variables it was made with: only their links become links."""
+        links = {str(url) for url in values.get("links", {}).values() if url}
+        return cls(subject, preheader(text), *blocks(text, links))
+
+    def data(self) -> dict[str, Any]:
+        """Return it as a template reads it."""
+        parts = {"body": [block.data() for block in self.body], "small": [block.data() for block in self.small]}
+        return {"subject": self.subject, "preheader": self.preheader, **parts}
+
+    def outlined(self, values: Mapping[str, Any]) -> Outlined:
+        """Return the outline of the variables that a page is filled in with, and their texts: `skeleton.FILLED`."""
+        head = {"subject": self.subject, "preheader": self.preheader}
+        others = {"locale": values["locale"], "sender": values.get("sender", {})}
+        outline, texts = outlined({**others, "mail": head})
+        parts = [[block.outlined for block in blocks] for blocks in (self.body, self.small)]
+        body, small = ((None, *(shape for shape, _ in part)) for part in parts)
+        filled = [*texts, *(text for part in parts for _, own in part for text in own)]
+        return (*outline[:-1], (*outline[-1], "body", body, "small", small)), filled
 
 
 def blocks(text: str, links: Collection[str]) -> tuple[list[Block], list[Block]]:
@@ -69,8 +109,16 @@ def preheader(text: str) -> str:
 
 
 def _blocks(text: str, links: Collection[str]) -> list[Block]:
-    parts = (part.strip("\n") for part in re.split(r"\n\s*\n", text))
-    return [_block(part.split("\n"), links) for part in parts if part.strip()]
+    parts = (part.strip("\n") for part in PARAGRAPHS.split(text))
+    return [
+        _block(part.split("\n"), links) if "://" in part else _without_links(part) for part in parts if part.strip()
+    ]
+
+
+@lru_cache(maxsize=1024)
+def _without_links(part: str) -> Block:
+    """Most paragraphs say the same to many."""
+    return _block(part.split("\n"), ())
 
 
 def _block(lines: list[str], links: Collection[str]) -> Block:
