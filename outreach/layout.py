@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
 
-from outreach.skeleton import Outlined, outlined
+from outreach.skeleton import Outline, Outlined, kept, outlined
 
 PREHEADER = 140
 LABEL = 90
@@ -29,6 +29,10 @@ class Piece:
     def data(self) -> dict[str, str]:
         """Return it as a template reads it."""
         return {"text": self.text, "url": self.url}
+
+    def outlined(self, texts: list[str]) -> Outline:
+        """Return its outline, and add its texts to `texts`."""
+        return "text", kept(self.text, texts), "url", kept(self.url, texts)
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,12 @@ class Block:
 
     @cached_property
     def outlined(self) -> Outlined:
-        """Its outline and its texts."""
-        return outlined(self.data())
+        """What `skeleton.outlined` makes of its data, without making them."""
+        texts: list[str] = []
+        heading = kept(self.heading, texts)
+        lines = (None, *[(None, *[piece.outlined(texts) for piece in line]) for line in self.lines])
+        action = self.action.outlined(texts) if self.action else None
+        return ("kind", self.kind, "heading", heading, "lines", lines, "action", action), texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +111,7 @@ def preheader(text: str) -> str:
     >>> preheader("Hello Ada,\\n\\nSome calls fail. We are on it.\\n\\nMore")
     'Some calls fail. We are on it.'
     """
-    paragraphs = [" ".join(part.split()) for part in text.strip().split("\n\n")]
+    paragraphs = (" ".join(part.split()) for part in text.strip().split("\n\n"))
     chosen = next((part for part in paragraphs if not part.endswith((",", "!"))), "")
     return chosen if len(chosen) <= PREHEADER else chosen[: PREHEADER - 1].rsplit(" ", 1)[0] + "…"
 

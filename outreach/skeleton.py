@@ -52,18 +52,25 @@ def outlined(value: Any) -> Outlined:
     """Return the outline of mappings and lists of texts. Raises TypeError for anything else.
 
     >>> outlined({"kind": "list", "text": "a < b", "url": ""})
-    (('kind', 'list', 'text', True, 'url', ''), ['a &lt; b'])
+    (('kind', 'list', 'text', True, 'url', ''), [Markup('a &lt; b')])
     """
     texts: list[str] = []
     return _outline(value, texts), texts
 
 
+def kept(text: str, texts: list[str]) -> Outline:
+    """Return what the outline keeps of a text, whether there is one, and add what there is to `texts`."""
+    if not text:
+        return ""
+    texts.append(escape(text))
+    return True
+
+
 def _outline(value: Any, texts: list[str]) -> Outline:
-    if not value and (value is None or value == ""):
-        return value  # type: ignore[no-any-return]  # None or the empty text
     if type(value) is str:
-        texts.append(str(escape(value)))
-        return True
+        return kept(value, texts)
+    if value is None:
+        return None
     parts: list[Any] = []
     if type(value) is dict:
         for key, each in value.items():
@@ -151,17 +158,22 @@ def _all(node: nodes.Node) -> Iterator[nodes.Node]:
 
 def _harmless(node: nodes.Node, macros: set[str]) -> bool:
     match node:
-        case nodes.Compare(expr=nodes.Getattr(attr=attribute), ops=[nodes.Operand(op="eq", expr=nodes.Const())]):
-            return bool(attribute == LITERAL)
         case nodes.Compare():
-            return False
-        case nodes.Call(node=nodes.Name(name=called), kwargs=[], dyn_args=None, dyn_kwargs=None):
-            return called in macros
-        case nodes.For(target=nodes.Name(), test=None, recursive=False):
-            return True
-        case nodes.Macro(defaults=[]):
-            return True
-        case nodes.Call() | nodes.For() | nodes.Macro():
-            return False
+            return _compares_kind(node)
+        case nodes.Call():
+            plain = not node.kwargs and node.dyn_args is None and node.dyn_kwargs is None
+            return plain and isinstance(node.node, nodes.Name) and node.node.name in macros
+        case nodes.For():
+            return isinstance(node.target, nodes.Name) and node.test is None and not node.recursive
+        case nodes.Macro():
+            return not node.defaults
         case _:
             return isinstance(node, _ALLOWED)
+
+
+def _compares_kind(node: nodes.Compare) -> bool:
+    match node:
+        case nodes.Compare(expr=nodes.Getattr(attr=attribute), ops=[nodes.Operand(op="eq", expr=nodes.Const())]):
+            return bool(attribute == LITERAL)
+        case _:
+            return False

@@ -79,7 +79,10 @@ def sends(session: Session, persons: Collection[Person], since: float) -> dict[s
 
 
 def told(session: Session, intents: Collection[Intent]) -> dict[str, Told]:
-    """Return, by the id of each of `intents`, its recipient's open outreach about the same issue."""
+    """Return, by the id of each of `intents`, its recipient's open outreach about the same issue.
+
+    They are no part of that themselves, and no two of them go to one person: they are not read again.
+    """
     asked = [intent for intent in intents if intent.kind == "message"]
     if not asked:
         return {}
@@ -88,13 +91,14 @@ def told(session: Session, intents: Collection[Intent]) -> dict[str, Told]:
             col(Intent.issue).in_({intent.issue for intent in asked}),
             col(Intent.recipient).in_({intent.recipient for intent in asked}),
             unindexed(Intent.status).in_(TOLD),
+            col(Intent.id).not_in([intent.id for intent in asked]),
         )
     ).all()
     by: dict[Key, list[Intent]] = defaultdict(list)
     for other in others:
         by[other.issue, other.recipient].append(other)
     found = {
-        intent.id: open_outreach(by[intent.issue, intent.recipient], but=intent.id)
+        intent.id: open_outreach(by[intent.issue, intent.recipient])
         for intent in asked
         if (intent.issue, intent.recipient) in by
     }
