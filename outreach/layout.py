@@ -86,13 +86,13 @@ class Mail:
 
     def outlined(self, values: Mapping[str, Any]) -> Outlined:
         """Return the outline of the variables that a page is filled in with, and their texts: `skeleton.FILLED`."""
-        head = {"subject": self.subject, "preheader": self.preheader}
-        others = {"locale": values["locale"], "sender": values.get("sender", {})}
-        outline, texts = outlined({**others, "mail": head})
-        parts = [[block.outlined for block in blocks] for blocks in (self.body, self.small)]
-        body, small = ((None, *(shape for shape, _ in part)) for part in parts)
-        filled = [*texts, *(text for part in parts for _, own in part for text in own)]
-        return (*outline[:-1], (*outline[-1], "body", body, "small", small)), filled
+        sender, texts = outlined(values["sender"])
+        own: list[str] = [*texts]
+        locale, subject, preheader = (kept(each, own) for each in (values["locale"], self.subject, self.preheader))
+        body, small = ((None, *(block.outlined[0] for block in part)) for part in (self.body, self.small))
+        mail = ("subject", subject, "preheader", preheader, "body", body, "small", small)
+        of_blocks = (text for part in (self.body, self.small) for block in part for text in block.outlined[1])
+        return ("sender", sender, "locale", locale, "mail", mail), [*own, *of_blocks]
 
 
 def blocks(text: str, links: Collection[str]) -> tuple[list[Block], list[Block]]:

@@ -122,7 +122,7 @@ class Skeletons:
         skeleton = self._known.get(key)
         if skeleton is None:
             return None
-        page = "".join([texts[part] if type(part) is int else part for part in skeleton])  # type: ignore[misc, index]
+        page = "".join([texts[part] if type(part) is int else part for part in skeleton])  # type: ignore[misc]
         if len(page) > LENGTH:
             raise SecurityError(f"the text is longer than {LENGTH} characters")
         return page

@@ -42,7 +42,7 @@ class Prepared:
     decisions: list[dict[str, Any]] = field(default_factory=list)
     changes: list[dict[str, Any]] = field(default_factory=list)
     """Of the intents' rows."""
-    arms: list[Assignment] = field(default_factory=list)
+    arms: list[dict[str, Any]] = field(default_factory=list)
     notes: list[Intent] = field(default_factory=list)
     """What is to be noted on open tickets (C17)."""
     by_channel: Counter[str] = field(default_factory=Counter)
