@@ -66,9 +66,9 @@ class Writer:
         if issue is None:
             raise LookupError(f"intent {intent.id} was decided to be sent about no issue")
         if intent.kind == "ticket":
-            return self._ticket(session, intent, issue, now)
+            return self._ticket(session, intent, issue, gathered.account, now)
         if intent.kind in ("escalate", "notify"):
-            return self._to_colleague(session, intent, issue, now)
+            return self._to_colleague(session, intent, issue, gathered.account, now)
         return self._message(intent, gathered, decision, now)
 
     def looked_for(self, intent: Intent) -> Receipt | None:
@@ -114,15 +114,17 @@ class Writer:
         columns = {"channel": decision.channel, "address": message.to, "payload": {**intent.payload, **said}}
         return Letter(lambda: channel.send(message), columns)
 
-    def _to_colleague(self, session: Session, intent: Intent, issue: Issue, now: float) -> Letter:
+    def _to_colleague(
+        self, session: Session, intent: Intent, issue: Issue, account: Entity | None, now: float
+    ) -> Letter:
         target = self._config.main.escalations[str(intent.payload["to"])]
         addressed = intent.model_copy(update={"address": target.address})
-        words = self._to_agent(session, issue, now, intent)
+        words = self._to_agent(session, issue, account, now, intent)
         return self._letter(addressed, target.channel, self._config.main.locale, words)
 
-    def _ticket(self, session: Session, intent: Intent, issue: Issue, now: float) -> Letter:
+    def _ticket(self, session: Session, intent: Intent, issue: Issue, account: Entity | None, now: float) -> Letter:
         desk = self._desk(str(intent.payload["desk"]))
-        words = self._to_agent(session, issue, now, intent)
+        words = self._to_agent(session, issue, account, now, intent)
         template = self._template(intent)
         text = self._outside.templates.render(template, "ticket", self._config.main.locale, words)
         draft = Draft(
@@ -202,8 +204,9 @@ class Writer:
         columns = {"channel": name, "address": message.to, "payload": {**intent.payload, **said}}
         return Letter(lambda: channel.send(message), columns)
 
-    def _to_agent(self, session: Session, issue: Issue, now: float, intent: Intent) -> dict[str, Any]:
-        account = session.get(Entity, issue.account) if issue.account else None
+    def _to_agent(
+        self, session: Session, issue: Issue, account: Entity | None, now: float, intent: Intent
+    ) -> dict[str, Any]:
         words = self._outside.speaker.to_agent(issue, account, history(session, issue.id), now)
         asked, incident = intent.payload.get("asked"), intent.payload.get("incident")
         if asked:

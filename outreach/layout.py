@@ -5,13 +5,17 @@ lines that start with "- " are a list, and what follows a line "--" is small pri
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from typing import Any
+
+from outreach.skeleton import Outline, Outlined, kept, outlined
 
 PREHEADER = 140
 LABEL = 90
 """Characters that the words of a link may have."""
+PARAGRAPHS = re.compile(r"\n\s*\n")
 URL = re.compile(r"https?://[^\s<>\"]*[^\s<>\".,;:!?)]")
 
 
@@ -26,8 +30,12 @@ class Piece:
         """Return it as a template reads it."""
         return {"text": self.text, "url": self.url}
 
+    def outlined(self, texts: list[str]) -> Outline:
+        """Return its outline, and add its texts to `texts`."""
+        return "text", kept(self.text, texts), "url", kept(self.url, texts)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Block:
     """A paragraph (one line each) or a list (one item each), under an optional heading."""
 
@@ -46,6 +54,46 @@ class Block:
             "action": self.action.data() if self.action else None,
         }
 
+    @cached_property
+    def outlined(self) -> Outlined:
+        """What `skeleton.outlined` makes of its data, without making them."""
+        texts: list[str] = []
+        heading = kept(self.heading, texts)
+        lines = (None, *[(None, *[piece.outlined(texts) for piece in line]) for line in self.lines])
+        action = self.action.outlined(texts) if self.action else None
+        return ("kind", self.kind, "heading", heading, "lines", lines, "action", action), texts
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """What a layout shows."""
+
+    subject: str
+    preheader: str
+    body: Sequence[Block]
+    small: Sequence[Block]
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any], subject: str, text: str) -> "Mail":
+        """Return it of a text; `values` are the variables it was made with: only their links become links."""
+        links = {str(url) for url in values.get("links", {}).values() if url}
+        return cls(subject, preheader(text), *blocks(text, links))
+
+    def data(self) -> dict[str, Any]:
+        """Return it as a template reads it."""
+        parts = {"body": [block.data() for block in self.body], "small": [block.data() for block in self.small]}
+        return {"subject": self.subject, "preheader": self.preheader, **parts}
+
+    def outlined(self, values: Mapping[str, Any]) -> Outlined:
+        """Return the outline of the variables that a page is filled in with, and their texts: `skeleton.FILLED`."""
+        sender, texts = outlined(values["sender"])
+        own: list[str] = [*texts]
+        locale, subject, preheader = (kept(each, own) for each in (values["locale"], self.subject, self.preheader))
+        body, small = ((None, *(block.outlined[0] for block in part)) for part in (self.body, self.small))
+        mail = ("subject", subject, "preheader", preheader, "body", body, "small", small)
+        of_blocks = (text for part in (self.body, self.small) for block in part for text in block.outlined[1])
+        return ("sender", sender, "locale", locale, "mail", mail), [*own, *of_blocks]
+
 
 def blocks(text: str, links: Collection[str]) -> tuple[list[Block], list[Block]]:
     """Return the blocks of the message and of its small print. Only addresses among `links` become links.
@@ -63,14 +111,22 @@ def preheader(text: str) -> str:
     >>> preheader("Hello Ada,\\n\\nSome calls fail. We are on it.\\n\\nMore")
     'Some calls fail. We are on it.'
     """
-    paragraphs = [" ".join(part.split()) for part in text.strip().split("\n\n")]
+    paragraphs = (" ".join(part.split()) for part in text.strip().split("\n\n"))
     chosen = next((part for part in paragraphs if not part.endswith((",", "!"))), "")
     return chosen if len(chosen) <= PREHEADER else chosen[: PREHEADER - 1].rsplit(" ", 1)[0] + "…"
 
 
 def _blocks(text: str, links: Collection[str]) -> list[Block]:
-    parts = (part.strip("\n") for part in re.split(r"\n\s*\n", text))
-    return [_block(part.split("\n"), links) for part in parts if part.strip()]
+    parts = (part.strip("\n") for part in PARAGRAPHS.split(text))
+    return [
+        _block(part.split("\n"), links) if "://" in part else _without_links(part) for part in parts if part.strip()
+    ]
+
+
+@lru_cache(maxsize=1024)
+def _without_links(part: str) -> Block:
+    """Most paragraphs say the same to many."""
+    return _block(part.split("\n"), ())
 
 
 def _block(lines: list[str], links: Collection[str]) -> Block:

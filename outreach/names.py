@@ -23,13 +23,14 @@ def uses(environment: Environment, template: str) -> list[Use]:
         name = pending.pop()
         if name not in seen:
             seen.add(name)
-            tree = _tree(environment, name)
-            found += _paths(tree, name, find_undeclared_variables(tree))
-            pending += _included(tree)
+            parsed = tree(environment, name)
+            found += _paths(parsed, name, find_undeclared_variables(parsed))
+            pending += _included(parsed)
     return found
 
 
-def _tree(environment: Environment, name: str) -> nodes.Template:
+def tree(environment: Environment, name: str) -> nodes.Template:
+    """Return a template's syntax. Raises TemplateSyntaxError, TemplateNotFound."""
     if environment.loader is None:
         raise TypeError("the environment has no loader")
     source, filename, _ = environment.loader.get_source(environment, name)

@@ -10,14 +10,15 @@ from typing import Any, NoReturn
 from jinja2 import TemplateError as JinjaError
 from jinja2 import TemplateNotFound, TemplateSyntaxError
 
-from outreach import layout
 from outreach.files import BODY, SUBJECT, WITH_SUBJECT, Files, PartsLoader, as_variables
 from outreach.formats import FILTERS
+from outreach.layout import Mail
 from outreach.lint import Lint, Problem
 from outreach.names import uses
 from outreach.replies import Grammar
 from outreach.sandbox import Sandbox
 from outreach.segments import plain
+from outreach.skeleton import Skeletons
 from outreach.text import CONTROL, one_line
 
 LAYOUT = "_layouts/email.html.j2"
@@ -50,6 +51,7 @@ class Templates:
         self.folder = folder.resolve()
         self.files = Files(self.folder, default_locale)
         self.environment = Sandbox(PartsLoader(self.files), FILTERS)
+        self._skeletons = Skeletons(self.environment)
 
     @cached_property
     def grammar(self) -> Grammar:
@@ -114,7 +116,16 @@ class Templates:
     def _html(self, name: str, values: Mapping[str, Any], subject: str, text: str) -> str:
         own = name.replace("email.txt.j2", "email.html.j2")
         chosen = own if self.files.has(own) else LAYOUT
-        return self._run(chosen, {**values, "mail": _mail(values, subject, text)})
+        mail = Mail.of(values, subject, text)
+        return self._filled(chosen, mail, values) or self._run(chosen, {**values, "mail": mail.data()})
+
+    def _filled(self, name: str, mail: Mail, values: Mapping[str, Any]) -> str | None:
+        """Return the page filled in, where it is one that can be."""
+        try:
+            fits = self._skeletons.fits(name) and _is_plain(values)
+            return self._skeletons.filled(name, *mail.outlined(values)) if fits else None
+        except JinjaError as error:
+            self._fail(error, name)
 
     def _run(self, name: str, variables: Mapping[str, Any]) -> str:
         try:
@@ -151,8 +162,7 @@ def _zone(variables: Mapping[str, Any]) -> str:
     return next((str(zone) for zone in found if zone), "")
 
 
-def _mail(values: Mapping[str, Any], subject: str, text: str) -> dict[str, Any]:
-    links = {str(url) for url in values.get("links", {}).values() if url}
-    body, small = layout.blocks(text, links)
-    parts = {"body": [block.data() for block in body], "small": [block.data() for block in small]}
-    return {"subject": subject, "preheader": layout.preheader(text), **parts}
+def _is_plain(values: Mapping[str, Any]) -> bool:
+    """Return whether what a page is filled in with are texts: a colleague's sample may hold anything."""
+    sender = values.get("sender")
+    return type(sender) is dict and all(type(value) is str for value in sender.values())

@@ -63,8 +63,7 @@ class _Guard(NodeTransformer):
 
     def stepped(self, node: Any) -> nodes.Node:
         self.generic_visit(node)
-        step = nodes.Call(nodes.Name("_step", "load"), [], [], None, None)
-        node.body.insert(0, nodes.ExprStmt(step).set_lineno(node.lineno))
+        node.body.insert(0, nodes.ExprStmt(nodes.Const("step")).set_lineno(node.lineno))
         return node  # type: ignore[no-any-return]  # jinja's visitors are typed for any node, `body` is not in the base
 
     def visit_Template(self, node: nodes.Template) -> nodes.Node:  # noqa: N802 -- the visitor's naming
@@ -99,6 +98,9 @@ class _Generator(CodeGenerator):
     def visit_Template(self, node: nodes.Template, frame: Frame | None = None) -> None:  # noqa: N802
         super().visit_Template(_Guard(self.name, self.filename).visit(node), frame)
 
+    def visit_ExprStmt(self, node: nodes.ExprStmt, frame: Frame) -> None:  # noqa: N802
+        self.writeline("environment.step()", node)  # the subset has no other statement of this kind
+
 
 def _bounded(parts: Iterable[str]) -> str:
     text = "".join(parts)
@@ -112,10 +114,6 @@ def _joined(parts: Iterable[Any]) -> str:
     if len(text) > LENGTH:
         raise SecurityError(f"the text is longer than {LENGTH} characters")
     return text
-
-
-def _step() -> str:
-    return ""
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
@@ -136,7 +134,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             auto_reload=False,
             cache_size=-1,
         )
-        self.globals = {"range": _range, "_step": _step}
+        self.globals = {"range": _range}
         self.filters = {name: self.filters[name] for name in KEPT.split()} | {"_joined": _joined} | dict(filters)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
@@ -166,14 +164,16 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """Filters that read attributes (`map`, `groupby`) may read none of an object's own."""
         return False
 
-    def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
-        """Call a macro or a global function, for one step."""
+    def step(self) -> None:
+        """Take one step. Raises SecurityError where none is left."""
         left = _left.get()
         left[0] -= 1
         if left[0] < 0:
             raise SecurityError(f"the template takes more than {STEPS} steps")
-        if obj is _step:
-            return ""
+
+    def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Call a macro or a global function, for one step."""
+        self.step()
         if type(obj) is Macro:  # what Jinja would do, without looking what kind of callable it is
             kwargs.pop("_loop_vars", None)
             kwargs.pop("_block_vars", None)

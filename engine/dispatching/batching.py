@@ -7,7 +7,7 @@ from engine.store.batches import Upcoming
 LARGEST = 256
 """Intents in one batch at most."""
 SHARE = 8
-"""A batch is so great a part of what is due: where little is due, it is small, and little can be left unknown."""
+"""A batch is so great a part of what was found due: where that is little, little can be left unknown."""
 
 
 def size(due: int) -> int:

@@ -55,9 +55,9 @@ class Dispatcher:
         self.recall()
         with self._database.reading() as session:
             due = batches.upcoming(session, self._clock.time(), limit)
-        left = due
+        left, count = due, size(len(due))
         while left:
-            taken, left = together(left, size(len(left)))
+            taken, left = together(left, count)
             self._batch([each.id for each in taken])
         return len(due)
 

@@ -42,7 +42,7 @@ class Prepared:
     decisions: list[dict[str, Any]] = field(default_factory=list)
     changes: list[dict[str, Any]] = field(default_factory=list)
     """Of the intents' rows."""
-    arms: list[Assignment] = field(default_factory=list)
+    arms: list[dict[str, Any]] = field(default_factory=list)
     notes: list[Intent] = field(default_factory=list)
     """What is to be noted on open tickets (C17)."""
     by_channel: Counter[str] = field(default_factory=Counter)
@@ -79,8 +79,10 @@ class Preparer:
         return done
 
     def _one(self, session: Session, intent: Intent, known: Gathered, now: float, done: Prepared) -> None:
-        facts = replace(known.facts, wave=self._waves.of(session, intent, now))
-        known = replace(known, facts=facts)
+        facts, wave = known.facts, self._waves.of(session, intent, now)
+        if wave is not None:
+            facts = replace(facts, wave=wave)
+            known = replace(known, facts=facts)
         decision = decide(facts)
         if decision.verdict == "send":
             if self._busy(intent, known, decision, now, done):
@@ -91,7 +93,7 @@ class Preparer:
         if decision.reason in ARMS and (arm := assignment(intent, facts, now)) is not None:
             done.arms.append(arm)
         if decision.verdict == "send":
-            self._write(session, intent, replace(known, facts=facts), decision, now, done)
+            self._write(session, intent, known, decision, now, done)
         else:
             self._keep(intent, known, decision, now, done)
 
@@ -123,11 +125,10 @@ class Preparer:
             done.changes.append(_ended(intent, Status.FAILED, str(error)))
             return
         before = intent.channel, intent.address
-        for name, value in letter.columns.items():
-            setattr(intent, name, value)
-        same_way = (intent.channel, intent.address) == before
-        intent.attempts = intent.attempts + 1 if same_way else 1
-        intent.claimed_at = now
+        chosen = letter.columns
+        same_way = (chosen.get("channel", before[0]), chosen.get("address", before[1])) == before
+        attempts = intent.attempts + 1 if same_way else 1
+        vars(intent).update(chosen, attempts=attempts, claimed_at=now)  # no session looks for what is changed on it
         self._waves.sent(intent)
         done.by_channel[_through(known.facts, decision)] += 1
         done.changes.append(_leaving(intent))

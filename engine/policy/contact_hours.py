@@ -13,7 +13,7 @@ What is known decides, in this order:
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 from babel.core import get_global
@@ -30,6 +30,7 @@ STRICTER: Mapping[str, Hours] = {
 """Subdivisions whose law allows less than 08:00 to 21:00; `policy.yaml` adds to them and may replace them."""
 _DAY = 24 * 60
 _FAR = 8 * 86400.0
+_Place = tuple[str, str, str]
 """Hours that leave no moment within so many seconds leave none at all."""
 
 
@@ -64,12 +65,22 @@ class ContactHours:
 
 def contact_hours(person: Person, hours: Hours, regions: Mapping[str, Hours]) -> ContactHours:
     """Return when `person` may be contacted under a policy's `hours` and `regions`."""
-    rules = _Rules(hours, {**STRICTER, **regions})
-    phones = [value for kind, value in person.addresses if kind == "phone"]
+    phones = tuple(value for kind, value in person.addresses if kind == "phone")
+    own = person.zone, person.country, person.region
+    account = person.account_zone, person.account_country, person.account_region
+    return _hours_at(own, phones, account, hours, tuple(regions.items()))
+
+
+@lru_cache(maxsize=4096)
+def _hours_at(
+    own: _Place, phones: tuple[str, ...], account: _Place, hours: Hours, regions: tuple[tuple[str, Hours], ...]
+) -> ContactHours:
+    """Most people of one account, and many of one country, are at one place."""
+    rules = _Rules(hours, {**STRICTER, **dict(regions)})
     places = (
-        (person.zone, person.country, person.region, "their zone"),
+        (*own, "their zone"),
         ("", _phone_country(phones), "", "their phone number"),
-        (person.account_zone, person.account_country, person.account_region, "the account's zone"),
+        (*account, "the account's zone"),
     )
     for zone, country, region, source in places:
         found = rules.place(zone, country.upper() or region.upper().partition("-")[0], region.upper(), source)

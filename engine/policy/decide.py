@@ -29,6 +29,7 @@ caps the one called `status` alone counts. What a later word has overtaken is no
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 
 from engine.config.model import SAFETY
 from engine.issues.view import ACTIVE
@@ -68,14 +69,24 @@ def decide(facts: Facts) -> Decision:
     trail: list[Check] = []
     for rule in _rules(facts):
         found = rule(facts)
-        trail.append(Check(rule.__name__.lstrip("_"), found is None, found.detail if found else ""))
         if found is not None:
+            trail.append(Check(_name(rule), False, found.detail))
             return replace(found, trail=tuple(trail))
+        trail.append(_passed(rule))
     way = best(facts) if facts.kind in WRITTEN else None
     channel, address, propensity = (way.channel, way.address, way.propensity) if way else ("", "", 1.0)
     note = f" Emergency, approved by {facts.step.emergency}." if facts.step.emergency else ""
     detail = Reason.ALLOWED.sentence + note
     return Decision("send", Reason.ALLOWED, None, channel, address, detail, propensity, tuple(trail))
+
+
+@cache
+def _passed(rule: "Rule") -> Check:
+    return Check(_name(rule), True)
+
+
+def _name(rule: "Rule") -> str:
+    return rule.__name__.lstrip("_")
 
 
 def _recipient(facts: Facts) -> Decision | None:

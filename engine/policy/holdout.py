@@ -7,11 +7,12 @@ and emergencies.
 """
 
 import hashlib
+from typing import Any
 
 from engine.config.model import SAFETY
 from engine.ids import derive
 from engine.policy.facts import Facts
-from engine.store.models import Assignment, Intent
+from engine.store.models import Intent
 
 
 def draw(playbook: str, account: str, issue: str) -> float:
@@ -36,16 +37,16 @@ def _is_drawn(facts: Facts) -> bool:
     return opening and facts.step.holdout > 0.0 and not safety
 
 
-def assignment(intent: Intent, facts: Facts, now: float) -> Assignment | None:
-    """Return the arm of the intent's account and issue, to be stored if none is yet; None: nothing is drawn."""
+def assignment(intent: Intent, facts: Facts, now: float) -> dict[str, Any] | None:
+    """Return the row of `Assignment` that says the arm of the intent's account and issue; None: nothing is drawn."""
     if not _is_drawn(facts):
         return None
-    return Assignment(
-        id=derive("asg", "holdout", intent.playbook, intent.account or "", intent.issue),
-        experiment=f"holdout {intent.playbook}",
-        account=intent.account or "",
-        issue=intent.issue,
-        arm="held" if is_held_out(facts) else "told",
-        share=facts.step.holdout,
-        at=now,
-    )
+    return {
+        "id": derive("asg", "holdout", intent.playbook, intent.account or "", intent.issue),
+        "experiment": f"holdout {intent.playbook}",
+        "account": intent.account or "",
+        "issue": intent.issue,
+        "arm": "held" if is_held_out(facts) else "told",
+        "share": facts.step.holdout,
+        "at": now,
+    }
