@@ -11,14 +11,15 @@ from typing import Literal
 import structlog
 from sqlmodel import Session
 
+from engine import goodwill
 from engine.clock import Clock
 from engine.config.model import Config
 from engine.deliveries import known, suppress
 from engine.ids import derive
 from engine.letters import Outside, Writer
-from engine.policy import stops
+from engine.policy import stops, variants
 from engine.policy.decide import decide
-from engine.policy.facts import ChannelFacts, Decision, Reason
+from engine.policy.facts import ChannelFacts, Decision, Facts, Reason
 from engine.policy.gather import Gathered, Gatherer
 from engine.policy.holdout import assign
 from engine.store import outbox
@@ -58,8 +59,8 @@ class Dispatcher:
         self._outside = outside
         self._clock = clock
         self._name = name
-        facts = {key: ChannelFacts(each.kind, each.address) for key, each in outside.channels.items()}
-        self._gatherer = Gatherer(config, facts)
+        facts = {key: ChannelFacts(each.kind, each.address, each.session) for key, each in outside.channels.items()}
+        self._gatherer = Gatherer(config, facts, outside.templates)
         self._writer = Writer(config, outside)
         self._notes: list[tuple[str, str]] = []
 
@@ -125,7 +126,8 @@ class Dispatcher:
         with self._database.transaction() as session:
             session.add(_receipt(intent, receipt, now, "recall"))
             if receipt.outcome is Outcome.ACCEPTED:
-                outbox.settle(session, intent.id, Status.SKIPPED, now=now, detail=f"recalled: stop {stop.id}")
+                recalled = outbox.settle(session, intent.id, Status.SKIPPED, now=now, detail=f"recalled: stop {stop.id}")
+                goodwill.settle(session, recalled)
         return receipt.outcome is Outcome.ACCEPTED
 
     def _annotate(self) -> None:
@@ -148,6 +150,15 @@ class Dispatcher:
     def _prepare(self, session: Session, intent: Intent) -> Leaving | None:
         """Decide about a claimed intent; returns what is to be sent, already written down as leaving."""
         now = self._clock.time()
+        try:
+            return self._decided(session, intent, now)
+        except TemplateError as error:
+            log.warning("template failed", intent=intent.id, error=str(error))
+            failed = outbox.settle(session, intent.id, Status.FAILED, now=now, by=self._name, detail=str(error))
+            goodwill.settle(session, failed)
+            return None
+
+    def _decided(self, session: Session, intent: Intent, now: float) -> Leaving | None:
         gathered = self._gatherer.gather(session, intent, now)
         decision = decide(gathered.facts)
         session.merge(_row(intent, gathered, decision, now))  # tried anew at the same moment: the same decision
@@ -160,13 +171,16 @@ class Dispatcher:
             outbox.settle(session, intent.id, Status.SKIPPED, now=now, by=self._name, detail=decision.reason)
             self._collision(gathered, decision, intent)
             return None
-        try:
-            letter = self._writer.write(session, intent, gathered, decision, now)
-        except TemplateError as error:
-            log.warning("template failed", intent=intent.id, error=str(error))
-            outbox.settle(session, intent.id, Status.FAILED, now=now, by=self._name, detail=str(error))
-            return None
+        letter = self._writer.write(session, intent, gathered, decision, now)
+        self._assign(session, intent, gathered.facts, now)
         return Leaving(outbox.mark_sending(session, intent.id, self._name, now, **letter.columns), letter.send)
+
+    def _assign(self, session: Session, intent: Intent, facts: Facts, now: float) -> None:
+        """Store the arm of an A/B experiment that the account is told in."""
+        step = facts.step
+        if step.experiment:
+            base = self._outside.templates.settings(step.template)
+            variants.assign(session, intent, step.experiment, step.arm, variants.share(base, step.arm), now)
 
     def _collision(self, gathered: Gathered, decision: Decision, intent: Intent) -> None:
         """Where the customer is being helped already, whoever helps is told what we saw (C17)."""
@@ -184,7 +198,9 @@ class Dispatcher:
         session.add(_receipt(intent, receipt, now, "attempt"))
         told = {"detail": receipt.detail, "provider_id": receipt.provider_id}
         status, due = self._next(intent, receipt, now)
-        known(session, outbox.settle(session, intent.id, status, now=now, by=self._name, due_at=due, **told), now)
+        settled = outbox.settle(session, intent.id, status, now=now, by=self._name, due_at=due, **told)
+        known(session, settled, now)
+        goodwill.settle(session, settled)
         if receipt.suppress and intent.address:
             suppress(session, intent.address, self._kind(intent), f"refused: {receipt.code or receipt.detail}", now)
 
@@ -216,7 +232,9 @@ class Dispatcher:
                 session.add(_receipt(intent, receipt, now, "reconcile"))
             due = now if status is Status.PENDING else now + ASK_AGAIN
             told = {"provider_id": receipt.provider_id} if receipt and receipt.provider_id else {}
-            known(session, outbox.settle(session, intent.id, status, now=now, due_at=due, **told), now)
+            settled = outbox.settle(session, intent.id, status, now=now, due_at=due, **told)
+            known(session, settled, now)
+            goodwill.settle(session, settled)
         return status is not Status.UNKNOWN
 
     def _rhythm(self, intent: Intent) -> Literal["default", "webhook"]:

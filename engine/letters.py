@@ -6,15 +6,17 @@ from typing import Any
 
 from sqlmodel import Session
 
+from engine import goodwill
 from engine.config.model import Config
 from engine.issues.book import history
 from engine.picture import Band, picture
 from engine.policy.facts import Decision
 from engine.policy.gather import Gathered
+from engine.policy.reach import session_until
 from engine.store.models import Entity, Intent, Issue
 from engine.wording import Speaker, buttons
 from outreach.base import Channel, Draft, Message, Receipt, TicketDesk
-from outreach.render import TemplateError, Templates
+from outreach.render import Approval, Rendered, TemplateError, Templates
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,17 @@ class Letter:
     send: Callable[[], Receipt]
     columns: Mapping[str, Any]
     """What the intent keeps of it: channel, address, and in the payload the text as it goes out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """Which words, and how they travel."""
+
+    channel: str
+    template: str
+    locale: str
+    session_until: float = 0.0
+    """Until when free words may be sent, on a channel that asks for a session."""
 
 
 class Writer:
@@ -70,15 +83,31 @@ class Writer:
         if person is None or issue is None:
             raise LookupError(f"intent {intent.id} was decided to be sent to nobody")
         account = session.get(Entity, issue.account) if issue.account else None
-        addressed = intent.model_copy(update={"address": decision.address})
-        words = self._outside.speaker.to_person(addressed, issue, account, person, now)
-        return self._letter(addressed, decision.channel, person.locale, words)
+        remedy, kept = self._offered(session, intent, now)
+        step = gathered.facts.step
+        payload = {**intent.payload, **kept, "purpose": step.purpose, "arm": step.arm}
+        addressed = intent.model_copy(update={"address": decision.address, "payload": payload})
+        words = self._outside.speaker.to_person(addressed, issue, account, person, now, remedy)
+        form = Form(decision.channel, step.template, person.locale, session_until(gathered.facts, decision.channel))
+        return self._letter(addressed, form, words)
+
+    def _offered(self, session: Session, intent: Intent, now: float) -> tuple[Mapping[str, Any] | None, dict[str, str]]:
+        """Reserve what the message offers; return what templates read of it, and what the intent keeps."""
+        wish, rules = goodwill.offer(intent), self._config.policy.goodwill
+        if wish is None:
+            return None, {}
+        try:
+            grant = goodwill.reserve(session, rules, wish, now)
+        except goodwill.Refused as error:
+            return None, {"grant": "", "not_offered": error.cause}
+        return goodwill.told(rules, grant), {"grant": grant.id, "not_offered": ""}
 
     def _escalation(self, session: Session, intent: Intent, issue: Issue, now: float) -> Letter:
         target = self._config.main.escalations[str(intent.payload["to"])]
         addressed = intent.model_copy(update={"address": target.address})
         words = self._to_agent(session, issue, now)
-        return self._letter(addressed, target.channel, self._config.main.locale, words)
+        form = Form(target.channel, str(intent.payload["template"]), self._config.main.locale)
+        return self._letter(addressed, form, words)
 
     def _ticket(self, session: Session, intent: Intent, issue: Issue, now: float) -> Letter:
         name = str(intent.payload["desk"])
@@ -105,15 +134,16 @@ class Writer:
         payload = {**intent.payload, "subject": text.subject, "text": text.text}
         return Letter(lambda: desk.create(draft), {"payload": payload})
 
-    def _letter(self, intent: Intent, name: str, locale: str, words: Mapping[str, Any]) -> Letter:
-        channel = self._outside.channels[name]
-        templates, template = self._outside.templates, str(intent.payload["template"])
-        form = channel.kind if templates.has(template, channel.kind) else ("sms" if channel.plain else "email")
-        text = templates.render(template, form, locale, words)
+    def _letter(self, intent: Intent, form: Form, words: Mapping[str, Any]) -> Letter:
+        channel = self._outside.channels[form.channel]
+        text, approval = self._said(channel, form, words)
         message = Message(
             id=intent.id,
             to=intent.address,
             text=text.text,
+            content=approval.content if approval else "",
+            variables=approval.variables if approval else {},
+            session_until=form.session_until,
             subject="" if channel.plain else text.subject,
             html="" if channel.plain else text.html,
             purpose="marketing" if intent.payload.get("purpose") == "marketing" else "service",
@@ -124,8 +154,18 @@ class Writer:
             choices=buttons(text.locale) if intent.kind == "escalate" else {},
         )
         said = {"subject": message.subject, "text": message.text, "html": message.html, "locale": text.locale}
-        columns = {"channel": name, "address": message.to, "payload": {**intent.payload, **said}}
+        columns = {"channel": form.channel, "address": message.to, "payload": {**intent.payload, **said}}
         return Letter(lambda: channel.send(message), columns)
+
+    def _said(self, channel: Channel, form: Form, words: Mapping[str, Any]) -> tuple[Rendered, Approval | None]:
+        """Return what the reader gets: free words, or where they may not be sent now, the approved template (C12)."""
+        templates = self._outside.templates
+        if channel.session and words["now"] >= form.session_until:
+            approval = templates.approval(form.template, form.locale, words)
+            if approval is not None:
+                return Rendered("", approval.text, "", approval.locale), approval
+        kind = channel.kind if templates.has(form.template, channel.kind) else ("sms" if channel.plain else "email")
+        return templates.render(form.template, kind, form.locale, words), None
 
     def _to_agent(self, session: Session, issue: Issue, now: float) -> dict[str, Any]:
         account = session.get(Entity, issue.account) if issue.account else None

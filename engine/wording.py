@@ -37,12 +37,20 @@ class Speaker:
     config: Config
     links: Links
 
-    def to_person(
-        self, intent: Intent, issue: Issue, account: Entity | None, person: Person, now: float
+    def to_person(  # noqa: PLR0913 -- all that a message is made of
+        self,
+        intent: Intent,
+        issue: Issue,
+        account: Entity | None,
+        person: Person,
+        now: float,
+        remedy: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Return the variables of a message to one person."""
+        """Return the variables of a message to one person; `remedy` is what it offers (`engine.goodwill.told`)."""
         return {
             **self._common(issue, account, now),
+            "article": self._article(intent.playbook, issue, person.locale),
+            "remedy": remedy,
             "person": {"name": person.name, "roles": list(person.roles), "zone": person.zone},
             "links": self._links(intent, person, now),
             "next_update_at": now + UPDATE_WITHIN,
@@ -92,6 +100,12 @@ class Speaker:
             use: self.links.url(Claims(use, intent.id, person.id, intent.address, purpose, now + LIFETIME))
             for use in ("page", "unsubscribe", "preferences")
         }
+
+    def _article(self, playbook: str, issue: Issue, locale: str) -> Mapping[str, str] | None:
+        """Return what customers can do themselves: the playbook's article, or else the detector's."""
+        book, detector = self.config.playbooks.get(playbook), self.config.detectors.get(issue.detector)
+        found = (book and book.article) or (detector and detector.demand.article) or None
+        return found.told(locale) if found else None
 
     def _about(self, issue: Issue) -> str:
         detector = self.config.detectors.get(issue.detector)

@@ -103,6 +103,8 @@ class Channel(ABC):
     """One of `ADDRESSES`."""
     plain: ClassVar[bool] = False
     """Whether it carries text only (SMS): no subject, no HTML."""
+    session: ClassVar[float] = 0.0
+    """Seconds for which free words may be sent after the person wrote (WhatsApp); 0: at any time."""
 
     @abstractmethod
     def send(self, message: Message) -> Receipt:

@@ -7,6 +7,7 @@ from pathlib import Path
 from engine.config.check_calendars import check_calendars
 from engine.config.check_desks import check_desks
 from engine.config.check_detectors import check_detectors
+from engine.config.check_goodwill import check_articles, check_goodwill, check_roles
 from engine.config.check_main import check_main
 from engine.config.check_playbooks import check_playbooks
 from engine.config.check_policy import check_policy
@@ -34,6 +35,9 @@ def checked(folder: Path, environ: Mapping[str, str] | None = None) -> tuple[Con
     check_calendars(loaded)
     check_detectors(loaded)
     check_playbooks(loaded)
+    check_goodwill(loaded)
+    check_articles(loaded)
+    check_roles(loaded)
     check_templates(loaded)
     _check_names(loaded)
     loaded.problems.found.extend(load_tests(loaded.folder)[1])

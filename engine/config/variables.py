@@ -34,6 +34,8 @@ MESSAGE: Final = frozenset(
         *(f"person.{name}" for name in ("name", "roles", "zone")),
         *(f"links.{name}" for name in ("page", "unsubscribe", "preferences")),
         "next_update_at",
+        *(f"article.{name}" for name in ("title", "url")),
+        *(f"remedy.{name}" for name in ("name", "kind", "about", "amount", "currency", "lasts")),
     }
 )
 """Of a message to a customer."""

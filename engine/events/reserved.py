@@ -193,6 +193,19 @@ class ModelEvent(Control, kw_only=True, frozen=True):
         return "" if _VERSION.fullmatch(self.version) else "data.version: use letters, digits, - and . only, at most 64"
 
 
+class GoodwillEvent(Control, kw_only=True, frozen=True):
+    """An agent granted a remedy to the account that is the subject; written by the engine itself."""
+
+    type = "forewarn.goodwill"
+    remedy: Text
+    amount: Annotated[int, Meta(ge=0)]
+    """In the smallest unit of the currency."""
+    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$")]
+    who: Text
+    issue: str = ""
+    why: str = ""
+
+
 class TickEvent(Control, kw_only=True, frozen=True):
     """Time passed, though nothing may have happened. Written by the engine itself; the subject is `engine/…`."""
 
@@ -213,6 +226,7 @@ RESERVED: tuple[type[Control], ...] = (
     ActionEvent,
     ChangeEvent,
     ModelEvent,
+    GoodwillEvent,
     TickEvent,
 )
 ENVELOPE = {field.name for field in msgspec.structs.fields(Control)}

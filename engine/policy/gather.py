@@ -12,14 +12,16 @@ from engine.entities import Person, person
 from engine.issues.book import active_issues, view
 from engine.issues.silences import active, current, inhibited
 from engine.issues.view import IssueView
-from engine.playbooks import TOLD, Told, open_outreach
+from engine.playbooks import CLOSING, TOLD, Told, open_outreach
 from engine.policy.caps import Sent
 from engine.policy.consent import Entry
 from engine.policy.facts import ChannelFacts, Facts, IssueFacts, PolicyFacts, StepFacts, Suppressed
 from engine.policy.holdout import draw
 from engine.policy.stops import halts
+from engine.policy.variants import words
 from engine.policy.worth import Appraiser, Worth
 from engine.store.models import Consent, CustomerContact, Intent, Issue, Suppression, Ticket
+from outreach.render import Templates
 
 CONVERSATION = 4 * 3600.0
 """A customer who contacted us about an issue is in conversation with us for so many seconds."""
@@ -38,9 +40,11 @@ class Gathered:
 class Gatherer:
     """Gathers under one configuration."""
 
-    def __init__(self, config: Config, channels: Mapping[str, ChannelFacts]) -> None:
+    def __init__(self, config: Config, channels: Mapping[str, ChannelFacts], templates: Templates) -> None:
         self._config = config
         self._channels = channels
+        self._templates = templates
+        self._sessions = [each.kind for each in channels.values() if each.session]
         self._appraiser = Appraiser()
         self._memory = max((cap.seconds for cap in self._caps()), default=0.0) + 2 * 86400.0
 
@@ -54,7 +58,7 @@ class Gatherer:
             occasion=intent.occasion,  # type: ignore[arg-type]  # the column holds what playbooks.Occasion lists
             kind=intent.kind,  # type: ignore[arg-type]  # as above
             issue=_issue(seen),
-            step=self._step(intent),
+            step=self._step(session, intent, seen, person),
             person=person,
             channels=self._channels,
             policy=self._policy(intent),
@@ -68,6 +72,7 @@ class Gatherer:
             conversation=_conversation(session, intent, now),
             worth=self._worth(session, intent, issue, now),
             halts=halts(session),
+            wrote=self._wrote(session, person, now),
         )
         return Gathered(facts, issue, person)
 
@@ -80,20 +85,47 @@ class Gatherer:
             return None
         return person(session, intent.recipient, intent.account, self._config.main.locale)
 
-    def _step(self, intent: Intent) -> StepFacts:
+    def _step(
+        self, session: Session, intent: Intent, issue: IssueView | None, person: Person | None
+    ) -> StepFacts:
         payload, playbook = intent.payload, self._config.playbooks.get(intent.playbook)
+        chosen = words(session, self._templates, intent, issue)
+        promotion = self._promotion(intent)
         return StepFacts(
             playbook=intent.playbook,
             episode=intent.episode,
-            purpose=str(payload.get("purpose", "service")),
+            purpose="marketing" if promotion else str(payload.get("purpose", "service")),
             channels=tuple(payload.get("channels", ())),
             emergency=str(payload.get("emergency", "")),
             unless=payload.get("unless"),
-            template=str(payload.get("template", "")),
+            template=chosen.template,
+            experiment=chosen.experiment,
+            arm=chosen.arm,
+            approved=bool(person and self._templates.has_approval(chosen.template, person.locale)),
+            promotion=promotion,
             through=self._through(intent),
             holdout=playbook.holdout if playbook else 0.0,
             draw=draw(intent.playbook, intent.account or "", intent.issue),
         )
+
+    def _promotion(self, intent: Intent) -> str:
+        """Return the words that make a service message marketing; a closing one is as the one that it closes (C16)."""
+        service = str(intent.payload.get("purpose", "service")) == "service"
+        if intent.kind != "message" or intent.occasion in CLOSING or not service:
+            return ""
+        return self._templates.promotion(str(intent.payload.get("template", "")))
+
+    def _wrote(self, session: Session, person: Person | None, now: float) -> dict[str, float]:
+        """Return when the person last wrote, on the kinds of channels that ask for it."""
+        if person is None or not self._sessions:
+            return {}
+        latest = sql_select(col(CustomerContact.channel), func.max(CustomerContact.at)).where(
+            CustomerContact.subject == person.id,
+            col(CustomerContact.channel).in_(self._sessions),
+            CustomerContact.at <= now,
+        )
+        rows = session.execute(latest.group_by(col(CustomerContact.channel))).all()
+        return {str(kind): float(at) for kind, at in rows}
 
     def _through(self, intent: Intent) -> tuple[str, ...]:
         if intent.kind == "ticket":

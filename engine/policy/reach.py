@@ -11,6 +11,7 @@ from engine.playbooks import CLOSING, Told
 from engine.policy.consent import ALLOWED, Standing, Use, standing
 from engine.policy.facts import Facts, Reason
 from engine.policy.stops import blocked
+from outreach.address import unfit
 
 _STANDING = {
     Standing.OBJECTED: Reason.OBJECTED,
@@ -28,6 +29,8 @@ class Way:
     channel: str
     address: str
     obstacle: Reason | None = None
+    cause: str = ""
+    """More of it, where there is more to say."""
 
 
 def ways(facts: Facts) -> list[Way]:
@@ -81,8 +84,24 @@ def _weighed(facts: Facts, name: str, address: str) -> Way:
         return Way(name, address, _STANDING[found])
     if blocked(facts.halts, name):
         return Way(name, address, Reason.STOPPED)
-    dead = any(each.address == address and each.channel in {"*", kind} for each in facts.suppressions)
-    return Way(name, address, Reason.SUPPRESSED if dead else None)
+    if any(each.address == address and each.channel in {"*", kind} for each in facts.suppressions):
+        return Way(name, address, Reason.SUPPRESSED)
+    if cause := unfit(facts.channels[name].address, address, facts.policy.role_addresses):
+        return Way(name, address, Reason.UNFIT, cause)
+    return Way(name, address, None if facts.step.approved or in_session(facts, name) else Reason.NO_SESSION)
+
+
+def in_session(facts: Facts, name: str) -> bool:
+    """Return whether free words may be sent by a channel now: the person wrote to us lately, where that is needed."""
+    channel = facts.channels[name]
+    return not channel.session or facts.now < session_until(facts, name)
+
+
+def session_until(facts: Facts, name: str) -> float:
+    """Return until when free words may be sent by a channel that asks for a session, epoch seconds; 0.0: no session."""
+    channel = facts.channels[name]
+    wrote = facts.wrote.get(channel.kind)
+    return 0.0 if wrote is None else wrote + channel.session
 
 
 def _closing_way(facts: Facts, told: Told) -> Way:

@@ -5,7 +5,15 @@ only ever added to.
 """
 
 from engine.store.models.decisions import Assignment, DecisionRow, Stop
-from engine.store.models.feedback import CustomerContact, EvaluationRow, Label, LeadTime, OutcomeRow
+from engine.store.models.feedback import (
+    CustomerContact,
+    EvaluationRow,
+    GoodwillBudget,
+    GoodwillGrant,
+    Label,
+    LeadTime,
+    OutcomeRow,
+)
 from engine.store.models.issues import Change, DeclaredChange, Issue, SignalRow, Silence
 from engine.store.models.people import Address, Consent, Entity, Suppression
 from engine.store.models.running import JobRun, Progress, Token
@@ -23,6 +31,8 @@ __all__ = [
     "EarlyDelivery",
     "Entity",
     "EvaluationRow",
+    "GoodwillBudget",
+    "GoodwillGrant",
     "Intent",
     "Issue",
     "JobRun",
