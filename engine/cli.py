@@ -49,6 +49,7 @@ COMMANDS: Mapping[str, Entry] = {
     "silences": Entry(DESK, "List, add, end."),
     "changes": Entry(DESK, "Releases, migrations and the like: list, declare."),
     "tickets": Entry(DESK, "List, show, claim, note, resolve."),
+    "goodwill": Entry(DESK, "Remedies for customers, within a budget: grant, list."),
     "stop": Entry(DESK, "The kill switch: all, playbook, channel, template; list, end."),
     "outbox": Entry(DESK, "What is to be sent, and what became of it: list, retry."),
     "explain": Entry(DESK, "Say why a message was sent, held or skipped."),

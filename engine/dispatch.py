@@ -11,7 +11,7 @@ from typing import Literal
 import structlog
 from sqlmodel import Session
 
-from engine import goodwill
+from engine import offers
 from engine.clock import Clock
 from engine.config.model import Config
 from engine.deliveries import known, suppress
@@ -126,8 +126,10 @@ class Dispatcher:
         with self._database.transaction() as session:
             session.add(_receipt(intent, receipt, now, "recall"))
             if receipt.outcome is Outcome.ACCEPTED:
-                recalled = outbox.settle(session, intent.id, Status.SKIPPED, now=now, detail=f"recalled: stop {stop.id}")
-                goodwill.settle(session, recalled)
+                recalled = outbox.settle(
+                    session, intent.id, Status.SKIPPED, now=now, detail=f"recalled: stop {stop.id}"
+                )
+                offers.settle(session, recalled)
         return receipt.outcome is Outcome.ACCEPTED
 
     def _annotate(self) -> None:
@@ -155,7 +157,7 @@ class Dispatcher:
         except TemplateError as error:
             log.warning("template failed", intent=intent.id, error=str(error))
             failed = outbox.settle(session, intent.id, Status.FAILED, now=now, by=self._name, detail=str(error))
-            goodwill.settle(session, failed)
+            offers.settle(session, failed)
             return None
 
     def _decided(self, session: Session, intent: Intent, now: float) -> Leaving | None:
@@ -200,7 +202,7 @@ class Dispatcher:
         status, due = self._next(intent, receipt, now)
         settled = outbox.settle(session, intent.id, status, now=now, by=self._name, due_at=due, **told)
         known(session, settled, now)
-        goodwill.settle(session, settled)
+        offers.settle(session, settled)
         if receipt.suppress and intent.address:
             suppress(session, intent.address, self._kind(intent), f"refused: {receipt.code or receipt.detail}", now)
 
@@ -234,7 +236,7 @@ class Dispatcher:
             told = {"provider_id": receipt.provider_id} if receipt and receipt.provider_id else {}
             settled = outbox.settle(session, intent.id, status, now=now, due_at=due, **told)
             known(session, settled, now)
-            goodwill.settle(session, settled)
+            offers.settle(session, settled)
         return status is not Status.UNKNOWN
 
     def _rhythm(self, intent: Intent) -> Literal["default", "webhook"]:

@@ -1,34 +1,35 @@
 """Goodwill: remedies that agents grant customers, and that playbooks offer, within one budget.
 
-Whoever takes from the budget locks its one row first, so that two at once never take more than there is. What a message
-offers is reserved in the transaction that claims it, granted when it has gone, and released when it has not.
+Whoever takes from the budget locks its one row first, so that two at once never take more than there is.
 
 An agent's grant is written to the log too (`forewarn.goodwill`), before it commits: a replay rebuilds it as it was
-granted, whatever the budget is by then. What playbooks offer comes of the issues again.
+granted, whatever the budget is by then. What playbooks offer (`engine.offers`) comes of the issues again.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from babel.numbers import get_currency_precision
+from msgspec import Struct
 from sqlalchemy import func, update
+from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
 from engine.config.model import GoodwillConfig, Per, Remedy
 from engine.config.problems import nearest
 from engine.errors import Permanent
-from engine.ids import derive
 from engine.store.database import insert_ignore
-from engine.store.models import GoodwillBudget, GoodwillGrant, Intent, Issue
+from engine.store.models import GoodwillBudget, GoodwillGrant, Issue
 
 RESERVED, GRANTED, RELEASED = "reserved", "granted", "released"
-OUT = ("claimed", "sending", "sent", "unknown")
-"""States of a message that has gone, may have, or is about to."""
 
 
 class Refused(Permanent):
     """It is not granted: no such remedy, nobody who may, or no money left."""
+
+
+class NotAllowed(Refused):
+    """Whoever asks may not grant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def minor(amount: float, currency: str) -> int:
     >>> minor(12.5, "EUR"), minor(500, "JPY")
     (1250, 500)
     """
-    return round(amount * 10 ** get_currency_precision(currency))
+    return round(amount * _scale(currency))
 
 
 def major(amount: int, currency: str) -> float:
@@ -73,7 +74,11 @@ def major(amount: int, currency: str) -> float:
     >>> major(1250, "EUR")
     12.5
     """
-    return float(amount / 10 ** get_currency_precision(currency))
+    return amount / _scale(currency)
+
+
+def _scale(currency: str) -> int:
+    return int(10 ** get_currency_precision(currency))
 
 
 def by_agent(
@@ -85,53 +90,17 @@ def by_agent(
     """
     from engine.events import make_event  # noqa: PLC0415 -- loads the decoder: only where something is granted
 
-    remedy, rules = _known(config, wish.remedy)
+    remedy, rules = known(config, wish.remedy)
     if rules.granters and wish.who not in rules.granters:
-        raise Refused(f"{wish.who} may not grant goodwill", remedy="ask one of goodwill.granters in policy.yaml")
+        raise NotAllowed(f"{wish.who} may not grant goodwill", remedy="ask one of goodwill.granters in policy.yaml")
     if not wish.why.strip():
         raise Refused("a remedy needs a reason", remedy="say in one sentence why")
     _check_issue(session, wish)
-    made = _take(session, rules, remedy, wish, GRANTED, now)
+    made = take(session, rules, remedy, wish, GRANTED, now)
     names = ("remedy", "amount", "currency", "issue", "who", "why")
     data = {name: getattr(made, name) for name in names}
     publish(make_event("forewarn.goodwill", made.account, data, id=made.id, source="forewarn/goodwill", time=now))
     return made
-
-
-def reserve(session: Session, config: GoodwillConfig | None, wish: Wish, now: float) -> GoodwillGrant:
-    """Keep what a message offers: once for each account and issue, however many of its people are told.
-
-    Raises Refused, with the reason.
-    """
-    found = session.get(GoodwillGrant, wish.id)
-    if found is not None and found.status != RELEASED:
-        return found
-    remedy, rules = _known(config, wish.remedy)
-    return _take(session, rules, remedy, wish, RESERVED, now)
-
-
-def offer(intent: Intent) -> Wish | None:
-    """Return what a message offers, if anything."""
-    named = str(intent.payload.get("offer") or "")
-    if not named or not intent.account:
-        return None
-    id_ = derive("gwl", intent.issue, intent.episode, intent.account, named)
-    who = f"playbook {intent.playbook}"
-    return Wish(id_, named, intent.account, who, intent.issue, f"offered by step {intent.step}", intent.id)
-
-
-def settle(session: Session, intent: Intent) -> None:
-    """Grant what a message offered if it has gone, keep it while that is not known, and else release it.
-
-    What is tried again later is reserved again then.
-    """
-    wish = offer(intent)
-    if wish is None:
-        return
-    if intent.status == "sent":
-        _move(session, wish.id, (RESERVED,), GRANTED)
-    elif intent.status in {"pending", "failed", "skipped"} and not _others(session, intent):
-        _move(session, wish.id, (RESERVED, GRANTED), RELEASED)
 
 
 def rebuilt(session: Session, row: GoodwillGrant) -> None:
@@ -155,20 +124,7 @@ def grants(session: Session, *, issue: str = "", account: str = "", limit: int =
     return session.exec(found.order_by(col(GoodwillGrant.at).desc(), col(GoodwillGrant.id)).limit(limit)).all()
 
 
-def told(config: GoodwillConfig | None, grant: GoodwillGrant) -> Mapping[str, Any]:
-    """Return what templates read of a remedy."""
-    known = config.remedies.get(grant.remedy) if config else None
-    return {
-        "name": grant.remedy,
-        "kind": known.kind if known else "other",
-        "about": known.about if known else grant.remedy,
-        "amount": major(grant.amount, grant.currency),
-        "currency": grant.currency,
-        "lasts": float(known.lasts) if known and known.lasts else None,
-    }
-
-
-def _known(config: GoodwillConfig | None, name: str) -> tuple[Remedy, GoodwillConfig]:
+def known(config: GoodwillConfig | None, name: str) -> tuple[Remedy, GoodwillConfig]:
     if config is None:
         raise Refused("there is no goodwill to grant", remedy="add goodwill to policy.yaml")
     if name not in config.remedies:
@@ -186,10 +142,8 @@ def _check_issue(session: Session, wish: Wish) -> None:
         raise Refused(f"{wish.issue} is not of {wish.account}", remedy=f"grant it to {issue.account}")
 
 
-def _take(
-    session: Session, rules: GoodwillConfig, remedy: Remedy, wish: Wish, status: str, now: float
-) -> GoodwillGrant:
-    """Take a remedy from the budget, which is locked first."""
+def take(session: Session, rules: GoodwillConfig, remedy: Remedy, wish: Wish, status: str, now: float) -> GoodwillGrant:
+    """Take a remedy from the budget, which is locked first. Raises Refused if there is not enough left."""
     session.execute(update(GoodwillBudget).where(col(GoodwillBudget.id) == "all").values(taken_at=now))
     amount = minor(remedy.amount, rules.currency)
     _afford(session, rules, wish.account, amount, now)
@@ -229,20 +183,20 @@ def _taken(session: Session, span: Per, now: float, account: str = "") -> int:
     return found
 
 
-def _others(session: Session, intent: Intent) -> bool:
-    """Return whether another message that offers the same has gone, or may have."""
-    offered = func.coalesce(col(Intent.payload)["offer"].as_string(), "")
-    query = select(Intent.id).where(
-        Intent.issue == intent.issue,
-        Intent.episode == intent.episode,
-        Intent.account == intent.account,
-        Intent.id != intent.id,
-        col(Intent.status).in_(OUT),
-        offered == str(intent.payload["offer"]),
+class Granted(Struct, frozen=True):
+    """How often a remedy was granted, and what it came to."""
+
+    count: int
+    amount: float
+    currency: str
+
+
+def summary(session: Session, since: float, until: float) -> dict[str, Granted]:
+    """Return by remedy what was granted in a span (epoch seconds; `until` is not in it)."""
+    named = col(GoodwillGrant.remedy), col(GoodwillGrant.currency)
+    at = col(GoodwillGrant.at)
+    sums = sql_select(*named, func.count(), func.sum(GoodwillGrant.amount)).where(
+        at >= since, at < until, col(GoodwillGrant.status) == GRANTED
     )
-    return session.exec(query).first() is not None
-
-
-def _move(session: Session, id_: str, before: Sequence[str], after: str) -> None:
-    row = col(GoodwillGrant.id) == id_
-    session.execute(update(GoodwillGrant).where(row, col(GoodwillGrant.status).in_(before)).values(status=after))
+    rows = session.execute(sums.group_by(*named).order_by(*named)).all()
+    return {str(name): Granted(int(count), major(int(sum_), unit), unit) for name, unit, count, sum_ in rows}

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from engine import goodwill
+from engine import goodwill, offers
 from engine.config.model import Config
 from engine.issues.book import history
 from engine.picture import Band, picture
@@ -85,7 +85,9 @@ class Writer:
         account = session.get(Entity, issue.account) if issue.account else None
         remedy, kept = self._offered(session, intent, now)
         step = gathered.facts.step
-        payload = {**intent.payload, **kept, "purpose": step.purpose, "arm": step.arm}
+        payload = {**intent.payload, **kept, "purpose": step.purpose}
+        if step.arm:
+            payload |= {"arm": step.arm, "experiment": step.experiment}
         addressed = intent.model_copy(update={"address": decision.address, "payload": payload})
         words = self._outside.speaker.to_person(addressed, issue, account, person, now, remedy)
         form = Form(decision.channel, step.template, person.locale, session_until(gathered.facts, decision.channel))
@@ -93,14 +95,14 @@ class Writer:
 
     def _offered(self, session: Session, intent: Intent, now: float) -> tuple[Mapping[str, Any] | None, dict[str, str]]:
         """Reserve what the message offers; return what templates read of it, and what the intent keeps."""
-        wish, rules = goodwill.offer(intent), self._config.policy.goodwill
+        wish, rules = offers.offer(intent), self._config.policy.goodwill
         if wish is None:
             return None, {}
         try:
-            grant = goodwill.reserve(session, rules, wish, now)
+            grant = offers.reserve(session, rules, wish, now)
         except goodwill.Refused as error:
             return None, {"grant": "", "not_offered": error.cause}
-        return goodwill.told(rules, grant), {"grant": grant.id, "not_offered": ""}
+        return offers.told(rules, grant), {"grant": grant.id, "not_offered": ""}
 
     def _escalation(self, session: Session, intent: Intent, issue: Issue, now: float) -> Letter:
         target = self._config.main.escalations[str(intent.payload["to"])]

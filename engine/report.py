@@ -10,8 +10,11 @@ from sqlalchemy import ColumnElement, and_, func
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
+from engine import goodwill
 from engine.config.model import SEVERITIES
 from engine.evaluations import Evaluation, evaluations
+from engine.experiments import Arm, experiments
+from engine.goodwill import Granted
 from engine.issues.view import ACTIVE
 from engine.playbooks import CLOSING
 from engine.store.models import CustomerContact, DecisionRow, Intent, Issue, Label, LeadTime, Ticket
@@ -117,6 +120,10 @@ class Report(Struct, frozen=True):
     """By detector that is on trial; what they find counts nowhere else."""
     predictions: dict[str, Evaluation] = {}
     """By learned detector: how good it is by now, whatever the span."""
+    experiments: dict[str, dict[str, Arm]] = {}
+    """By A/B experiment and arm."""
+    goodwill: dict[str, Granted] = {}
+    """By remedy."""
 
 
 def measure(session: Session, since: float, until: float) -> Report:
@@ -134,6 +141,8 @@ def measure(session: Session, since: float, until: float) -> Report:
         precision=_precision(span),
         trials=_trials(span),
         predictions={each.detector: each for each in evaluations(session)},
+        experiments=experiments(session, since, until),
+        goodwill=goodwill.summary(session, since, until),
     )
 
 

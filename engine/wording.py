@@ -37,7 +37,7 @@ class Speaker:
     config: Config
     links: Links
 
-    def to_person(  # noqa: PLR0913 -- all that a message is made of
+    def to_person(
         self,
         intent: Intent,
         issue: Issue,
@@ -46,7 +46,7 @@ class Speaker:
         now: float,
         remedy: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Return the variables of a message to one person; `remedy` is what it offers (`engine.goodwill.told`)."""
+        """Return the variables of a message to one person; `remedy` is what it offers (`engine.offers.told`)."""
         return {
             **self._common(issue, account, now),
             "article": self._article(intent.playbook, issue, person.locale),

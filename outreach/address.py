@@ -21,8 +21,10 @@ FORMS: Mapping[str, tuple[re.Pattern[str], str]] = {
 
 
 ROLES = frozenset(
-    "info marketing sales support abuse noc security postmaster hostmaster usenet news webmaster www uucp ftp "
-    "mailer-daemon noreply no-reply donotreply root nobody".split()
+    {
+        *("info", "marketing", "sales", "support", "abuse", "noc", "security", "postmaster", "hostmaster", "usenet"),
+        *("news", "webmaster", "www", "uucp", "ftp", "mailer-daemon", "noreply", "no-reply", "donotreply", "root"),
+    }
 )
 """Mailboxes of roles and not of people (RFC 2142), and those that nobody reads."""
 LONGEST: Mapping[str, int] = {"email": 254, "phone": 20, "url": 2048}

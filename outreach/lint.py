@@ -16,6 +16,7 @@ from outreach.segments import segments
 from outreach.text import mark
 
 BUILT_IN = ("locale", "zone")
+SMS_SEGMENTS = 3
 WHATSAPP = "whatsapp"
 HTML = "email.html.j2"
 LAYOUT = "_layouts/email.html.j2"
@@ -40,7 +41,7 @@ class Rules:
     occasion: Literal["", "opened", "closing"] = ""
     """When customers get it; empty: it is for our own people."""
     purpose: Literal["service", "marketing"] = "service"
-    sms_segments: int = 3
+    sms_segments: int = SMS_SEGMENTS
     """Text messages that one text may take."""
 
 

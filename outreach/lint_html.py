@@ -13,7 +13,7 @@ from typing import NamedTuple, get_args
 from outreach.contrast import ENOUGH, ENOUGH_LARGE, Colour, colour, ratio
 from outreach.stylesheet import Rule, Scheme, cascade, rules
 
-VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
+VOID = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"})
 UNSEEN = frozenset({"head", "title", "style", "script", "template"})
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)px")
 _BOLD = re.compile(r"\b(?:bold|bolder|[6-9]00)\b")

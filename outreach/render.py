@@ -118,9 +118,9 @@ class Templates:
         return self.files.approval(template, locale) is not None
 
     def approval(self, template: str, locale: str, variables: Mapping[str, Any]) -> Approval | None:
-        """Return the approved WhatsApp template, filled in for one reader. Raises TemplateError, also for a blank value.
+        """Return the approved WhatsApp template, filled in for one reader; each value is rendered by itself.
 
-        Each value is rendered by itself.
+        Raises TemplateError, also for a blank value.
         """
         found = self.files.approval(template, locale)
         if found is None:

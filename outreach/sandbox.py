@@ -150,7 +150,7 @@ def _filtered(items: Any) -> Any:
 
 
 def _length(value: Any) -> int:
-    return len(value) if isinstance(value, Sized) else 0
+    return len(value) if isinstance(value, Sized) and not isinstance(value, Undefined) else 0
 
 
 def _moderate(number: Any) -> Any:

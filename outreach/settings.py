@@ -1,7 +1,7 @@
 """What holds for a template in all its locales: the `template.yaml` in its folder::
 
-    promotion: none              # what looks like advertising in it is none (C10)
-    variants: {short: 50%}       # half of the accounts read NAME@short, the others this one
+promotion: none              # what looks like advertising in it is none (C10)
+variants: {short: 50%}       # half of the accounts read NAME@short, the others this one
 """
 
 import re

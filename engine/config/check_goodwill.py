@@ -1,4 +1,4 @@
-"""What is said of goodwill and of articles: that remedies exist and can be paid, and that self-service has an article."""
+"""What is said of goodwill and of self-service: remedies exist and can be paid, articles have an address."""
 
 import re
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""What templates say: each exists for every language and channel, names only what is filled in, and says all it must."""
+"""What templates say: each exists in every language, names only what is filled in, and says all that it must."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -12,7 +12,7 @@ from engine.config.loaded import Loaded
 from engine.config.model import MessageStep, Place, PlaybookConfig, Step, TicketStep
 from engine.config.problems import Problem, nearest
 from engine.config.variables import AGENT, MESSAGE
-from outreach.lint import Rules
+from outreach.lint import SMS_SEGMENTS, Rules
 from outreach.render import TemplateError, Templates
 
 TICKET = "ticket"
@@ -116,7 +116,7 @@ class _Checker:
     def _rules(self, occasion: Occasion, purpose: Literal["service", "marketing"]) -> Rules:
         main = self._loaded.main
         allowed = MESSAGE if occasion else AGENT
-        return Rules(allowed, occasion, purpose, main.sms_segments if main else Rules.sms_segments)
+        return Rules(allowed, occasion, purpose, main.sms_segments if main else SMS_SEGMENTS)
 
     def _check(self, template: str, kinds: Sequence[str], rules: Rules, place: Place) -> None:
         for file, line, message, severity in self._templates.problems(template, kinds, rules):

@@ -85,9 +85,7 @@ class Gatherer:
             return None
         return person(session, intent.recipient, intent.account, self._config.main.locale)
 
-    def _step(
-        self, session: Session, intent: Intent, issue: IssueView | None, person: Person | None
-    ) -> StepFacts:
+    def _step(self, session: Session, intent: Intent, issue: IssueView | None, person: Person | None) -> StepFacts:
         payload, playbook = intent.payload, self._config.playbooks.get(intent.playbook)
         chosen = words(session, self._templates, intent, issue)
         promotion = self._promotion(intent)
@@ -120,9 +118,9 @@ class Gatherer:
         if person is None or not self._sessions:
             return {}
         latest = sql_select(col(CustomerContact.channel), func.max(CustomerContact.at)).where(
-            CustomerContact.subject == person.id,
+            col(CustomerContact.subject) == person.id,
             col(CustomerContact.channel).in_(self._sessions),
-            CustomerContact.at <= now,
+            col(CustomerContact.at) <= now,
         )
         rows = session.execute(latest.group_by(col(CustomerContact.channel))).all()
         return {str(kind): float(at) for kind, at in rows}

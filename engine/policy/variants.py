@@ -64,9 +64,7 @@ def words(session: Session, templates: Templates, intent: Intent, issue: IssueVi
     return _opening(session, templates, template, intent, issue)
 
 
-def _opening(
-    session: Session, templates: Templates, template: str, intent: Intent, issue: IssueView | None
-) -> Words:
+def _opening(session: Session, templates: Templates, template: str, intent: Intent, issue: IssueView | None) -> Words:
     settings = templates.settings(template)
     safety = bool(intent.payload.get("emergency")) or (issue is not None and issue.severity in SAFETY)
     if not settings.variants or safety or not intent.account:

@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from engine.config.model import SEVERITIES
 from engine.evaluations import evaluations
+from engine.goodwill import grants
 from engine.issues.book import history
 from engine.letters import evidence_picture
 from engine.policy import stops
@@ -20,6 +21,7 @@ from engine.tickets import Verdict
 from engine.web import actions, queries
 from engine.web.api import dead_letters, reasons, ticket_of
 from engine.web.auth import COOKIE, Doorkeeper, foreign
+from engine.web.goodwill import shown
 from engine.web.health import unreachable
 from engine.web.problems import Refused
 from engine.web.services import Services
@@ -112,6 +114,7 @@ def one_issue(services: Injected, caller: Asking, issue: str, done: Action | Non
             intents=queries.intents(session, issue),
             decisions=[(each, queries.because(each)) for each in queries.decisions(session, "", SHOWN, issue=issue)],
             tickets=session.exec(select(Ticket).where(Ticket.issue == issue).order_by(col(Ticket.number))).all(),
+            goodwill=shown(grants(session, issue=issue)),
         )
 
 
@@ -151,7 +154,9 @@ def one_decision(services: Injected, caller: Asking, decision: str) -> Response:
 def one_ticket(services: Injected, caller: Asking, number: int) -> Response:
     """Show a ticket."""
     ticket, notes = ticket_of(services, number)
-    return _render("ticket.html.j2", services, who=caller.name, ticket=ticket, notes=notes)
+    with services.database.reading() as session:
+        granted = shown(grants(session, issue=ticket.issue)) if ticket.issue else []
+    return _render("ticket.html.j2", services, who=caller.name, ticket=ticket, notes=notes, goodwill=granted)
 
 
 @router.post("/tickets/{number}/{what}")

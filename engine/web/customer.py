@@ -22,6 +22,7 @@ from engine.links import Use as LinkUse
 from engine.policy.consent import ALLOWED, Entry, Use, standing
 from engine.store.models import Address, Consent, Entity, Intent, Issue
 from engine.web.actions import consent, publish
+from engine.web.goodwill import promised
 from engine.web.services import Services
 from engine.web.state import Form, Injected
 from engine.web.views import page
@@ -66,7 +67,10 @@ def message(services: Injected, token: str) -> Response:
     reader = _reader(services, token, "page")
     if reader is None or reader.intent is None:
         return _invalid(services)
-    return _page("message.html.j2", reader, services, links=_links(services, reader.claims), **_sent(services, reader))
+    with services.database.reading() as session:
+        remedies = promised(session, services.config().policy.goodwill, reader.intent, reader.say)
+    links = _links(services, reader.claims)
+    return _page("message.html.j2", reader, services, links=links, remedies=remedies, **_sent(services, reader))
 
 
 @router.get("/m/{token}/copy")

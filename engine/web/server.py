@@ -8,7 +8,19 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engine.metrics import Metrics, State
-from engine.web import api, bounds, console, customer, health, ingest, predictions, problems, webhooks
+from engine.web import (
+    api,
+    bounds,
+    console,
+    customer,
+    experiments,
+    goodwill,
+    health,
+    ingest,
+    predictions,
+    problems,
+    webhooks,
+)
 from engine.web.auth import Doorkeeper, Guard
 from engine.web.schemas import Problem
 from engine.web.services import Services
@@ -25,7 +37,8 @@ def create_app(services: Services, metrics: Metrics | None = None) -> ASGIApp:
     app = _application()
     app.state.services, app.state.metrics, app.state.doorkeeper = services, counted, doorkeeper
     app.router.routes.append(_events(services, counted))
-    for module in (health, api, webhooks, customer, console, predictions):
+    app.include_router(goodwill.api)
+    for module in (health, api, webhooks, customer, console, predictions, experiments, goodwill):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=STATIC))
     return Dressed(Guard(bounds.Bounded(app), doorkeeper), counted)

@@ -36,7 +36,7 @@ REFUSED = {
     "{% for i in range(900) %}" + "abcdefgh" * 20 + "{% endfor %}": "longer than 65536",
     "{% for i in [1] recursive %}{{ loop([1]) }}{% endfor %}": "a recursive loop",
     "{% for i in range(900) %}{{ (customer.long | sort)[0] }}{% endfor %}": "more than 10000 steps",
-    "{% for i in range(900) %}{% for c in customer.long if c == '?' %}{% endfor %}{% endfor %}": "more than 10000 steps",
+    "{% for i in range(9) %}{% for c in customer.long if c == '?' %}{% endfor %}{% endfor %}": "more than 10000 steps",
     "{% set a = 999999999 %}" + "{% set a = a * a %}" * 40: "numbers beyond 1e+15",
     "{{ 10000000000000000 + 1 }}": "numbers beyond 1e+15",
     "{{ (customer.long ~ customer.long) | upper }}": "longer than 65536",

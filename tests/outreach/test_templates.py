@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from outreach.lint import Rules
 from outreach.render import Rendered, Templates
 from outreach.segments import segments
 from outreach.text import mark
@@ -14,7 +15,15 @@ from outreach.text import mark
 FOLDER = Path(__file__).parents[2] / "templates"
 TEMPLATES = Templates(FOLDER)
 COMMON = {"now", "sender.*", "customer.*", "issue.*", "evidence.*"}
-TO_CUSTOMERS = COMMON | {"person.*", "links.page", "links.preferences", "links.unsubscribe", "next_update_at"}
+TO_CUSTOMERS = COMMON | {
+    "person.*",
+    "links.page",
+    "links.preferences",
+    "links.unsubscribe",
+    "next_update_at",
+    "article.*",
+    "remedy.*",
+}
 TO_AGENTS = COMMON | {"history", "next_step", "links.console"}
 
 NAMES = TEMPLATES.templates()
@@ -34,18 +43,20 @@ def test_there_is_something_to_test() -> None:
 
 @pytest.mark.parametrize("name", CUSTOMERS)
 def test_messages_to_customers_have_no_problem(name: str) -> None:
-    assert TEMPLATES.problems(name, ["email", "sms", "webhook"], TO_CUSTOMERS) == []
+    occasion: Any = "opened" if name.endswith("/notice") else "closing"
+    rules = Rules(TO_CUSTOMERS, occasion, sms_segments=2)
+    assert TEMPLATES.problems(name, ["email", "sms", "webhook"], rules) == []
     assert TEMPLATES.files.locales(name) == ["de", "en"]
 
 
 @pytest.mark.parametrize("name", AGENTS)
 def test_tickets_have_no_problem(name: str) -> None:
-    assert TEMPLATES.problems(name, ["ticket"], TO_AGENTS) == []
+    assert TEMPLATES.problems(name, ["ticket"], Rules(TO_AGENTS)) == []
     assert TEMPLATES.files.locales(name) == ["de", "en"]
 
 
 def test_escalations_have_no_problem() -> None:
-    assert TEMPLATES.problems("_common/escalation", ["email", "sms"], TO_AGENTS) == []
+    assert TEMPLATES.problems("_common/escalation", ["email", "sms"], Rules(TO_AGENTS)) == []
 
 
 @pytest.mark.parametrize("locale", ["en", "de"])
