@@ -10,7 +10,7 @@ from jinja2 import TemplateNotFound, TemplateSyntaxError
 
 from outreach import lint_contents, lint_html, lint_words
 from outreach.approved import APPROVED
-from outreach.files import BODY, ENDING, OWN_TEXT, WITH_SUBJECT, Files, has_subject
+from outreach.files import ARM, BODY, ENDING, OWN_TEXT, WITH_SUBJECT, Files, has_subject
 from outreach.names import Names, Use
 from outreach.segments import segments
 from outreach.text import mark
@@ -87,9 +87,11 @@ class Lint:
         except ValueError as error:
             yield Problem(*_placed(str(error), str(self.files.folder / template / "template.yaml")))
             return
-        arms = {name.partition("@")[2] for name in self.files.arms(template)}
+        if ARM in template:
+            return  # what holds for it stands beside the template itself
+        arms = {name.partition(ARM)[2] for name in self.files.arms(template)}
         for arm in sorted(variants.keys() - arms):
-            wanted = f"{self.files.folder / template}@{arm}"
+            wanted = f"{self.files.folder / template}{ARM}{arm}"
             yield Problem(wanted, 0, f"there is no folder with the words of the variant {arm!r}; write them there")
 
     def _channel(self, template: str, channel: str, looked_at: set[str]) -> Iterator[Problem]:
