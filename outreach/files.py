@@ -77,6 +77,11 @@ class Files:
         """Return the names of all files with the template's words, in every locale."""
         return sorted(name for name in self._contents if name.endswith(ENDING) and _written(name)[0] == template)
 
+    def approvals(self, template: str) -> list[str]:
+        """Return the names of all its approved WhatsApp templates."""
+        ending = f"/{APPROVED}"
+        return sorted(name for name in self._contents if name.startswith(f"{template}/") and name.endswith(ending))
+
     def approved(self, name: str) -> Approved:
         """Return what a `whatsapp.yaml` says; ValueError says what is wrong with it."""
         if name not in self._approved:

@@ -2,47 +2,25 @@
 
 import difflib
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from jinja2 import TemplateNotFound, TemplateSyntaxError
 
 from outreach import lint_contents, lint_html, lint_words
 from outreach.approved import APPROVED
 from outreach.files import ARM, BODY, ENDING, OWN_TEXT, WITH_SUBJECT, Files, has_subject
+from outreach.lint_rules import Problem, Rules
 from outreach.names import Names, Use
 from outreach.segments import segments
 from outreach.text import mark
+from outreach.wording import promotion
 
 BUILT_IN = ("locale", "zone")
-SMS_SEGMENTS = 3
 WHATSAPP = "whatsapp"
 HTML = "email.html.j2"
 LAYOUT = "_layouts/email.html.j2"
-
-
-class Problem(NamedTuple):
-    """One thing to put right."""
-
-    file: str
-    line: int
-    message: str
-    """Cause; remedy."""
-    severity: Literal["error", "warning"] = "error"
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What a template is held to."""
-
-    allowed: Collection[str] = ()
-    """Dotted names of the variables that are filled in, and prefixes as `evidence.*`."""
-    occasion: Literal["", "opened", "closing"] = ""
-    """When customers get it; empty: it is for our own people."""
-    purpose: Literal["service", "marketing"] = "service"
-    sms_segments: int = SMS_SEGMENTS
-    """Text messages that one text may take."""
 
 
 class Shown(Protocol):
@@ -74,8 +52,11 @@ class Lint:
 
     def promotional(self, template: str) -> Iterator[str]:
         """Yield the promotional words of a template, in any locale and on any channel."""
-        for file in self.files.texts(template):
-            yield from (word for _, _, word in lint_words.promoted(self.names, self.files, file))
+        for name in self.files.approvals(template):
+            with suppress(ValueError):  # what cannot be read cannot be sent
+                yield promotion(self.files.approved(name).body)
+        for name in self.files.texts(template):
+            yield from (word for _, _, word in lint_words.promoted(self.names, self.files, name))
 
     def _near(self, template: str) -> str:
         near = difflib.get_close_matches(template, self.files.templates(), n=1)
@@ -126,8 +107,8 @@ class Lint:
             yield self._broken(error, path)
             return
         yield from self._unknown(read)
-        yield from self._promotion(name)
-        yield from self._unsafe_links(name)
+        yield from lint_words.promotional(self.names, self.files, self.rules, name)
+        yield from lint_words.unsafe(self.names, self.files, name)
         yield from self._sample(template, channel, locale, path)
 
     def _broken(self, error: TemplateSyntaxError | TemplateNotFound, path: Path) -> Problem:
@@ -147,21 +128,6 @@ class Lint:
                 hint = f"; did you mean {near[0]!r}?" if near else ""
                 file = str(self.files.folder / use.template.partition("?")[0])
                 yield Problem(file, use.line, f"nothing fills the variable {use.name!r}{hint}")
-
-    def _promotion(self, name: str) -> Iterator[Problem]:
-        if self.rules.purpose == "marketing" or self.files.settings(name.rsplit("/", 2)[0]).no_promotion:
-            return
-        closing = self.rules.occasion == "closing"
-        effect = "which may then not be sent" if closing else "so this counts as marketing and needs written consent"
-        remedy = f"leave it out, or say `promotion: none` in template.yaml if it is none: {effect}"
-        for file, line, word in lint_words.promoted(self.names, self.files, name):
-            severity: Literal["error", "warning"] = "error" if closing else "warning"
-            yield Problem(str(self.files.folder / file), line, f"{word!r} is promotion (C10); {remedy}", severity)
-
-    def _unsafe_links(self, name: str) -> Iterator[Problem]:
-        for file, line, link in lint_words.unsafe(self.names, self.files, name):
-            cause = f"{link} is a link that anyone on the way can change; write https"
-            yield Problem(str(self.files.folder / file), line, cause, "warning")
 
     def _sample(self, template: str, channel: str, locale: str, path: Path) -> Iterator[Problem]:
         try:
@@ -207,6 +173,7 @@ class Lint:
         try:
             keys = self.files.approved(name).variables
             self._compiled(name, keys)
+            yield from lint_words.approved(self.files, self.rules, name)
             read = [use for key in keys for use in self.names.uses(f"{name}?{key}")]
             self.shown.show_approval(template, locale)
         except TemplateSyntaxError as error:

@@ -12,7 +12,8 @@ from jinja2 import TemplateNotFound, TemplateSyntaxError
 from outreach import layout
 from outreach.files import ARM, BODY, SUBJECT, WITH_SUBJECT, Files, PartsLoader, as_variables
 from outreach.formats import FILTERS
-from outreach.lint import Lint, Problem, Rules
+from outreach.lint import Lint
+from outreach.lint_rules import Problem, Rules
 from outreach.names import Names
 from outreach.sandbox import Sandbox
 from outreach.segments import plain
@@ -110,7 +111,7 @@ class Templates:
         if template not in self._promotion:
             lint = self._lint(Rules())
             words = (word for name in (template, *self.files.arms(template)) for word in lint.promotional(name))
-            self._promotion[template] = next(words, "")
+            self._promotion[template] = next(filter(None, words), "")
         return self._promotion[template]
 
     def has_approval(self, template: str, locale: str) -> bool:

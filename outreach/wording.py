@@ -9,7 +9,7 @@ PROMOTION = re.compile(
     r"save (?:up to )?\d+ ?%|subscribe now|"
     r"jetzt (?:kaufen|upgraden|bestellen|zugreifen|buchen|sichern)|sonderangebot|rabatt\w*|gutschein\w*|"
     r"nur (?:heute|für kurze zeit)|angebot sichern|exklusives angebot|(?:gratis|kostenlos) testen|schnäppchen|"
-    r"aktionscode|freunde werben|sparen sie \d+ ?%|\d+ ?% (?:sparen|günstiger))\b",
+    r"aktionscode|freunde werben|sparen sie \d+ ?%|\d+ ?% (?:sparen|günstiger))(?!\w)",
     re.IGNORECASE,
 )
 ACTION: Mapping[str, re.Pattern[str]] = {

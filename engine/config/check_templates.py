@@ -12,7 +12,7 @@ from engine.config.loaded import Loaded
 from engine.config.model import MessageStep, Place, PlaybookConfig, Step, TicketStep
 from engine.config.problems import Problem, nearest
 from engine.config.variables import AGENT, MESSAGE
-from outreach.lint import SMS_SEGMENTS, Rules
+from outreach.lint_rules import SMS_SEGMENTS, Rules
 from outreach.render import TemplateError, Templates
 
 TICKET = "ticket"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from outreach.lint import Rules
+from outreach.lint_rules import Rules
 from outreach.render import TemplateError, Templates
 from outreach.text import one_line
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from outreach.lint import Rules
+from outreach.lint_rules import Rules
 from outreach.render import Rendered, Templates
 from outreach.segments import segments
 from outreach.text import mark
