@@ -9,6 +9,7 @@ from engine.config.model import Config
 from engine.entities import Person
 from engine.links import LIFETIME, Claims, Links
 from engine.store.models import Change, Entity, Intent, Issue
+from outreach.text import named
 
 UPDATE_WITHIN = 4 * 3600.0
 """By when a customer hears more, unless the issue ends before."""
@@ -51,7 +52,7 @@ class Speaker:
             **self._common(issue, account, now),
             "article": self._article(intent.playbook, issue, person.locale),
             "remedy": remedy,
-            "person": {"name": person.name, "roles": list(person.roles), "zone": person.zone},
+            "person": {"name": named(person.name), "roles": list(person.roles), "zone": person.zone},
             "links": self._links(intent, person, now),
             "next_update_at": now + UPDATE_WITHIN,
         }
@@ -76,7 +77,7 @@ class Speaker:
             },
             "customer": {
                 "account": issue.account or issue.subject,
-                "name": (account and account.name) or (issue.account or issue.subject).partition("/")[2],
+                "name": named((account and account.name) or (issue.account or issue.subject).partition("/")[2]),
                 "locale": (account and account.locale) or self.config.main.locale,
                 "zone": (account and account.zone) or "UTC",
             },
@@ -87,7 +88,7 @@ class Speaker:
                 "opened_at": issue.opened_at,
                 "summary": issue.summary,
                 "subject": issue.subject,
-                "subject_name": issue.subject.partition("/")[2],
+                "subject_name": named(issue.subject.partition("/")[2]),
                 "detector": issue.detector,
                 "detector_about": self._about(issue),
             },

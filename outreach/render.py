@@ -177,7 +177,7 @@ class Templates:
     def _html(self, name: str, values: Mapping[str, Any], subject: str, text: str) -> str:
         own = name.replace("email.txt.j2", "email.html.j2")
         chosen = own if self.files.has(own) else LAYOUT
-        return self._run(chosen, {**values, "mail": _mail(values, subject, text)})
+        return CONTROL.sub("", self._run(chosen, {**values, "mail": _mail(values, subject, text)}))
 
     def _run(self, name: str, variables: Mapping[str, Any]) -> str:
         try:
