@@ -75,7 +75,8 @@ class Writer:
             desk = self._outside.desks.get(str(said["desk"]))
             return desk.find(draft) if desk else None
         channel = self._outside.channels.get(intent.channel)
-        message = Message(intent.id, intent.address, str(intent.payload.get("text", "")))
+        text, content = (str(intent.payload.get(name, "")) for name in ("text", "content"))
+        message = Message(intent.id, intent.address, text, content=content)
         return channel.find(message) if channel else None
 
     def _message(self, session: Session, intent: Intent, gathered: Gathered, decision: Decision, now: float) -> Letter:
@@ -156,6 +157,8 @@ class Writer:
             choices=buttons(text.locale) if intent.kind == "escalate" else {},
         )
         said = {"subject": message.subject, "text": message.text, "html": message.html, "locale": text.locale}
+        if channel.session:
+            said["content"] = message.content  # by which it is looked for, if no answer comes
         columns = {"channel": form.channel, "address": message.to, "payload": {**intent.payload, **said}}
         return Letter(lambda: channel.send(message), columns)
 

@@ -90,8 +90,11 @@ class Files:
 
     def approval(self, template: str, locale: str) -> tuple[str, str] | None:
         """Return (locale, file name) of the approved WhatsApp template to use; None if there is none in any locale."""
-        names = ((each, f"{template}/{each}/{APPROVED}") for each in self.fallbacks(template, locale))
-        return next((pair for pair in names if self.has(pair[1])), None)
+        key = (template, APPROVED, locale)
+        if key not in self._found:
+            names = ((each, f"{template}/{each}/{APPROVED}") for each in self.fallbacks(template, locale))
+            self._found[key] = next((pair for pair in names if self.has(pair[1])), None)
+        return self._found[key]
 
     def has(self, name: str) -> bool:
         """Say whether there is such a file, by its path below the folder."""

@@ -58,6 +58,7 @@ class _Checker:
         if not isinstance(step, MessageStep):
             self._check(step.template, kinds, self._rules("", "service"), place)
             return
+        self._check_offered(step, kinds)
         occasion: Occasion = "opened" if step.on == "opened" else "closing"
         self._check(step.template, kinds, self._rules(occasion, step.purpose), place)
         if occasion == "opened" and step.purpose == "service":
@@ -89,6 +90,23 @@ class _Checker:
         if approved and files.approval(step.template, "") is None:
             what = f"those who were told by an approved WhatsApp template would never hear the end: {step.template}"
             self._loaded.problems.error(place, f"{what} has no whatsapp.yaml", "name its approved template there (C12)")
+
+    def _check_offered(self, step: MessageStep, kinds: Sequence[str]) -> None:
+        """What is granted is said."""
+        if step.offer is None:
+            return
+        files, place = self._templates.files, self._loaded.where(step.place, "offer")
+        read = {kind: self._read(step.template, kind) for kind in kinds if files.text(step.template, kind, "")}
+        for kind, names in read.items():
+            if names and not any(name.partition(".")[0] == "remedy" for name in names):
+                what = f"{step.template} offers {step.offer.remedy} and does not say so by {kind}"
+                self._loaded.problems.warning(place, what, "include _parts/LOCALE/remedy.txt.j2, or use {{ remedy… }}")
+
+    def _read(self, template: str, kind: str) -> set[str]:
+        try:
+            return self._templates.variables(template, kind, self._locale)
+        except TemplateError:
+            return set()  # told of as what it is
 
     def _check_reclassified(self, step: MessageStep, place: Place) -> None:
         """What counts as marketing needs what marketing needs."""

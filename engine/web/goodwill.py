@@ -115,9 +115,10 @@ def show(
 async def grant(services: Injected, caller: Asking, form: Form) -> Response:
     """Grant what the form says; back to the issue it is about."""
     named = {name: form.get(name, "").strip()[:200] for name in ("remedy", "account", "issue")}
-    wanted = GrantIn(**named, why=form.get("why", "").strip()[:2000] or "–")
-    if not form.get("why", "").strip():
+    why = form.get("why", "").strip()[:2000]
+    if not why:
         raise Refused(422, "why: a remedy needs a reason; say in one sentence why")
+    wanted = GrantIn(**named, why=why)
     await run_in_threadpool(_grant, services, caller.name, wanted)
     return RedirectResponse(f"/issues/{wanted.issue}" if wanted.issue else "/goodwill", 303)
 

@@ -6,6 +6,7 @@ import pytest
 
 from engine.policy.facts import Reason
 from engine.store.models import CustomerContact, Entity, Issue
+from outreach.base import Message, Outcome, Receipt
 from tests.engine.config.conftest import SAMPLE
 from tests.engine.post import NOON, Post
 
@@ -63,6 +64,25 @@ def test_c12_without_session_and_template_it_is_not_sent_and_the_reason_is_told(
     assert (row.verdict, row.reason) == ("skip", Reason.NO_SESSION)
     assert "whatsapp: no_session" in row.facts["decision"]["detail"]
     assert office.channels["whatsapp"].attempts == []
+
+
+def test_c18_an_approved_template_without_an_answer_is_looked_for_as_such(tmp_path: Path) -> None:
+    """Its words carry no sign of ours: whether it was sent cannot be told from the words, so it is not sent again."""
+    office = post(tmp_path, approved=APPROVED)
+    channel = office.channels["whatsapp"]
+    looked_for: list[Message] = []
+
+    def find(message: Message) -> Receipt:
+        looked_for.append(message)
+        return Receipt(Outcome.UNKNOWN)
+
+    channel.send = lambda message: Receipt(Outcome.UNKNOWN)  # type: ignore[method-assign]  # no answer comes
+    channel.find = find  # type: ignore[method-assign]
+    intent = told(office)
+    office.clock.set(NOON + 3600.0)
+    office.dispatcher.reconcile()
+    assert [message.content for message in looked_for] == [SID]
+    assert office.intent(intent).status == "unknown"
 
 
 def test_c12_the_next_way_is_tried(tmp_path: Path) -> None:

@@ -182,6 +182,13 @@ def test_a_link_that_is_not_encrypted_is_told_at_its_line(tmp_path: Path, text: 
     assert told.startswith("notice/en/email.txt.j2:7: warning: http://x.example")
 
 
+def test_a_template_needs_an_example_of_its_variables(tmp_path: Path) -> None:
+    (book(tmp_path) / "book/notice/sample.json").unlink()
+    told = only(tmp_path)
+    assert "cannot be shown with sample.json" in told
+    assert "write an example of the variables" in told
+
+
 # -- HTML
 
 BAD_HTML = {

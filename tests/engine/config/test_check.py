@@ -215,7 +215,10 @@ BROKEN: list[tuple[Mapping[str, str | None], str]] = [
         {**steps(OFFERED.replace("credit-1", "credit-10, when: valeu > 1"), RESOLVED), **policy(goodwill(CREDIT))},
         f'{P}:4:89: nothing is called "valeu" here; did you mean "value"?',
     ),
-    ({**steps(OFFERED.replace("credit-1", "credit-10"), RESOLVED), **policy(goodwill(CREDIT))}, ""),
+    (
+        {**steps(OFFERED.replace("credit-1", "credit-10"), RESOLVED), **policy(goodwill(CREDIT))},
+        f"{P}:4:63: warning: errors/notice offers credit-10 and does not say so by memory; include",
+    ),
     (detector("demand: {class: automate}"), f"{D}:5:17: warning: customers are not shown how to help themselves"),
     (detector('demand: {class: automate, article: {title: x, url: "https://x.example"}}'), ""),
     (
