@@ -94,6 +94,12 @@ def test_the_customer_s_page_tells_what_was_granted_and_not_what_may_be(office: 
     assert office.server().get(office.link("page")).text.count(words) == 1
 
 
+def test_an_issue_shows_what_a_message_could_not_offer(office: Desk) -> None:
+    payload = {"offer": "credit-10", "not_offered": "the budget for goodwill is spent"}
+    office.add(office.intent("int_9", payload=payload))
+    assert "without credit-10: the budget for goodwill is spent" in office.server().get("/issues/iss_1").text
+
+
 def test_experiments_have_a_page(office: Desk) -> None:
     assert "Nobody was told in words of an experiment" in office.server().get("/experiments").text
     row = office.intent("int_9", payload={"experiment": "variant api/notice: short", "arm": "short"})
