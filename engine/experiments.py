@@ -13,10 +13,11 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec import Struct
+from sqlalchemy import Select
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
-from engine.store.models import Consent, CustomerContact, Intent
+from engine.store.models import Consent, Conversation, CustomerContact, Intent, Turn
 from outreach.settings import BASE
 
 WITHIN = 86400.0
@@ -45,7 +46,7 @@ class Arm(Struct, frozen=True):
     contacts: Share
     """Somebody of the account contacted us about it, or about nothing that we know."""
     replies: Share
-    """Somebody who was told did."""
+    """Somebody who was told did, or answered, whether a person had to read it or not."""
     opt_outs: Share
     complaints: Share
     verdict: str
@@ -136,6 +137,9 @@ class _Followed:
         self._outs: dict[str, list[float]] = {}
         for entity, time in session.exec(select(Consent.entity, Consent.at).where(at >= since, states)):
             self._outs.setdefault(entity, []).append(time)
+        self._answers: dict[str, list[tuple[str, float]]] = {}
+        for person, issue, time in session.execute(_answers(since, until + WITHIN)):
+            self._answers.setdefault(person, []).append((issue, time))
 
     def by(self, what: str, told: _Told) -> bool:
         """Say whether that followed on a message."""
@@ -143,8 +147,21 @@ class _Followed:
             return told.delivery == "complained"
         if what == "opt_outs":
             return any(_soon(told, at) for at in self._outs.get(told.recipient, ()))
+        if what == "replies" and self._answered(told):
+            return True
         about = [row for row in self._contacts.get(told.account, ()) if row.issue in (told.issue, "")]
         return any(_soon(told, row.at) and (what == "contacts" or row.subject == told.recipient) for row in about)
+
+    def _answered(self, told: _Told) -> bool:
+        answers = self._answers.get(told.recipient, ())
+        return any(_soon(told, at) and issue in (told.issue, "") for issue, at in answers)
+
+
+def _answers(since: float, until: float) -> Select[str, str, float]:
+    """Ask for who answered, about which issue, and when."""
+    at, joined = col(Turn.at), col(Turn.conversation) == Conversation.id
+    found = sql_select(col(Conversation.person), col(Conversation.issue), at).join(Turn, joined)
+    return found.where(col(Turn.way) == "in", at >= since, at < until)
 
 
 def _soon(told: _Told, at: float) -> bool:

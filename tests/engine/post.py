@@ -63,10 +63,13 @@ class Post:
 
     def another(self, name: str) -> Dispatcher:
         """Return a dispatcher on the same database."""
+        return Dispatcher(self.config, self.database, self.outside(), self.clock, name=name)
+
+    def outside(self) -> Outside:
+        """Return what speaks to the world."""
         templates = self.config.templates or Templates(self.config.templates_dir)
         channels: dict[str, Channel] = {**self.channels}
-        outside = Outside(channels, {}, templates, Speaker(self.config, Links("https://x.example", b"k" * 32)))
-        return Dispatcher(self.config, self.database, outside, self.clock, name=name)
+        return Outside(channels, {}, templates, Speaker(self.config, Links("https://x.example", b"k" * 32)))
 
     def add(self, *rows: SQLModel) -> None:
         with self.database.transaction() as session:

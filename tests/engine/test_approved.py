@@ -1,11 +1,13 @@
 """WhatsApp outside of a conversation: only what was approved, each value by itself, or the next way (C12)."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from engine.playbooks import REPLY
 from engine.policy.facts import Reason
-from engine.store.models import CustomerContact, Entity, Issue
+from engine.store.models import Conversation, CustomerContact, Entity, Issue, Turn
 from outreach.base import Message, Outcome, Receipt
 from tests.engine.config.conftest import SAMPLE
 from tests.engine.post import NOON, Post
@@ -64,6 +66,46 @@ def test_c12_without_session_and_template_it_is_not_sent_and_the_reason_is_told(
     assert (row.verdict, row.reason) == ("skip", Reason.NO_SESSION)
     assert "whatsapp: no_session" in row.facts["decision"]["detail"]
     assert office.channels["whatsapp"].attempts == []
+
+
+def answered(office: Post, at: float, channel: str = "whatsapp") -> None:
+    """Let Ann have answered something, which no person had to read."""
+    said = {"channel": channel, "address": "+436641234567", "text": "thanks", "meaning": "thanks"}
+    office.add(Conversation(id="cnv_1", person="contact/ann-acme", account="account/acme", issue="iss_1", began_at=at))
+    office.add(Turn(id="trn_1", conversation="cnv_1", at=at, way="in", **said))
+    office.add(Turn(id="trn_2", conversation="cnv_1", at=NOON - 1.0, way="out", **said))
+
+
+@pytest.mark.parametrize(
+    ("age", "channel", "content"),
+    [(3600.0, "whatsapp", ""), (86400.0, "whatsapp", SID), (3600.0, "sms", SID)],
+)
+def test_c12_an_answer_opens_the_session_on_its_channel_and_what_we_say_does_not(
+    tmp_path: Path, age: float, channel: str, content: str
+) -> None:
+    office = post(tmp_path, approved=APPROVED)
+    answered(office, NOON - age, channel)
+    told(office)
+    assert [message.content for message in office.sent("whatsapp")] == [content]
+
+
+@pytest.mark.parametrize(("age", "status"), [(60.0, "sent"), (86400.0, "skipped")])
+def test_c12_what_answers_a_customer_goes_within_the_session_only(tmp_path: Path, age: float, status: str) -> None:
+    office = post(tmp_path)
+    issue = office.issue(office.account())
+    answered(office, NOON - age)
+    said: dict[str, Any] = {
+        "template": "",
+        "channels": ["whatsapp"],
+        "address": "+436641234567",
+        "text": "We look.",
+        "answers": "",
+    }
+    intent = office.tell("contact/ann-acme", issue, **said)
+    office.add(office.intent(intent).model_copy(update={"occasion": REPLY, "address": "+436641234567"}))
+    office.run()
+    assert office.intent(intent).status == status
+    assert [each.session_until for each in office.sent("whatsapp")] == ([NOON + 86340.0] if status == "sent" else [])
 
 
 def test_c18_an_approved_template_without_an_answer_is_looked_for_as_such(tmp_path: Path) -> None:

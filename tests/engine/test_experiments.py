@@ -8,7 +8,7 @@ from sqlmodel import SQLModel
 
 from engine.experiments import ENOUGH, Arm, difference, experiments, wilson
 from engine.store.database import Database
-from engine.store.models import Consent, CustomerContact, Intent
+from engine.store.models import Consent, Conversation, CustomerContact, Intent, Turn
 
 NOW = 1_700_000_000.0
 NAME = "variant errors/notice: short"
@@ -75,6 +75,25 @@ def test_replies_opt_outs_and_complaints_are_told_apart(tmp_path: Path) -> None:
         contact("a", NOW + 60.0, "ann"),
     )["base"]
     assert (base.replies.count, base.contacts.count, base.opt_outs.count, base.complaints.count) == (1, 1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("at", "issue", "way", "replies"),
+    [
+        (60.0, "iss_a", "in", 1),
+        (60.0, "", "in", 1),
+        (60.0, "iss_b", "in", 0),
+        (60.0, "iss_a", "out", 0),
+        (90_000.0, "iss_a", "in", 0),
+    ],
+)
+def test_an_answer_that_no_person_had_to_read_is_a_reply_and_no_contact(
+    tmp_path: Path, at: float, issue: str, way: str, replies: int
+) -> None:
+    thread = Conversation(id="cnv", person="ann@a", account="a", issue=issue, began_at=NOW)
+    turn = Turn(id="trn", conversation="cnv", at=NOW + at, way=way, channel="email", meaning="fixed")
+    base = found(tmp_path, told("base", "a"), thread, turn)["base"]
+    assert (base.replies.count, base.contacts.count) == (replies, 0)
 
 
 def many(arm: str, accounts: int, contacts: int) -> list[SQLModel]:

@@ -8,16 +8,17 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from engine import goodwill
+from engine import deliveries, goodwill
 from engine.clock import FakeClock
 from engine.config.model import ConversationConfig, GoodwillConfig, MessageStep, Offer, Per, PolicyConfig, Remedy
 from engine.entities import Entities
-from engine.events import Decoder, Schema
+from engine.events import Decoder, DeliveryEvent, Schema
 from engine.expressions import Expression
 from engine.feedback import Feedback
 from engine.goodwill import NotAllowed, Refused, Wish
 from engine.issues.book import IssueBook, view
 from engine.playbooks import offered
+from engine.previews import previews
 from engine.store.database import Database
 from engine.store.models import GoodwillGrant
 from outreach.base import Message, Outcome, Receipt
@@ -219,6 +220,40 @@ def test_what_one_person_does_not_get_another_may(tmp_path: Path) -> None:
         post.tell(f"contact/{person}-acme", issue, offer="credit-10")
     post.run()
     assert standing(post.database) == [(account, "granted")]
+
+
+def test_what_cannot_be_written_releases_it(tmp_path: Path) -> None:
+    """The words fail for a name of three letters, as one would in a template that nobody tried it with."""
+    fails = WORDS + "{{ 1 / (customer.name | length - 3) }}\n"
+    post = Post(tmp_path, CHANGES | {"templates/errors/notice/en/email.txt.j2": fails})
+    account = post.account("zen")
+    intent = post.tell("contact/ann-zen", post.issue(account), offer="credit-10")
+    post.run()
+    assert post.intent(intent).status == "failed"
+    assert standing(post.database) == [(account, "released")]
+
+
+@pytest.mark.parametrize(("state", "status"), [("bounced", "released"), ("delivered", "granted")])
+def test_what_did_not_arrive_after_all_is_given_back(tmp_path: Path, state: str, status: str) -> None:
+    post = Post(tmp_path, CHANGES)
+    account = post.account()
+    intent = post.tell("contact/ann-acme", post.issue(account), offer="credit-10")
+    post.run()
+    given: dict[str, Any] = {"state": state, "provider_id": post.intent(intent).provider_id, "channel": "email"}
+    event = DeliveryEvent(id="d1", source="t", subject="message/x", time=NOON, line=0, **given)
+    with post.database.transaction() as session:
+        deliveries.take(session, event, NOON)
+    post.run()
+    assert standing(post.database) == [(account, status)]
+
+
+def test_what_is_looked_at_before_anybody_agrees_takes_nothing(tmp_path: Path) -> None:
+    post = Post(tmp_path, CHANGES)
+    post.tell("contact/ann-acme", post.issue(post.account()), offer="credit-10")
+    with post.database.reading() as session:
+        (shown,) = previews(session, post.config, post.outside(), "errors", NOON)
+    assert "We give" in shown.text
+    assert post.rows(GoodwillGrant) == []
 
 
 def test_a_message_that_is_skipped_reserves_nothing(tmp_path: Path) -> None:

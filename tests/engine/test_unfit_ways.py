@@ -6,6 +6,7 @@ from typing import Any
 
 from engine.policy.decide import decide
 from engine.policy.facts import Facts, Reason
+from engine.policy.reach import ways
 from engine.store.models import Consent
 from tests.engine.config.conftest import SAID, SAMPLE, SOON
 from tests.engine.post import Post
@@ -32,6 +33,13 @@ def test_a_role_s_mailbox_is_not_written_to_unless_it_is_given() -> None:
     assert (found.verdict, found.reason) == ("skip", Reason.UNFIT)
     assert "'noc@x.example' is a role's mailbox" in found.detail
     assert decide(policy(noc, role_addresses=("noc",))).verdict == "send"
+
+
+def test_a_role_s_mailbox_that_asked_for_it_itself_is_given() -> None:
+    """A subscriber of the status page confirmed it; whoever is answered wrote from there."""
+    noc = at(("email", "noc@x.example"))
+    for given in (replace(noc, kind="status"), step(noc, address="noc@x.example", channels=("email",))):
+        assert [way.obstacle for way in ways(given) if way.channel == "email"] == [None]
 
 
 def test_the_next_address_of_the_person_is_tried() -> None:

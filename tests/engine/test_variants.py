@@ -1,5 +1,6 @@
 """A/B experiments: drawn by account, stored, seen in the decision, closed in the same words, never in an emergency."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,18 @@ def test_nobody_is_experimented_on_where_people_may_come_to_harm(post: Post) -> 
     post.run()
     assert [message.subject for message in post.sent()] == ["Trouble", "Trouble"]
     assert post.rows(Assignment) == []
+
+
+def test_settings_that_cannot_be_read_fail_their_message_with_the_reason_and_no_other(post: Post) -> None:
+    (post.folder / "templates/errors/resolved/template.yaml").write_text("variants: half\n")
+    post.config = replace(post.config, templates=None)
+    broken, whole = (post.tell(f"contact/ann-{name}", post.issue(post.account(name))) for name in ("one", "two"))
+    row = post.intent(broken)
+    post.add(row.model_copy(update={"payload": row.payload | {"template": "errors/resolved"}}))
+    dispatcher = post.another("other")
+    dispatcher._batch([broken, whole])
+    assert [post.intent(each).status for each in (broken, whole)] == ["failed", "sent"]
+    assert "variants is no mapping" in post.intent(broken).detail
 
 
 def test_an_arm_that_is_not_sent_is_not_stored(post: Post) -> None:
