@@ -17,7 +17,9 @@ Text = Annotated[str, Meta(min_length=1)]
 Name = Annotated[str, Meta(max_length=300)]
 Word = Annotated[str, Meta(max_length=100)]
 Words = Annotated[list[Word], Meta(max_length=100)]
-Prose = Annotated[str, Meta(max_length=20_000)]
+PROSE = 20_000
+"""Characters of what people wrote, in an event."""
+Prose = Annotated[str, Meta(max_length=PROSE)]
 PREFIX = "forewarn."
 EVERYONE = "fleet"
 """The subject of what concerns everyone; such an event goes to every partition."""
@@ -111,10 +113,10 @@ class PreferenceEvent(Control, kw_only=True, frozen=True):
     """
 
     type = "forewarn.preference"
-    prefers: Annotated[list[str], Meta(max_length=20)] = []
+    prefers: Annotated[list[Word], Meta(max_length=20)] = []
     """Channels, the preferred first."""
-    locale: str = ""
-    zone: str = ""
+    locale: Word = ""
+    zone: Word = ""
 
     def problem(self) -> str:
         """Return whether the zone is unknown."""
@@ -140,7 +142,7 @@ class ReplyEvent(Control, kw_only=True, frozen=True):
     meaning: Text
     """As `outreach.replies.Meaning` has it."""
     conversation: Text
-    text: str = ""
+    text: Prose = ""
     address: str = ""
     account: str = ""
     issue: str = ""
