@@ -30,7 +30,7 @@ class Seasonal(RowDetector):
 
     What is outside teaches little: residuals are cut before they move the level, and a run of outliers teaches the tail
     like two. A level that stays outside for `adopt` is the new normal. After a gap the band is wider. It is over once
-    the score is under 0.99, so that a value that stays at the end of the band is one issue.
+    the score is under 0.99, so that a value that hovers at the end of the band is one issue.
 
     Until a week and two days were seen a first weekend may be without the rhythm of the day, so the band is wider by
     about that: little but a burst is seen then. `period: 1d` judges from the second day on.

@@ -183,7 +183,8 @@ class Writer:
         ticket, note = str(said["ticket"]), f"{said['note']}\n\n{drafts.reference(intent.id)}"
         change = _change(said.get("change") or {})
         shown = evidence_picture(issue).encode() if issue else b""
-        return Letter(lambda: _noted(desk, ticket, note, shown, change), {})
+        parent = str(said.get("parent", ""))
+        return Letter(lambda: _linked(desk, ticket, parent) or _noted(desk, ticket, note, shown, change), {})
 
     def _reply(self, session: Session, intent: Intent, gathered: Gathered, decision: Decision, now: float) -> Letter:
         """Return what a conversation needs: the ticket that hands it over, or an answer whose words are there."""
@@ -274,6 +275,13 @@ def _change(said: Mapping[str, Any]) -> Change | None:
     """Return what an intent says is to be different about a ticket; None: nothing."""
     status = Status(said["status"]) if said.get("status") else None
     return Change(status, said.get("severity")) if said else None
+
+
+def _linked(desk: TicketDesk, ticket: str, parent: str) -> Receipt | None:
+    """Make a ticket one of `parent`'s, if there is one; None: go on, as where the desk has no such link."""
+    linked = desk.link(ticket, parent) if parent else None
+    again = linked is not None and linked.outcome in (Outcome.RETRY, Outcome.UNKNOWN)
+    return replace(linked, outcome=Outcome.RETRY) if linked and again else None
 
 
 def _noted(desk: TicketDesk, ticket: str, note: str, shown: bytes, change: Change | None) -> Receipt:

@@ -20,6 +20,7 @@ from engine.policy import streams
 from engine.report import Report, measure
 from engine.storage import Storage
 from engine.store.models import Issue, JobRun
+from engine.waves.announcing import end
 from engine.waves.incidents import settle
 
 log = structlog.get_logger()
@@ -61,7 +62,8 @@ class Upkeep:
         with self._storage.database.transaction() as session:
             transitions = self._book.settle(session, now) + self._expire(session, now)
             self._planner.plan(session, transitions, now)
-            settle(session, now)
+            for incident in settle(session, self._config.desks, now):
+                end(session, incident, self._config, now)
 
     def _expire(self, session: Session, now: float) -> list[Transition]:
         playbooks = tuple(self._config.playbooks.values())

@@ -11,8 +11,10 @@ from sqlmodel import Session, col, or_, select
 
 from engine.config.model import BUILTIN, SEVERITIES
 from engine.ids import derive
-from engine.store.models import DeskTicket, Ticket
+from engine.store.models import DeskTicket, Incident, Ticket
 
+INCIDENT = "incident"
+"""The step of an intent that makes the one ticket of an incident."""
 OVER = ("resolved", "solved", "closed")
 """The states of a ticket on which nobody works any more, in the words of all desks."""
 
@@ -67,6 +69,16 @@ class Known:
     def live(self) -> bool:
         """Whether somebody works on it now."""
         return not self.over and bool(self.assignee)
+
+
+def made_by(incident: str) -> str:
+    """Return the id of the intent that makes the one ticket of an incident."""
+    return derive("int", incident, INCIDENT)
+
+
+def of_incidents(session: Session, issue: str) -> set[str]:
+    """Return by which intents tickets of incidents are made that begin with an issue: they are not its own."""
+    return {made_by(each) for each in session.exec(select(Incident.id).where(Incident.issue == issue)).all()}
 
 
 def ticket_id(desk: str, number: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlmodel import Session
 
 from engine.config.model import BUILTIN, DeskConfig
-from engine.desks.known import Known, Ref, of_issue
+from engine.desks.known import Known, Ref, of_incidents, of_issue
 from engine.ids import derive
 from engine.issues.view import ENGINE, IssueView, Transition, worse
 from engine.playbooks import CLOSING
@@ -28,11 +28,29 @@ def on_change(
     """
     text = _text(transition, told)
     tickets = of_issue(session, transition.issue.id) if text else []
+    others = of_incidents(session, transition.issue.id) if tickets else set()
     return [
         _on_change(transition, each, text, _change(transition, each, desks), now)
         for each in tickets
-        if not each.over and (each.ref.desk == BUILTIN or each.ref.desk in desks)
+        if each.intent not in others and not each.over and (each.ref.desk == BUILTIN or each.ref.desk in desks)
     ]
+
+
+def on_incident(issue: Issue, ticket: Known, text: str, desks: Mapping[str, DeskConfig], now: float) -> Intent:
+    """Return the note that ends the one ticket of an incident, of which `issue` is the first."""
+    note = _note(issue, ticket.ref, text, now)
+    note.id = derive("int", issue.id, KIND, ticket.ref, "incident over")
+    desk = desks.get(ticket.ref.desk)
+    note.payload = {**note.payload, "change": {"status": "solved"} if desk and desk.on_end == "solve" else {}}
+    return note
+
+
+def under(issue: Issue, ticket: Known, parent: Ref, now: float) -> Intent:
+    """Return the note that makes a ticket one of an incident's."""
+    note = _note(issue, ticket.ref, f"This is part of an incident, and belongs to ticket {parent.number}.", now)
+    note.id = derive("int", issue.id, KIND, ticket.ref, "under", parent)
+    note.payload = {**note.payload, "parent": parent.number}
+    return note
 
 
 def instead(issue: Issue, intent: Intent, ticket: Ref, now: float) -> Intent:

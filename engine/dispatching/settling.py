@@ -9,6 +9,7 @@ from sqlmodel import Session
 from engine import offers
 from engine.clock import Clock
 from engine.deliveries import known, known_all, suppress
+from engine.desks.known import INCIDENT
 from engine.desks.states import done
 from engine.dispatching.rows import receipt_row
 from engine.dispatching.sending import Back
@@ -22,6 +23,7 @@ from engine.store.database import Database, upsert
 from engine.store.models import Intent, ReceiptRow
 from engine.store.outbox import Status
 from engine.traffic import Traffic
+from engine.waves.incidents import linked
 from outreach.base import Outcome, Receipt
 from outreach.retry import attempts, delay
 
@@ -109,6 +111,8 @@ class Settler:
         desk = self._outside.desks.get(intent.channel)
         if desk is not None and receipt.outcome is Outcome.ACCEPTED:
             done(session, intent, desk, receipt, now)
+            if intent.kind == "ticket" and intent.step == INCIDENT:
+                linked(session, intent, receipt.provider_id, now)
 
     def _ask(self, intent: Intent) -> bool:
         """Ask the other side about an unknown outcome; what it cannot tell stays unknown, and is asked again.

@@ -1,13 +1,16 @@
 """Incidents: issues of many customers with one cause, which get one ticket instead of one each."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import structlog
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from engine.config.model import Config, PlaybookConfig, TicketStep
+from engine.config.model import Config, DeskConfig, PlaybookConfig, TicketStep
+from engine.desks.known import INCIDENT as STEP
+from engine.desks.known import Ref, made_by, of_issue
+from engine.desks.notes import on_incident, under
 from engine.ids import derive
 from engine.issues.view import ACTIVE
 from engine.store import outbox
@@ -16,8 +19,6 @@ from engine.store.models import Incident, IncidentMember, Intent, Issue, WaveRow
 from engine.waves.wave import CALM
 
 log = structlog.get_logger()
-STEP = "incident"
-"""The step of the one ticket."""
 NAMED = 20
 """Accounts that the ticket names."""
 TEMPLATE = "_common/incident"
@@ -61,7 +62,7 @@ def _ticket(incident: Incident, issue: Issue, playbook: PlaybookConfig, now: flo
     """Return the one ticket, where the playbook's own would go."""
     step = next((each for each in playbook.steps if isinstance(each, TicketStep)), TicketStep(TEMPLATE))
     return Intent(
-        id=derive("int", incident.id, STEP),
+        id=made_by(incident.id),
         kind="ticket",
         issue=issue.id,
         episode=issue.reopened,
@@ -131,8 +132,8 @@ def summary(session: Session, incident: str) -> dict[str, Any]:
     return {"id": row.id, "title": row.title, "issues": len(accounts), "accounts": len(named), "some": named[:NAMED]}
 
 
-def settle(session: Session, now: float) -> list[Incident]:
-    """End the incidents none of whose issues is active any more; returns them."""
+def settle(session: Session, desks: Mapping[str, DeskConfig], now: float) -> list[Incident]:
+    """End the incidents none of whose issues is active any more, and say so on their tickets; returns them."""
     ended = []
     for incident in session.exec(select(Incident).where(Incident.status == "open")).all():
         statuses = set(session.exec(_statuses(incident.id)).all())
@@ -140,8 +141,29 @@ def settle(session: Session, now: float) -> list[Incident]:
             incident.status = "dismissed" if statuses == {"dismissed"} else "resolved"
             incident.ended_at = now
             session.add(incident)
+            outbox.add(session, _ending(session, incident, desks, now))
             ended.append(incident)
     return ended
+
+
+def _ending(session: Session, incident: Incident, desks: Mapping[str, DeskConfig], now: float) -> list[Intent]:
+    first = session.get(Issue, incident.issue)
+    own = [each for each in of_issue(session, incident.issue) if each.intent == made_by(incident.id)]
+    text = f"The incident is over: all of its issues are, and it counts as {incident.status}."
+    return [on_incident(first, each, text, desks, now) for each in own if first and not each.over]
+
+
+def linked(session: Session, intent: Intent, number: str, now: float) -> None:
+    """Once the one ticket is made, make those that some of the issues have already parts of it."""
+    incident = str(intent.payload.get("incident", ""))
+    ticket = Ref(intent.channel, number)
+    notes = [
+        under(issue, each, ticket, now)
+        for issue in members(session, incident)
+        for each in of_issue(session, issue.id)
+        if each.ref.desk == ticket.desk and each.ref != ticket and not each.over
+    ]
+    outbox.add(session, notes)
 
 
 def _statuses(incident: str) -> SelectOfScalar[str]:

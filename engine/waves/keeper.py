@@ -11,6 +11,7 @@ from engine.config.model import Config, PlaybookConfig
 from engine.ids import derive
 from engine.store.models import Intent, WaveRow
 from engine.waves import counts
+from engine.waves.announcing import begin
 from engine.waves.approvals import ask, standing
 from engine.waves.incidents import declare
 from engine.waves.wave import CALM, Seen, Wave, advanced, at_first, begun
@@ -87,6 +88,8 @@ class Waves:
                 return _Counted(None, now, self._batch, room)
             row = _begin(session, playbook.name, wave, intent, now)
         before = standing(session, _wave_of(row), row, now)
+        if row.state == "asking" and before.state == "going":
+            begin(session, row.id, self._config, now)
         wave, question = advanced(before, seen, counts.reactions(session, playbook.name, since), limits, now)
         if question is not None:
             asked = ask(session, wave, row, question, self._config.policy.approvals, now)

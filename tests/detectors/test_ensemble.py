@@ -96,6 +96,9 @@ def test_an_outlier_that_comes_again_and_again_stays_a_surprise() -> None:
     surprises(np.zeros(1, ROW)["main"], times, values, found)
     assert found[outliers].min() > 1.0
     assert np.quantile(np.delete(found, outliers), 0.98) < 1.0
+    dense = scored(values, times).extra["dense"]
+    rest = np.delete(dense, outliers)
+    assert np.median([(rest >= dense[row]).mean() for row in outliers[3:]]) < 0.01, "by what is rare alone it is 0.04"
 
 
 @pytest.mark.parametrize("factor", [1e-9, 1.0, 1e9])

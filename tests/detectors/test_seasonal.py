@@ -227,14 +227,17 @@ def test_a_lasting_shift_is_adopted_after_a_day(month: Floats) -> None:
     assert np.mean(scores.score[later] >= 0.999) < 0.02
 
 
-def test_a_shift_that_stays_at_the_end_of_the_band_is_not_told_hundreds_of_times() -> None:
-    values = 100 + np.random.default_rng(4).normal(0, 3, 8_000)
-    values[4_000:] += 12.0
+def test_a_value_that_hovers_at_the_end_of_the_band_is_told_once() -> None:
     monitor = Monitor("level", Seasonal(), RaiseRule())
     monitor.prepare(60.0)
     monitor.grow(1)
-    found = monitor.observe(observations(values[:, None], 60.0))
-    assert 1 <= sum(signal.state == "raised" for signal in found) <= 40
+    monitor.observe(observations(np.random.default_rng(4).normal(100, 3, (4_000, 1)), 60.0))
+    after = MONDAY + 4_000 * 60.0
+    band = monitor.detector.score(Observations.of([0], [after], [100.0]))
+    reach = band.high[0] - band.expected[0]
+    hovering = band.expected[0] + reach * np.resize([1.1, 0.9], 20)
+    signals = monitor.observe(observations(hovering[:, None], 60.0, after))
+    assert [signal.state for signal in signals if signal.state != "ongoing"] == ["raised"]
 
 
 def test_adopt_says_how_long(month: Floats) -> None:

@@ -6,9 +6,21 @@ from pathlib import Path
 
 import pytest
 
+from engine.desks.known import made_by
 from engine.errors import Permanent
-from engine.store.models import Approval, DecisionRow, Incident, Intent, Issue, Ticket, WaveRow
+from engine.store.models import (
+    Approval,
+    DecisionRow,
+    Incident,
+    Intent,
+    Issue,
+    StatusEntry,
+    Ticket,
+    TicketNote,
+    WaveRow,
+)
 from engine.waves.approvals import dismissals, vote
+from engine.waves.incidents import members
 from outreach.base import Message
 from tests.faults.house import House, call, event, opened, people, prepared, tick
 
@@ -28,6 +40,7 @@ FILES = {
     "escalations: {on-call: {channel: email, address: oc@example.com}}\n",
     "templates/_common/approval/en/email.txt.j2": "Subject: may we\n\n{{ approval.why }} {{ approval.link }}\n",
     "templates/_common/approval/sample.json": "{}",
+    "config/status.yaml": "components: {api: {label: The API, detectors: [errors]}}\n",
 }
 CANARY = 4
 """10 % of the most."""
@@ -114,6 +127,7 @@ def test_a_mass_trip_asks_two_people_and_makes_one_ticket(house: House) -> None:
 
 def test_two_different_people_must_agree(house: House) -> None:
     trip(house, 60)
+    assert house.rows(StatusEntry) == [], "nothing is said in public before it is known to be real"
     assert answer(house, "ann").state == "asked"
     assert told(house) == []
     with pytest.raises(Permanent, match="ann has answered already"):
@@ -123,6 +137,31 @@ def test_two_different_people_must_agree(house: House) -> None:
     assert len(told(house)) == 60
     with pytest.raises(Permanent, match="approved already"):
         answer(house, "carl")
+
+
+def test_an_incident_has_one_entry_on_the_status_page_and_one_ticket_above_the_others(house: House) -> None:
+    trip(house, 60)
+    answer(house, "ann")
+    answer(house, "bob")
+    house.pass_(120.0)
+    (entry,) = house.rows(StatusEntry)
+    assert (entry.title, entry.state, entry.components) == ("Trouble with The API", "investigating", ["api"])
+    (incident,) = house.rows(Incident)
+    tickets = {row.external: row for row in house.rows(Ticket)}
+    own = tickets.pop(made_by(incident.id))
+    assert {row.parent for row in tickets.values()} <= {own.number}
+    now = house.clock.time()
+    with house.engine.storage.database.reading() as session:
+        issues = [
+            (row.subject, {"what": "resolve", "issue": row.id, "who": "ann"}) for row in members(session, incident.id)
+        ]
+    house.hand_in(*(event("forewarn.action", who, data, now, f"done-{data['issue']}") for who, data in issues))
+    house.pass_(180.0)
+    assert [row.status for row in house.rows(Incident)] == ["resolved"]
+    assert [row.state for row in house.rows(StatusEntry)] == ["resolved"]
+    notes = [row.text for row in house.rows(TicketNote) if row.ticket == own.id]
+    assert len(notes) == 1
+    assert notes[0].startswith("The incident is over")
 
 
 def test_who_refuses_keeps_everyone_from_being_told(house: House) -> None:

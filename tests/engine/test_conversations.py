@@ -397,7 +397,7 @@ def test_conversations_go_to_the_desk_that_the_policy_names(tmp_path: Path) -> N
             hear(made, text)
         [draft] = store.drafts.values()
         assert (draft.queue, draft.tags) == ("customers", ("forewarn", "conversation", "call"))
-        assert [note for note, _ in store.notes[1]] == [
+        assert [note.partition("\n\nForewarn reference")[0] for note, _ in store.notes[1]] == [
             "contact/ann (email): and quickly please",
             "contact/ann (email): thanks",
         ]

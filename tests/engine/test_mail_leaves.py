@@ -100,7 +100,7 @@ def test_c09_a_report_that_is_posted_suppresses_the_address(house: House, server
     assert request(house, "POST", "/hooks/channel/email", content=raw, headers=headers).status_code == 200
     drain(house.engine)
     (sent,) = (row for row in house.rows(Intent) if row.kind == "message")
-    assert (sent.status, sent.delivery, sent.provider_id) == ("sent", "bounced", id_)
+    assert (sent.status, sent.delivery, sent.provider_id) == ("failed", "bounced", id_)
     (suppressed,) = house.rows(Suppression)
     assert (suppressed.address, suppressed.channel) == ("ann@example.com", "email")
 

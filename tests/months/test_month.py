@@ -142,7 +142,7 @@ def _leaves(town: Town, draws: random.Random, count: int) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("count", "seed"), [(300, 1), pytest.param(10_000, 2, marks=pytest.mark.nightly)], ids=["300", "10000"]
+    ("count", "seed"), [(120, 1), pytest.param(10_000, 2, marks=pytest.mark.nightly)], ids=["120", "10000"]
 )
 def test_a_month_in_thirty_zones(tmp_path: Path, count: int, seed: int, record_property: Any) -> None:
     month = lived(tmp_path, count, seed)
