@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from sqlmodel import Session, col, select
 
+from engine import offers
 from engine.events import DeliveryEvent, line_of
 from engine.ids import derive
 from engine.issues.view import ACTIVE
@@ -149,7 +150,8 @@ def _another_way(session: Session, intent: Intent, event: DeliveryEvent, now: fl
     if opening and issue is not None and issue.status in ACTIVE:
         why = f"{event.state} {event.code} {event.detail}".strip()
         tried = {"channel": intent.channel, "address": intent.address, "why": why}
-        outbox.not_arrived(session, intent.id, now, tried)
+        again = outbox.not_arrived(session, intent.id, now, tried)
+        offers.settle(session, again, again.status)
 
 
 def _complained(session: Session, intent: Intent, event: DeliveryEvent, address: str) -> None:

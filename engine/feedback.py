@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from sqlmodel import Session
 
-from engine import deliveries
+from engine import deliveries, goodwill
 from engine.config.model import ConversationConfig
 from engine.conversations.effects import replied
 from engine.desks.known import Ref
@@ -25,6 +25,7 @@ from engine.events import (
     Control,
     DeliveryEvent,
     EntityEvent,
+    GoodwillEvent,
     ModelEvent,
     OutcomeEvent,
     PreferenceEvent,
@@ -42,6 +43,7 @@ from engine.store.models import (
     Consent,
     CustomerContact,
     DeclaredChange,
+    GoodwillGrant,
     Issue,
     Label,
     OutcomeRow,
@@ -70,6 +72,7 @@ class Feedback:
             ActionEvent: self._action,
             ChangeEvent: self._change,
             ModelEvent: self._model,
+            GoodwillEvent: self._goodwill,
         }
 
     def apply(self, session: Session, events: Sequence[Control], now: float) -> list[Transition]:
@@ -175,6 +178,10 @@ class Feedback:
         _declared(session, event, f"{event.what} {event.version}", None)
         return []
 
+    def _goodwill(self, session: Session, event: GoodwillEvent, now: float) -> list[Transition]:
+        goodwill.rebuilt(session, _granted(event))
+        return []
+
     def _action(self, session: Session, event: ActionEvent, now: float) -> list[Transition]:
         """Do what an operator said; what cannot be is kept for the dead letters: nobody waits here for an answer."""
         try:
@@ -216,6 +223,21 @@ def _declared(
             who=event.who,
             note=event.note,
         )
+    )
+
+
+def _granted(event: GoodwillEvent) -> GoodwillGrant:
+    return GoodwillGrant(
+        id=event.id,
+        at=event.time,
+        remedy=event.remedy,
+        amount=event.amount,
+        currency=event.currency,
+        account=event.subject,
+        issue=event.issue,
+        who=event.who,
+        why=event.why,
+        status=goodwill.GRANTED,
     )
 
 

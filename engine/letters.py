@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlmodel import Session
 
+from engine import goodwill, offers
 from engine.config.model import Config
 from engine.conversations.handover import Handover
 from engine.desks.requester import requester
@@ -14,13 +15,14 @@ from engine.picture import Band, picture
 from engine.playbooks import REPLY
 from engine.policy.facts import ChannelFacts, Decision
 from engine.policy.gather import Gathered
+from engine.policy.reach import session_until
 from engine.status import news
 from engine.store.models import Entity, Intent, Issue
 from engine.waves import incidents
 from engine.wording import Speaker, buttons, keys
 from outreach import drafts
 from outreach.base import Change, Channel, Draft, Message, Outcome, Receipt, Status, TicketDesk
-from outreach.render import TemplateError, Templates
+from outreach.render import Approval, Rendered, TemplateError, Templates
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Outside:
     @property
     def facts(self) -> dict[str, ChannelFacts]:
         """What decisions know of the channels."""
-        return {name: ChannelFacts(each.kind, each.address) for name, each in self.channels.items()}
+        return {name: ChannelFacts(each.kind, each.address, each.session) for name, each in self.channels.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +49,36 @@ class Letter:
     """What the intent keeps of it: channel, address, and in the payload the text as it goes out."""
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """Which words, and how they travel."""
+
+    channel: str
+    template: str
+    locale: str
+    session_until: float = 0.0
+    """Until when free words may be sent, on a channel that asks for a session."""
+
+
 class Writer:
     """Writes letters under one configuration. Raises TemplateError where a template cannot be rendered."""
 
-    def __init__(self, config: Config, outside: Outside) -> None:
+    def __init__(self, config: Config, outside: Outside, keep: offers.Keep = offers.reserve) -> None:
+        """`keep`: takes what messages offer from the budget for goodwill, or only says what they would."""
         self._config = config
         self._outside = outside
+        self._keep = keep
 
     def write(self, session: Session, intent: Intent, gathered: Gathered, decision: Decision, now: float) -> Letter:
         """Return what `intent`, which was decided to be sent, says at `now`."""
+        if gathered.wrong is not None:
+            raise gathered.wrong
         if intent.kind == "status":
             return self._news(session, intent, gathered, decision, now)
         if intent.kind == "annotate":
             return self._note(intent, gathered.issue)
         if intent.occasion == REPLY:
-            return self._reply(session, intent, decision, now)
+            return self._reply(session, intent, gathered, decision, now)
         issue = gathered.issue
         if issue is None:
             raise LookupError(f"intent {intent.id} was decided to be sent about no issue")
@@ -69,7 +86,7 @@ class Writer:
             return self._ticket(session, intent, issue, gathered.account, now)
         if intent.kind in ("escalate", "notify"):
             return self._to_colleague(session, intent, issue, gathered.account, now)
-        return self._message(intent, gathered, decision, now)
+        return self._message(session, intent, gathered, decision, now)
 
     def looked_for(self, intent: Intent) -> Receipt | None:
         """Ask the other side what became of an intent whose outcome is unknown."""
@@ -82,17 +99,34 @@ class Writer:
             desk = self._outside.desks.get(str(intent.payload["desk"]))
             return desk.noted(str(intent.payload["ticket"]), drafts.reference(intent.id)) if desk else None
         channel = self._outside.channels.get(intent.channel)
-        message = Message(intent.id, intent.address, str(intent.payload.get("text", "")))
+        text, content = (str(intent.payload.get(name, "")) for name in ("text", "content"))
+        message = Message(intent.id, intent.address, text, content=content)
         return channel.find(message) if channel else None
 
-    def _message(self, intent: Intent, gathered: Gathered, decision: Decision, now: float) -> Letter:
+    def _message(self, session: Session, intent: Intent, gathered: Gathered, decision: Decision, now: float) -> Letter:
         person, issue = gathered.person, gathered.issue
         if person is None or issue is None:
             raise LookupError(f"intent {intent.id} was decided to be sent to nobody")
-        said = {**intent.payload, "ticket": gathered.facts.ticket}
+        step = gathered.facts.step
+        remedy, kept = self._offered(session, intent, now)
+        said = {**intent.payload, **kept, "ticket": gathered.facts.ticket, "purpose": step.purpose}
+        if step.arm:
+            said |= {"arm": step.arm, "experiment": step.experiment}
         addressed = intent.model_copy(update={"address": decision.address, "payload": said})
-        words = self._outside.speaker.to_person(addressed, issue, gathered.account, person, now)
-        return self._letter(addressed, decision.channel, person.locale, words)
+        words = self._outside.speaker.to_person(addressed, issue, gathered.account, person, now, remedy)
+        form = Form(decision.channel, step.template, person.locale, session_until(gathered.facts, decision.channel))
+        return self._letter(addressed, form, words)
+
+    def _offered(self, session: Session, intent: Intent, now: float) -> tuple[Mapping[str, Any] | None, dict[str, str]]:
+        """Keep what the message offers; return what templates read of it, and what the intent keeps."""
+        wish, rules = offers.offer(intent), self._config.policy.goodwill
+        if wish is None:
+            return None, {}
+        try:
+            grant = self._keep(session, rules, wish, now)
+        except goodwill.Refused as error:
+            return None, {"grant": "", "not_offered": error.cause}
+        return offers.told(rules, grant), {"grant": grant.id, "not_offered": ""}
 
     def _news(self, session: Session, intent: Intent, gathered: Gathered, decision: Decision, now: float) -> Letter:
         """Write to a subscriber of the status page."""
@@ -120,7 +154,8 @@ class Writer:
         target = self._config.main.escalations[str(intent.payload["to"])]
         addressed = intent.model_copy(update={"address": target.address})
         words = self._to_agent(session, issue, account, now, intent)
-        return self._letter(addressed, target.channel, self._config.main.locale, words)
+        form = Form(target.channel, str(intent.payload["template"]), self._config.main.locale)
+        return self._letter(addressed, form, words)
 
     def _ticket(self, session: Session, intent: Intent, issue: Issue, account: Entity | None, now: float) -> Letter:
         desk = self._desk(str(intent.payload["desk"]))
@@ -153,7 +188,7 @@ class Writer:
         parent = str(said.get("parent", ""))
         return Letter(lambda: _linked(desk, ticket, parent) or _noted(desk, ticket, note, shown, change), {})
 
-    def _reply(self, session: Session, intent: Intent, decision: Decision, now: float) -> Letter:
+    def _reply(self, session: Session, intent: Intent, gathered: Gathered, decision: Decision, now: float) -> Letter:
         """Return what a conversation needs: the ticket that hands it over, or an answer whose words are there."""
         if intent.kind == "ticket":
             handover = Handover(self._config, self._outside.templates, self._outside.speaker.links)
@@ -165,7 +200,8 @@ class Writer:
         asked = session.get(Intent, str(intent.payload["answers"]))
         subject = "" if channel.plain or asked is None else f"Re: {asked.payload.get('subject', '')}"
         text = str(intent.payload["text"])
-        message = Message(intent.id, decision.address, text, subject, thread=intent.thread)
+        until = session_until(gathered.facts, decision.channel)
+        message = Message(intent.id, decision.address, text, subject, thread=intent.thread, session_until=until)
         columns = {"channel": decision.channel, "address": decision.address}
         return Letter(lambda: channel.send(message), {**columns, "payload": {**intent.payload, "subject": subject}})
 
@@ -182,15 +218,16 @@ class Writer:
         there = self._outside.templates.has(wanted, "ticket")
         return wanted if there else str(intent.payload.get("otherwise", wanted))
 
-    def _letter(self, intent: Intent, name: str, locale: str, words: Mapping[str, Any]) -> Letter:
-        channel = self._outside.channels[name]
-        templates, template = self._outside.templates, str(intent.payload["template"])
-        form = channel.kind if templates.has(template, channel.kind) else ("sms" if channel.plain else "email")
-        text = templates.render(template, form, locale, words)
+    def _letter(self, intent: Intent, form: Form, words: Mapping[str, Any]) -> Letter:
+        channel = self._outside.channels[form.channel]
+        text, approval = self._said(channel, form, words)
         message = Message(
             id=intent.id,
             to=intent.address,
             text=text.text,
+            content=approval.content if approval else "",
+            variables=approval.variables if approval else {},
+            session_until=form.session_until,
             subject="" if channel.plain else text.subject,
             html="" if channel.plain else text.html,
             purpose="marketing" if intent.payload.get("purpose") == "marketing" else "service",
@@ -201,8 +238,20 @@ class Writer:
             choices=_choices(channel, intent, text.locale),
         )
         said = {"subject": message.subject, "text": message.text, "html": message.html, "locale": text.locale}
-        columns = {"channel": name, "address": message.to, "payload": {**intent.payload, **said}}
+        if channel.session:
+            said["content"] = message.content  # by which it is looked for, if no answer comes
+        columns = {"channel": form.channel, "address": message.to, "payload": {**intent.payload, **said}}
         return Letter(lambda: channel.send(message), columns)
+
+    def _said(self, channel: Channel, form: Form, words: Mapping[str, Any]) -> tuple[Rendered, Approval | None]:
+        """Return what the reader gets: free words, or where they may not be sent now, the approved template (C12)."""
+        templates = self._outside.templates
+        if channel.session and words["now"] >= form.session_until:
+            approval = templates.approval(form.template, form.locale, words)
+            if approval is not None:
+                return Rendered("", approval.text, "", approval.locale), approval
+        kind = channel.kind if templates.has(form.template, channel.kind) else ("sms" if channel.plain else "email")
+        return templates.render(form.template, kind, form.locale, words), None
 
     def _to_agent(
         self, session: Session, issue: Issue, account: Entity | None, now: float, intent: Intent

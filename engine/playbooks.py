@@ -149,7 +149,8 @@ def _step(
         yield make.intent("escalate", f"{index}:escalate", step.to, payload, step.after, occasion="escalated")
     elif step.on == "opened":
         for recipient in [person.id for person in people if person.has_role(step.audience)] or [""]:
-            yield make.intent("message", f"{index}:message", recipient, message_payload(step), step.after)
+            payload = message_payload(step) | offered(step, issue)
+            yield make.intent("message", f"{index}:message", recipient, payload, step.after)
 
 
 def message_payload(step: MessageStep) -> dict[str, Any]:
@@ -164,16 +165,25 @@ def message_payload(step: MessageStep) -> dict[str, Any]:
     }
 
 
+def offered(step: MessageStep, issue: IssueView) -> dict[str, str]:
+    """Return the remedy that goes with a message about `issue`, as an intent keeps it."""
+    offer = step.offer
+    if offer is None or (offer.when is not None and not offer.when.value(variables(issue))):
+        return {}
+    return {"offer": offer.remedy}
+
+
 def _closing(issue: IssueView, kind: str, playbooks: Sequence[PlaybookConfig], told: Told, now: float) -> Intent:
-    step, template = _closing_step(kind, playbooks, told)
+    step, chosen = _closing_step(kind, playbooks, told)
     payload = {
-        "template": template,
+        "template": chosen.template,
         "purpose": told.purpose,
         "channels": [told.channel],
         "audience": [],
         "emergency": told.emergency,
         "unless": None,
         "follows": told.intent,
+        **offered(chosen, issue),
     }
     make = _Maker(issue, told.playbook, now)
     occasion: Any = kind
@@ -182,13 +192,13 @@ def _closing(issue: IssueView, kind: str, playbooks: Sequence[PlaybookConfig], t
     return intent
 
 
-def _closing_step(kind: str, playbooks: Sequence[PlaybookConfig], told: Told) -> tuple[str, str]:
+def _closing_step(kind: str, playbooks: Sequence[PlaybookConfig], told: Told) -> tuple[str, MessageStep]:
     for playbook in playbooks:
         if playbook.name == told.playbook:
             for index, step in enumerate(playbook.steps):
                 if isinstance(step, MessageStep) and step.on == kind:
-                    return f"{index}:message", step.template
-    return f"common:{kind}", CLOSING[kind]
+                    return f"{index}:message", step
+    return f"common:{kind}", MessageStep(CLOSING[kind])
 
 
 def _told(intent: Intent) -> Told:

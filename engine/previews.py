@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, func
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, col
 
+from engine import offers
 from engine.config.model import Config
 from engine.letters import Outside, Writer
 from engine.policy.facts import Decision, Reason
@@ -65,8 +66,8 @@ def previews(session: Session, config: Config, outside: Outside, playbook: str, 
 
     Consent, addresses and opt-outs are those of one person who waits, of each language.
     """
-    gatherer = Gatherer(config, outside.facts)
-    writer = Writer(config, outside)
+    gatherer = Gatherer(config, outside.facts, outside.templates)
+    writer = Writer(config, outside, offers.imagined)
     found: dict[tuple[str, str, str], Preview] = {}
     for intent, people in _examples(session, playbook):
         for preview in _texts(session, gatherer, writer, intent, people, now):

@@ -10,9 +10,12 @@ from sqlalchemy import ColumnElement, and_, func
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
+from engine import goodwill
 from engine.config.model import SEVERITIES
 from engine.defects import Figures, by_owner
 from engine.evaluations import Evaluation, evaluations
+from engine.experiments import Arm, experiments
+from engine.goodwill import Granted
 from engine.issues.view import ACTIVE
 from engine.playbooks import CLOSING
 from engine.store.models import CustomerContact, DecisionRow, DeskTicket, Intent, Issue, Label, LeadTime, Ticket
@@ -120,6 +123,10 @@ class Report(Struct, frozen=True):
     """By learned detector: how good it is by now, whatever the span."""
     defects: dict[str, Figures] = {}
     """By owner: what defects of theirs caused that are to be removed."""
+    experiments: dict[str, dict[str, Arm]] = {}
+    """By A/B experiment and arm."""
+    goodwill: dict[str, Granted] = {}
+    """By remedy."""
 
 
 def measure(session: Session, since: float, until: float) -> Report:
@@ -138,6 +145,8 @@ def measure(session: Session, since: float, until: float) -> Report:
         trials=_trials(span),
         predictions={each.detector: each for each in evaluations(session)},
         defects=by_owner(session, since, until),
+        experiments=experiments(session, since, until),
+        goodwill=goodwill.summary(session, since, until),
     )
 
 

@@ -11,6 +11,7 @@ from engine.links import LIFETIME, Claims, Links
 from engine.playbooks import CLOSING
 from engine.store.models import Change, Entity, Intent, Issue
 from outreach.base import Channel
+from outreach.text import named
 
 UPDATE_WITHIN = 4 * 3600.0
 """By when a customer hears more, unless the issue ends before."""
@@ -69,12 +70,20 @@ class Speaker:
     links: Links
 
     def to_person(
-        self, intent: Intent, issue: Issue, account: Entity | None, person: Person, now: float
+        self,
+        intent: Intent,
+        issue: Issue,
+        account: Entity | None,
+        person: Person,
+        now: float,
+        remedy: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Return the variables of a message to one person."""
+        """Return the variables of a message to one person; `remedy` is what it offers (`engine.offers.told`)."""
         return {
             **self._common(issue, account, now),
-            "person": {"name": person.name, "roles": list(person.roles), "zone": person.zone},
+            "article": self._article(intent.playbook, issue, person.locale),
+            "remedy": remedy,
+            "person": {"name": named(person.name), "roles": list(person.roles), "zone": person.zone},
             "links": self._links(intent, person, now),
             "next_update_at": now + UPDATE_WITHIN,
             "ticket": {"number": str(intent.payload.get("ticket", ""))},
@@ -104,7 +113,7 @@ class Speaker:
             },
             "customer": {
                 "account": issue.account or issue.subject,
-                "name": (account and account.name) or (issue.account or issue.subject).partition("/")[2],
+                "name": named((account and account.name) or (issue.account or issue.subject).partition("/")[2]),
                 "locale": (account and account.locale) or self.config.main.locale,
                 "zone": (account and account.zone) or "UTC",
             },
@@ -115,7 +124,7 @@ class Speaker:
                 "opened_at": issue.opened_at,
                 "summary": issue.summary,
                 "subject": issue.subject,
-                "subject_name": issue.subject.partition("/")[2],
+                "subject_name": named(issue.subject.partition("/")[2]),
                 "detector": issue.detector,
                 "detector_about": self._about(issue),
             },
@@ -128,6 +137,12 @@ class Speaker:
             use: self.links.url(Claims(use, intent.id, person.id, intent.address, purpose, now + LIFETIME))
             for use in ("page", "unsubscribe", "preferences")
         }
+
+    def _article(self, playbook: str, issue: Issue, locale: str) -> Mapping[str, str] | None:
+        """Return what customers can do themselves: the playbook's article, or else the detector's."""
+        book, detector = self.config.playbooks.get(playbook), self.config.detectors.get(issue.detector)
+        found = (book and book.article) or (detector and detector.demand.article) or None
+        return found.told(locale) if found else None
 
     def _about(self, issue: Issue) -> str:
         detector = self.config.detectors.get(issue.detector)

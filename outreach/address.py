@@ -1,10 +1,14 @@
 """Addresses, looked at before anything is sent to them. Nothing here asks the network."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from email.headerregistry import Address
 from email.utils import parseaddr
+from functools import lru_cache
 from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from outreach.confusables import disguised, disguised_host
 
 FORMS: Mapping[str, tuple[re.Pattern[str], str]] = {
     "email": (re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+"), "an e-mail address"),
@@ -15,6 +19,58 @@ FORMS: Mapping[str, tuple[re.Pattern[str], str]] = {
     "entity": (re.compile(r"(?:account|contact)/[!-~]{1,180}"), "a person or account as contact/ann"),
 }
 """What addresses look like, by kind, and how to say so; whether they are right is for whoever sends to them."""
+
+
+ROLES = frozenset(
+    {
+        *("info", "marketing", "sales", "support", "abuse", "noc", "security", "postmaster", "hostmaster", "usenet"),
+        *("news", "webmaster", "www", "uucp", "ftp", "mailer-daemon", "noreply", "no-reply", "donotreply", "root"),
+    }
+)
+"""Mailboxes of roles and not of people (RFC 2142), and those that nobody reads."""
+LONGEST: Mapping[str, int] = {"email": 254, "phone": 20, "url": 2048}
+"""Characters an address may have (RFC 5321, 4.5.3.1.3; E.164 with some punctuation; what web servers take)."""
+
+
+@lru_cache(maxsize=65_536)
+def unfit(kind: str, value: str, given: tuple[str, ...] = ()) -> str:
+    """Return why people may not be written to at an address; empty if they may.
+
+    A role's mailbox (`abuse@…`) is not, unless it is `given`: its local part, or the whole address.
+
+    >>> unfit("email", "abuse@example.com"), unfit("email", "abuse@example.com", ("abuse",))
+    ("'abuse@example.com' is a role's mailbox, and not given under role_addresses", '')
+    """
+    if len(value) > LONGEST.get(kind, 2048):
+        return f"{value[:40]!r}… is longer than {LONGEST.get(kind, 2048)} characters"
+    match kind:
+        case "email":
+            return _unfit_mailbox(value, given)
+        case "phone":
+            return _unfit_phone(value)
+        case "url":
+            cause = disguised_host(urlsplit(value).hostname or "")
+            return f"{value!r} {cause}" if cause else ""
+        case _:
+            return ""
+
+
+def _unfit_mailbox(value: str, given: Collection[str]) -> str:
+    local, _, domain = value.rpartition("@")
+    role = local.casefold().partition("+")[0]
+    if cause := disguised(local) or disguised_host(domain):
+        return f"{value!r} {cause}"
+    if role in ROLES and not {role, value.casefold()} & {each.casefold() for each in given}:
+        return f"{value!r} is a role's mailbox, and not given under role_addresses"
+    return ""
+
+
+def _unfit_phone(value: str) -> str:
+    try:
+        phone(value)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def kind_of(text: str) -> str:

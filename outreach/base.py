@@ -105,6 +105,8 @@ class Channel(ABC):
     """Whether it carries text only (SMS): no subject, no HTML."""
     spacing: ClassVar[float] = 0.0
     """Seconds that the provider wants between two messages to one address."""
+    session: ClassVar[float] = 0.0
+    """Seconds for which free words may be sent after the person wrote (WhatsApp); 0: at any time."""
 
     @abstractmethod
     def send(self, message: Message) -> Receipt:

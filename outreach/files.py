@@ -1,7 +1,10 @@
 """Where templates lie, and which file speaks for a template, a channel and a locale.
 
-``<playbook>/<template>/<locale>/<channel>.txt.j2``, beside it an optional ``email.html.j2``; ``sample.json`` in the
-template's folder, where the shared one will not do. E-mails and tickets begin with a line ``Subject: …``.
+``<playbook>/<template>/<locale>/<channel>.txt.j2``, beside it an optional ``email.html.j2`` and ``whatsapp.yaml``
+(`outreach.approved`); in the template's folder ``sample.json``, where the shared one will not do, and ``template.yaml``
+(`outreach.settings`). E-mails and tickets begin with a line ``Subject: …``.
+
+``<playbook>/<template>@<arm>/`` is the same template in other words: an arm of an A/B experiment.
 """
 
 import errno
@@ -14,7 +17,9 @@ from typing import Any
 
 from jinja2 import BaseLoader, Environment, TemplateNotFound, TemplateSyntaxError
 
+from outreach.approved import APPROVED, Approved
 from outreach.inline import InlineError, inlined
+from outreach.settings import SETTINGS, Settings
 
 SHARED_SAMPLE = "_common/sample.json"
 """The variables a template without a sample of its own is shown with."""
@@ -26,7 +31,12 @@ OWN_TEXT = ("sms", "ticket")
 """Channels that need a text of their own; any other without one says what the e-mail says."""
 WITH_SUBJECT = ("email", "ticket")
 ENDING = ".j2"
-_READ = ("*.j2", "*/*.j2", "*/*/*.j2", "*/*/*/*.j2", "*/sample.json", "*/*/sample.json")
+ARM = "@"
+"""Between the name of a template and that of an arm."""
+_READ = (
+    *("*.j2", "*/*.j2", "*/*/*.j2", "*/*/*/*.j2"),
+    *("*/sample.json", "*/*/sample.json", f"*/*/{SETTINGS}", f"*/*/*/{APPROVED}"),
+)
 
 
 class Files:
@@ -40,6 +50,10 @@ class Files:
             if template:
                 self._locales.setdefault(template, set()).add(locale)
         self._found: dict[tuple[str, str, str], tuple[str, str] | None] = {}
+        self.has_arms = any(ARM in template for template in self._locales)
+        """Whether any template is an arm of another."""
+        self._settings: dict[str, Settings] = {}
+        self._approved: dict[str, Approved] = {}
 
     def templates(self) -> list[str]:
         """Return the names of all templates: folders with a locale folder inside."""
@@ -48,6 +62,42 @@ class Files:
     def locales(self, template: str) -> list[str]:
         """Return the locales a template is written in."""
         return sorted(self._locales.get(template, ()))
+
+    def arms(self, template: str) -> list[str]:
+        """Return the names of all templates that are arms of this one."""
+        return [name for name in self.templates() if name.startswith(template + ARM)]
+
+    def settings(self, template: str) -> Settings:
+        """Return what the template's `template.yaml` says; ValueError says what is wrong with it."""
+        base = template.partition(ARM)[0]
+        if base not in self._settings:
+            name = f"{base}/{SETTINGS}"
+            read = Settings.read(self._read(name), str(self.folder / name)) if self.has(name) else Settings()
+            self._settings[base] = read
+        return self._settings[base]
+
+    def texts(self, template: str) -> list[str]:
+        """Return the names of all files with the template's words, in every locale."""
+        return sorted(name for name in self._contents if name.endswith(ENDING) and _written(name)[0] == template)
+
+    def approvals(self, template: str) -> list[str]:
+        """Return the names of all its approved WhatsApp templates."""
+        ending = f"/{APPROVED}"
+        return sorted(name for name in self._contents if name.startswith(f"{template}/") and name.endswith(ending))
+
+    def approved(self, name: str) -> Approved:
+        """Return what a `whatsapp.yaml` says; ValueError says what is wrong with it."""
+        if name not in self._approved:
+            self._approved[name] = Approved.read(self._read(name), str(self.folder / name))
+        return self._approved[name]
+
+    def approval(self, template: str, locale: str) -> tuple[str, str] | None:
+        """Return (locale, file name) of the approved WhatsApp template to use; None if there is none in any locale."""
+        key = (template, APPROVED, locale)
+        if key not in self._found:
+            names = ((each, f"{template}/{each}/{APPROVED}") for each in self.fallbacks(template, locale))
+            self._found[key] = next((pair for pair in names if self.has(pair[1])), None)
+        return self._found[key]
 
     def has(self, name: str) -> bool:
         """Say whether there is such a file, by its path below the folder."""
@@ -104,8 +154,8 @@ class Files:
 
     def sample(self, template: str) -> dict[str, Any]:
         """Return the template's sample variables, or the shared ones; ValueError says what is wrong with the file."""
-        own = f"{template}/sample.json"
-        name = own if self.has(own) else SHARED_SAMPLE
+        owners = (template, template.partition(ARM)[0])
+        name = next((own for each in owners if self.has(own := f"{each}/sample.json")), SHARED_SAMPLE)
         path = self.folder / name
         try:
             loaded = json.loads(self._read(name))
@@ -151,8 +201,10 @@ class PartsLoader(BaseLoader):
         self._files = files
 
     def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
-        """Return the source of a part."""
+        """Return the source of a part; of an approved WhatsApp template, that of the variable named after the mark."""
         name, mark, part = template.partition("?")
+        if name.endswith(APPROVED):
+            return self._files.approved(name).variables[part], str(self._files.folder / name), lambda: True
         source = TAG_AT_END.sub(r"\1+%}", self._source(name))
         return _part(source, mark + part), str(self._files.folder / name), lambda: True
 

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from outreach.confusables import disguised_host
+
 Resolve = Callable[[str, int], Sequence[str]]
 IP = ipaddress.IPv4Address | ipaddress.IPv6Address
 TRANSLATED = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
@@ -45,6 +47,8 @@ def target(url: str, *, allow_internal: bool, lookup: Resolve = resolve) -> Targ
         raise ValueError(f"{url!r} is no address: write https://host/path, without a name and password")
     host = parts.hostname.encode("idna").decode("ascii") if not parts.hostname.isascii() else parts.hostname
     port = parts.port or (443 if parts.scheme == "https" else 80)
+    if cause := disguised_host(parts.hostname):
+        raise ValueError(f"{url!r} {cause}: whose it is cannot be told")
     chosen = _chosen(host, lookup(host, port), allow_internal)
     place = f"[{chosen}]" if chosen.version == 6 else str(chosen)
     suffix = f":{parts.port}" if parts.port else ""

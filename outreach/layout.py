@@ -77,6 +77,7 @@ class Mail:
     def of(cls, values: Mapping[str, Any], subject: str, text: str) -> "Mail":
         """Return it of a text; `values` are the variables it was made with: only their links become links."""
         links = {str(url) for url in values.get("links", {}).values() if url}
+        links |= {str(article["url"]) for article in [values.get("article")] if article}
         return cls(subject, preheader(text), *blocks(text, links))
 
     def data(self) -> dict[str, Any]:

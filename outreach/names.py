@@ -15,26 +15,37 @@ class Use(NamedTuple):
     line: int
 
 
-def uses(environment: Environment, template: str) -> list[Use]:
-    """Return every variable the template and its includes read. Raises TemplateSyntaxError, TemplateNotFound."""
-    found: list[Use] = []
-    pending, seen = [template], set[str]()
-    while pending:
-        name = pending.pop()
-        if name not in seen:
-            seen.add(name)
-            parsed = tree(environment, name)
-            found += _paths(parsed, name, find_undeclared_variables(parsed))
-            pending += _included(parsed)
-    return found
+class Names:
+    """Reads the templates of one environment; each file is parsed once."""
 
+    def __init__(self, environment: Environment) -> None:
+        self.environment = environment
+        self._parsed: dict[str, nodes.Template] = {}
 
-def tree(environment: Environment, name: str) -> nodes.Template:
-    """Return a template's syntax. Raises TemplateSyntaxError, TemplateNotFound."""
-    if environment.loader is None:
-        raise TypeError("the environment has no loader")
-    source, filename, _ = environment.loader.get_source(environment, name)
-    return environment.parse(source, name, filename)
+    def uses(self, template: str) -> list[Use]:
+        """Return every variable the template and its includes read. Raises TemplateSyntaxError, TemplateNotFound."""
+        trees = [(name, self.tree(name)) for name in self.files(template)]
+        return [use for name, tree in trees for use in _paths(tree, name, find_undeclared_variables(tree))]
+
+    def files(self, template: str) -> list[str]:
+        """Return the names of the template and of all that it includes. Raises as `uses`."""
+        found: list[str] = []
+        pending = [template]
+        while pending:
+            name = pending.pop()
+            if name not in found:
+                found.append(name)
+                pending += _included(self.tree(name))
+        return found
+
+    def tree(self, name: str) -> nodes.Template:
+        """Return a template's syntax. Raises TemplateSyntaxError, TemplateNotFound."""
+        if name not in self._parsed:
+            if self.environment.loader is None:
+                raise TypeError("the environment has no loader")
+            source, filename, _ = self.environment.loader.get_source(self.environment, name)
+            self._parsed[name] = self.environment.parse(source, name, filename)
+        return self._parsed[name]
 
 
 def _included(tree: nodes.Template) -> Iterator[str]:

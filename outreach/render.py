@@ -10,18 +10,22 @@ from typing import Any, NoReturn
 from jinja2 import TemplateError as JinjaError
 from jinja2 import TemplateNotFound, TemplateSyntaxError
 
-from outreach.files import BODY, SUBJECT, WITH_SUBJECT, Files, PartsLoader, as_variables
+from outreach.files import ARM, BODY, SUBJECT, WITH_SUBJECT, Files, PartsLoader, as_variables
 from outreach.formats import FILTERS
 from outreach.layout import Mail
-from outreach.lint import Lint, Problem
-from outreach.names import uses
+from outreach.lint import Lint
+from outreach.lint_rules import Problem, Rules
+from outreach.names import Names
 from outreach.replies import Grammar
 from outreach.sandbox import Sandbox
 from outreach.segments import plain
+from outreach.settings import BASE, Settings
 from outreach.skeleton import Skeletons
 from outreach.text import CONTROL, one_line
 
 LAYOUT = "_layouts/email.html.j2"
+SUBJECT_LENGTH = 250
+"""Characters of a subject; what events carry may make it longer (RFC 5322, 2.1.1: a line has at most 998)."""
 
 
 class TemplateError(ValueError):
@@ -44,6 +48,17 @@ class Rendered:
     """The locale it is written in."""
 
 
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """An approved WhatsApp template with its values: what is sent, and what the person reads."""
+
+    content: str
+    """Twilio's ContentSid."""
+    variables: Mapping[str, str]
+    text: str
+    locale: str
+
+
 class Templates:
     """A folder of templates as it stood when this was made; what was edited since is seen by a new one only."""
 
@@ -51,7 +66,9 @@ class Templates:
         self.folder = folder.resolve()
         self.files = Files(self.folder, default_locale)
         self.environment = Sandbox(PartsLoader(self.files), FILTERS)
-        self._skeletons = Skeletons(self.environment)
+        self._names = Names(self.environment)
+        self._skeletons = Skeletons(self.environment, self._names)
+        self._promotion: dict[str, str] = {}
 
     @cached_property
     def grammar(self) -> Grammar:
@@ -74,7 +91,7 @@ class Templates:
         """
         written, name = self._find(template, channel, locale)
         values = {**variables, "locale": _spoken(locale, written), "zone": _zone(variables)}
-        subject = one_line(self._run(name + SUBJECT, values)) if self._has_subject(name) else ""
+        subject = _short(one_line(self._run(name + SUBJECT, values))) if self._has_subject(name) else ""
         text = CONTROL.sub("", self._run(name + BODY, values)).strip() + "\n"
         text = plain(text) if name.endswith("/sms.txt.j2") else text
         html = self._html(name, values, subject, text) if name.endswith("/email.txt.j2") else ""
@@ -82,26 +99,79 @@ class Templates:
 
     def preview(self, template: str, channel: str, locale: str) -> Rendered:
         """Render with the template's `sample.json`."""
+        return self.render(template, channel, locale, self._sample(template, locale))
+
+    def settings(self, template: str) -> Settings:
+        """Return what holds for the template in all its locales. Raises TemplateError."""
         try:
-            sample = self.files.sample(template)
+            return self.files.settings(template)
         except ValueError as error:
             raise TemplateError(str(error)) from error
-        return self.render(template, channel, locale, as_variables(sample, locale))
+
+    def arm(self, template: str, arm: str) -> str:
+        """Return the name of the template's words in an arm of an experiment; its own where it has none for that."""
+        named = f"{template}{ARM}{arm}"
+        return named if arm not in ("", BASE) and self.files.locales(named) else template
+
+    def promotion(self, template: str) -> str:
+        """Return the first promotional words of a template or one of its arms, unless it says that none are (C10)."""
+        if self.settings(template).no_promotion:
+            return ""
+        if template not in self._promotion:
+            lint = self._lint(Rules())
+            words = (word for name in (template, *self.files.arms(template)) for word in lint.promotional(name))
+            self._promotion[template] = next(filter(None, words), "")
+        return self._promotion[template]
+
+    def has_approval(self, template: str, locale: str) -> bool:
+        """Say whether WhatsApp approved a template that says it, in any locale."""
+        return self.files.approval(template, locale) is not None
+
+    def approval(self, template: str, locale: str, variables: Mapping[str, Any]) -> Approval | None:
+        """Return the approved WhatsApp template, filled in for one reader; each value is rendered by itself.
+
+        Raises TemplateError, also for a blank value.
+        """
+        found = self.files.approval(template, locale)
+        if found is None:
+            return None
+        written, name = found
+        try:
+            approved = self.files.approved(name)
+        except ValueError as error:
+            raise TemplateError(str(error)) from error
+        values = {**variables, "locale": _spoken(locale, written), "zone": _zone(variables)}
+        filled = {key: one_line(self._run(f"{name}?{key}", values)) for key in approved.variables}
+        if blank := next((key for key, value in filled.items() if not value), ""):
+            remedy = "WhatsApp takes no empty value: write what it says where there is nothing"
+            raise TemplateError(f"the value of {blank} is blank", place=str(self.folder / name), remedy=remedy)
+        return Approval(approved.content, filled, approved.filled(filled), written)
 
     def variables(self, template: str, channel: str, locale: str) -> set[str]:
         """Return the dotted names of the variables it reads, e.g. `customer.name`."""
         _, name = self._find(template, channel, locale)
         try:
-            return {use.name for use in uses(self.environment, name)}
+            return {use.name for use in self._names.uses(name)}
         except JinjaError as error:
             self._fail(error, name)
 
-    def problems(self, template: str, channels: Sequence[str], allowed: set[str]) -> list[Problem]:
-        """Return all that is wrong with a template for these channels, as (file, line, what); line 0: the whole file.
+    def problems(self, template: str, channels: Sequence[str], rules: Rules) -> list[Problem]:
+        """Return all that is wrong with a template, and with its arms, for these channels; line 0: the whole file."""
+        lint = self._lint(rules)
+        return [found for name in (template, *self.files.arms(template)) for found in lint.problems(name, channels)]
 
-        `allowed` holds dotted names, and prefixes as `evidence.*`.
-        """
-        return Lint(self.environment, self.files, self.preview, TemplateError).problems(template, channels, allowed)
+    def _lint(self, rules: Rules) -> Lint:
+        return Lint(self._names, self.files, self, TemplateError, rules)
+
+    def show_approval(self, template: str, locale: str) -> Approval | None:
+        """Fill the approved WhatsApp template in with the template's `sample.json`."""
+        return self.approval(template, locale, self._sample(template, locale))
+
+    def _sample(self, template: str, locale: str) -> dict[str, Any]:
+        try:
+            return as_variables(self.files.sample(template), locale)
+        except ValueError as error:
+            raise TemplateError(str(error)) from error
 
     def _find(self, template: str, channel: str, locale: str) -> tuple[str, str]:
         found = self.files.text(template, channel, locale)
@@ -117,7 +187,8 @@ class Templates:
         own = name.replace("email.txt.j2", "email.html.j2")
         chosen = own if self.files.has(own) else LAYOUT
         mail = Mail.of(values, subject, text)
-        return self._filled(chosen, mail, values) or self._run(chosen, {**values, "mail": mail.data()})
+        page = self._filled(chosen, mail, values) or self._run(chosen, {**values, "mail": mail.data()})
+        return CONTROL.sub("", page)
 
     def _filled(self, name: str, mail: Mail, values: Mapping[str, Any]) -> str | None:
         """Return the page filled in, where it is one that can be."""
@@ -154,6 +225,10 @@ def _spoken(asked: str, written: str) -> str:
     """Return the locale for numbers and times: the reader's own, if the text is in that language."""
     same = asked.replace("_", "-").partition("-")[0] == written.partition("-")[0]
     return asked if same else written
+
+
+def _short(subject: str) -> str:
+    return subject if len(subject) <= SUBJECT_LENGTH else subject[: SUBJECT_LENGTH - 1] + "…"
 
 
 def _zone(variables: Mapping[str, Any]) -> str:

@@ -2,12 +2,15 @@
 
 What a template may use is a documented subset of Jinja: variables, conditions, loops, macros, `set`, includes of files
 named outright, and the filters listed in `KEPT` and `outreach.formats`. Values are data, so the only attributes are
-those of mappings and of `loop`. Every loop turn, call and include costs one of `STEPS`; no text grows beyond `LENGTH`.
+those of mappings and of `loop`. Every loop turn, call and include costs one of `STEPS`, every filter one and more for
+what is long; no text grows beyond `LENGTH`, no number beyond `NUMBER`. Steps bound the time too, the same on every
+machine: what takes them all is done within about a second.
 """
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sized
 from contextvars import ContextVar
+from functools import wraps
 from itertools import islice
 from typing import Any, NoReturn
 
@@ -27,6 +30,10 @@ LENGTH = 65_536
 RANGE = 1_000
 CHUNKS = 32
 """Pieces of a text that are put together at once; each is bounded by itself."""
+NUMBER = 10**15
+"""The largest number that may be computed with: larger ones take ever longer."""
+BITE = 64
+"""Characters or items that a filter takes for one step."""
 KEPT = (
     "abs capitalize count d default dictsort e escape first float groupby int items join last length list lower map "
     "max min reject rejectattr reverse round select selectattr sort string sum title trim truncate unique upper"
@@ -75,6 +82,8 @@ class _Guard(NodeTransformer):
     def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802
         if node.recursive:
             self.refuse(node, "a recursive loop")
+        if node.test is not None:
+            node.iter = nodes.Filter(node.iter, "_filtered", [], [], None, None).set_lineno(node.lineno)
         return self.stepped(node)
 
     def visit_Include(self, node: nodes.Include) -> nodes.Node:  # noqa: N802
@@ -116,6 +125,41 @@ def _joined(parts: Iterable[Any]) -> str:
     return text
 
 
+def _spend(steps: int) -> None:
+    left = _left.get()
+    left[0] -= steps
+    if left[0] < 0:
+        raise SecurityError(f"the template takes more than {STEPS} steps")
+
+
+def _charged(filter_: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a filter that costs steps by how much it is given."""
+    at = 1 if hasattr(filter_, "jinja_pass_arg") else 0
+
+    @wraps(filter_)
+    def charged(*args: Any, **kwargs: Any) -> Any:
+        _spend(1 + _length(args[at]) // BITE)
+        return filter_(*args, **kwargs)
+
+    return charged
+
+
+def _filtered(items: Any) -> Any:
+    """Return what a loop with a condition goes over: items that it passes over cost steps too."""
+    _spend(_length(items))
+    return items
+
+
+def _length(value: Any) -> int:
+    return len(value) if isinstance(value, Sized) and not isinstance(value, Undefined) else 0
+
+
+def _moderate(number: Any) -> Any:
+    if abs(number) > NUMBER:
+        raise SecurityError(f"numbers beyond {NUMBER:.0e} cannot be computed here")
+    return number
+
+
 class Sandbox(ImmutableSandboxedEnvironment):
     """The environment that all templates are compiled in; compiled ones are kept for its lifetime."""
 
@@ -135,7 +179,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
             cache_size=-1,
         )
         self.globals = {"range": _range}
-        self.filters = {name: self.filters[name] for name in KEPT.split()} | {"_joined": _joined} | dict(filters)
+        kept = {name: self.filters[name] for name in KEPT.split()} | dict(filters)
+        own = {"_joined": _joined, "_filtered": _filtered}
+        self.filters = {name: _charged(each) for name, each in kept.items()} | own
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Look a name up: in a mapping its item, of `loop` its attribute, of anything else nothing."""
@@ -166,14 +212,11 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def step(self) -> None:
         """Take one step. Raises SecurityError where none is left."""
-        left = _left.get()
-        left[0] -= 1
-        if left[0] < 0:
-            raise SecurityError(f"the template takes more than {STEPS} steps")
+        _spend(1)
 
     def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Call a macro or a global function, for one step."""
-        self.step()
+        _spend(1)
         if type(obj) is Macro:  # what Jinja would do, without looking what kind of callable it is
             kwargs.pop("_loop_vars", None)
             kwargs.pop("_block_vars", None)
@@ -183,7 +226,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         """Compute with numbers; of the operators that can grow, texts and lists have a bounded `+` only."""
         if _is_number(left) and _is_number(right) and operator != "**":
-            return super().call_binop(context, operator, left, right)
+            return _moderate(super().call_binop(context, operator, _moderate(left), _moderate(right)))
         if operator == "+" and isinstance(left, str) and isinstance(right, str):
             return _joined([left, right])
         raise SecurityError(f"{type(left).__name__} {operator} {type(right).__name__} cannot be computed here")

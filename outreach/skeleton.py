@@ -9,12 +9,12 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
-from jinja2 import Environment, nodes
+from jinja2 import nodes
 from jinja2.exceptions import SecurityError
 from jinja2.meta import find_undeclared_variables
 from markupsafe import escape
 
-from outreach.names import tree
+from outreach.names import Names
 from outreach.sandbox import LENGTH, Sandbox
 
 MOST = 256
@@ -98,15 +98,16 @@ def _marked(outline: Outline, count: Iterator[int]) -> Any:
 class Skeletons:
     """The pages of one folder of templates, by outline. Safe to use from several threads."""
 
-    def __init__(self, environment: Sandbox) -> None:
+    def __init__(self, environment: Sandbox, names: Names) -> None:
         self._environment = environment
+        self._names = names
         self._fillable: dict[str, bool] = {}
         self._known: dict[tuple[str, Outline], Sequence[str | int] | None] = {}
 
     def fits(self, name: str) -> bool:
         """Return whether the page `name` can be filled in. Raises TemplateSyntaxError, TemplateNotFound."""
         if name not in self._fillable:
-            self._fillable[name] = fillable(self._environment, name)
+            self._fillable[name] = fillable(self._names, name)
         return self._fillable[name]
 
     def filled(self, name: str, outline: Outline, texts: Sequence[str]) -> str | None:
@@ -138,12 +139,12 @@ class Skeletons:
         return [int(piece) if at % 2 else piece for at, piece in enumerate(pieces)]
 
 
-def fillable(environment: Environment, name: str) -> bool:
+def fillable(names: Names, name: str) -> bool:
     """Return whether a page does nothing with texts but to show them and to ask whether they are there.
 
     Raises TemplateSyntaxError, TemplateNotFound.
     """
-    page = tree(environment, name)
+    page = names.tree(name)
     macros = {each.name for each in page.find_all(nodes.Macro)}
     if not find_undeclared_variables(page) <= FILLED or "\x00" in str(page):
         return False

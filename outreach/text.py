@@ -16,6 +16,20 @@ def one_line(text: str) -> str:
     return " ".join(CONTROL.sub(" ", text.replace("\u2028", " ").replace("\u2029", " ")).split())
 
 
+_SCHEME = re.compile(r"\b[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+LONGEST_NAME = 120
+
+
+def named(text: str) -> str:
+    r"""Return a name as a message may say it: one line, not long, and nothing in it that becomes a link by its scheme.
+
+    >>> named("Acme\n\nPay now: https://evil.example/pay")
+    'Acme Pay now: evil.example/pay'
+    """
+    name = _SCHEME.sub("", one_line(text))
+    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
+
+
 def mark(id_: str) -> str:
     """Return the short sign of an outbox id that ends a text message, by which a provider's list tells two apart.
 

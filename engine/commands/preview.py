@@ -6,11 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
-from engine.commands.output import emit, note, safe
+from engine.commands.output import emit, heading, note, safe
 from engine.commands.shared import AsJson, ConfigFolder, Unusable, configured
 from engine.config.problems import nearest
 from engine.errors import ForewarnError
-from outreach.files import as_variables
+from outreach.files import ARM, as_variables
+from outreach.lint import WHATSAPP
 from outreach.registry import channel_types
 from outreach.render import Rendered, TemplateError, Templates
 
@@ -31,7 +32,7 @@ def preview(
     html: Annotated[Path | None, typer.Option(help="Write the HTML of an e-mail to this file.")] = None,
     json: AsJson = False,
 ) -> None:
-    """Show a template as its reader gets it: subject, text, and with --html the HTML."""
+    """Show a template as its reader gets it: subject, text, and with --html the HTML; and the arms of an experiment."""
     main = configured(config)
     templates = Templates(main.templates_dir, default_locale=main.main.locale)
     if template not in templates.templates():
@@ -39,14 +40,20 @@ def preview(
     form, wanted = channel or _form(templates, template), locale or main.main.locale
     _refuse_unknown(form)
     rendered = _rendered(templates, template, form, wanted, sample)
+    arms = {name: _rendered(templates, name, form, wanted, sample) for name in templates.files.arms(template)}
     if rendered.locale.partition("-")[0] != wanted.replace("_", "-").partition("-")[0]:
         note(f"there is no text in {wanted!r}; readers get {rendered.locale!r}")
     if html is not None:
         _write(html, rendered)
     if json:
-        emit({"subject": rendered.subject, "text": rendered.text, "html": rendered.html, "locale": rendered.locale})
-    else:
-        _show(rendered)
+        emit(_plain(rendered) | {"arms": {name: _plain(each) for name, each in arms.items()}})
+        return
+    _show(rendered)
+    for name, each in arms.items():
+        heading(_titled(templates, name))
+        _show(each)
+    if form == WHATSAPP:
+        _show_approval(templates, template, wanted)
 
 
 def _refuse_unknown(form: str) -> None:
@@ -76,6 +83,27 @@ def _sample(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise Unusable("is no JSON object", place=str(path), remedy="write an object of variables")
     return found
+
+
+def _plain(rendered: Rendered) -> dict[str, str]:
+    return {"subject": rendered.subject, "text": rendered.text, "html": rendered.html, "locale": rendered.locale}
+
+
+def _titled(templates: Templates, name: str) -> str:
+    arm = name.partition(ARM)[2]
+    share = templates.settings(name).variants.get(arm)
+    return f"{name}: {f'{share:.0%} of the accounts' if share else 'closes what that arm began'}"
+
+
+def _show_approval(templates: Templates, template: str, locale: str) -> None:
+    """Show what is sent outside of a conversation."""
+    try:
+        found = templates.show_approval(template, locale)
+    except TemplateError as error:
+        raise ForewarnError(error.cause, place=error.place, remedy=error.remedy) from error
+    heading(f"outside of 24 hours: {found.content}" if found else "outside of 24 hours: nothing, as none is approved")
+    if found:
+        typer.echo(safe(found.text))
 
 
 def _write(path: Path, rendered: Rendered) -> None:

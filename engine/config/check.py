@@ -7,9 +7,11 @@ from pathlib import Path
 from engine.config.check_calendars import check_calendars
 from engine.config.check_desks import check_desks
 from engine.config.check_detectors import check_detectors
+from engine.config.check_goodwill import check_articles, check_goodwill, check_roles
 from engine.config.check_limits import check_limits
 from engine.config.check_mail import check_mail
 from engine.config.check_main import check_main
+from engine.config.check_messages import check_messages
 from engine.config.check_playbooks import check_playbooks
 from engine.config.check_policy import check_policy
 from engine.config.check_sending import check_sending
@@ -41,7 +43,11 @@ def checked(folder: Path, environ: Mapping[str, str] | None = None) -> tuple[Con
     check_playbooks(loaded)
     check_limits(loaded)
     check_status(loaded)
+    check_goodwill(loaded)
+    check_articles(loaded)
+    check_roles(loaded)
     check_templates(loaded)
+    check_messages(loaded)
     check_mail(loaded)
     _check_names(loaded)
     loaded.problems.found.extend(load_tests(loaded.folder)[1])

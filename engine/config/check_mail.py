@@ -1,11 +1,14 @@
-"""What e-mails must say by law: a truthful subject, and in marketing where we live and how to hear no more (C7)."""
+"""What e-mails must say by law: a truthful subject, and in marketing where we live and how to hear no more (C7).
+
+A service message that promotes counts as marketing (C10).
+"""
 
 import re
 from collections.abc import Iterator, Sequence
 
 from engine.config.check_playbooks import templates_of
 from engine.config.loaded import Loaded
-from engine.config.model import BEST, PREFERRED, MessageStep, Place
+from engine.config.model import BEST, PREFERRED, MessageStep
 from outreach.render import TemplateError, Templates
 
 EMAIL = "email"
@@ -22,13 +25,28 @@ def check_mail(loaded: Loaded) -> None:
         return
     for playbook in loaded.playbooks.values():
         for step, channels in templates_of(loaded, playbook):
-            if isinstance(step, MessageStep) and _by_mail(loaded, channels):
-                for what, hint in _wrong(templates, step):
-                    loaded.problems.error(_place(loaded, step), what, hint)
+            if isinstance(step, MessageStep):
+                _check_message(loaded, templates, step, channels)
 
 
-def _place(loaded: Loaded, step: MessageStep) -> Place:
-    return loaded.where(step.place, "template")
+def _check_message(loaded: Loaded, templates: Templates, step: MessageStep, channels: Sequence[str]) -> None:
+    place, words = loaded.where(step.place, "template"), _promotion(templates, step)
+    if words and loaded.main is not None and not loaded.main.sender.postal_address.strip():
+        what = f"{step.template} says {words!r}, so it is marketing, which needs a postal address"
+        loaded.problems.error(place, what, "add sender.postal_address to forewarn.yaml, or change the words")
+    if _by_mail(loaded, channels):
+        for what, hint in _wrong(templates, step, marketing=step.purpose == "marketing" or bool(words)):
+            loaded.problems.error(place, what, hint)
+
+
+def _promotion(templates: Templates, step: MessageStep) -> str:
+    """Return the words for which a service message counts as marketing; a closing one must have none."""
+    if step.on != "opened" or step.purpose != "service":
+        return ""
+    try:
+        return templates.promotion(step.template)
+    except TemplateError:
+        return ""  # told of by those who look at templates
 
 
 def _by_mail(loaded: Loaded, channels: Sequence[str]) -> bool:
@@ -37,7 +55,7 @@ def _by_mail(loaded: Loaded, channels: Sequence[str]) -> bool:
     return any(config.type == EMAIL and (any_ or name in wanted) for name, config in loaded.channels.items())
 
 
-def _wrong(templates: Templates, step: MessageStep) -> Iterator[tuple[str, str]]:
+def _wrong(templates: Templates, step: MessageStep, *, marketing: bool) -> Iterator[tuple[str, str]]:
     for locale in templates.files.locales(step.template):
         name = templates.files.own(step.template, EMAIL, locale)
         if not name:
@@ -49,7 +67,7 @@ def _wrong(templates: Templates, step: MessageStep) -> Iterator[tuple[str, str]]
         subject = templates.files.source(name).partition("\n")[0].removeprefix("Subject:")
         if step.on == "opened" and PRETENDS.match(subject):
             yield f"{name}: the subject {subject.strip()[:60]!r} pretends to be an answer (C7)", "say what it is"
-        if step.purpose == "marketing" and ADDRESS not in read:
+        if marketing and ADDRESS not in read:
             yield f"{name}: marketing must name our postal address (C7)", f"add {{{{ {ADDRESS} }}}}"
-        if step.purpose == "marketing" and not read.intersection(WAYS_OUT):
+        if marketing and not read.intersection(WAYS_OUT):
             yield f"{name}: marketing must say how to hear no more (C7)", f"add {{{{ {WAYS_OUT[0]} }}}}"

@@ -1,4 +1,4 @@
-"""What templates say: that each exists in the default language, for every channel, and names only what is filled in."""
+"""What templates say: each exists in every language, names only what is filled in, and says all that it must."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,8 +9,9 @@ from engine.config.check_playbooks import templates_of
 from engine.config.load import MAIN
 from engine.config.loaded import Loaded
 from engine.config.model import Escalation, MessageStep, Place, Step, TicketStep
-from engine.config.problems import nearest
+from engine.config.problems import Problem, nearest
 from engine.config.variables import AGENT, ANSWER, APPROVAL, DEFECT, HANDOVER, INCIDENT, MESSAGE, NEWS
+from outreach.lint_rules import SMS_SEGMENTS, Occasion, Purpose, Rules
 from outreach.render import Templates
 from outreach.replies.lexicon import faults
 
@@ -73,6 +74,13 @@ def _check_ours(loaded: Loaded, checker: "_Checker") -> None:
         checker.check_own("_common/defect", checker.kinds([escalation.channel]), DEFECT, start)
 
 
+def kinds_of(loaded: Loaded, channels: Iterable[str]) -> list[str]:
+    """Return the kinds of the channels; the person's own may be any there is."""
+    wanted = set(channels)
+    known = loaded.channels
+    return sorted({config.type for name, config in known.items() if name in wanted or wanted & STANDS_FOR.keys()})
+
+
 def _escalations(loaded: Loaded) -> Mapping[str, Escalation]:
     return loaded.main.escalations if loaded.main else {}
 
@@ -86,14 +94,16 @@ class _Checker:
     def check_step(self, step: Step, channels: Sequence[str]) -> None:
         """Note what is wrong with a step's template."""
         place = self._loaded.where(step.place, "template")
-        marketing = isinstance(step, MessageStep) and step.purpose == "marketing"
         if step.template not in self._names:
             self._loaded.problems.unknown(place, "template", step.template, self._names)
             return
-        allowed = MESSAGE if isinstance(step, MessageStep) else AGENT
         kinds = [TICKET] if isinstance(step, TicketStep) else self.kinds(channels)
         self._check_locale(step.template, place)
-        self._check(step.template, kinds, allowed, place, promotion=marketing)
+        if isinstance(step, MessageStep):
+            occasion: Occasion = "opened" if step.on == "opened" else "closing"
+            self._check(step.template, kinds, self._rules(MESSAGE, occasion, step.purpose), place)
+        else:
+            self._check(step.template, kinds, self._rules(AGENT), place)
 
     def check_common(self, step: MessageStep, occasion: str, template: str) -> None:
         """Note that the common template, which stands in for a step that is not there, is not there either."""
@@ -101,7 +111,7 @@ class _Checker:
             hint = f"add - message: {{on: {occasion}, template: …}}"
             self._loaded.problems.error(step.place, f'no template "{template}" for when it is {occasion}', hint)
         else:
-            self._check(template, self.kinds(step.channels), MESSAGE, step.place, promotion=False)
+            self._check(template, self.kinds(step.channels), self._rules(MESSAGE, "closing"), step.place)
 
     def check_replies(self, opening: Sequence[MessageStep]) -> None:
         """Note what is wrong with what is said to those who answer a message."""
@@ -114,7 +124,8 @@ class _Checker:
             self._loaded.problems.warning(place, what, "copy templates/_replies from `forewarn init`")
         for name in (each for each in REPLIES if each in self._names):
             agent = name == HANDED
-            self._check(name, [TICKET] if agent else ["email", "sms"], HANDOVER if agent else ANSWER, place)
+            rules = self._rules(HANDOVER if agent else ANSWER)
+            self._check(name, [TICKET] if agent else ["email", "sms"], rules, place)
 
     def check_words(self) -> None:
         """Note what is wrong with the team's own words for what customers answer."""
@@ -134,13 +145,11 @@ class _Checker:
             hint = "copy it from the folder that `forewarn init` writes"
             self._loaded.problems.error(place, f'no template "{template}"', hint)
         else:
-            self._check(template, kinds, allowed, place, promotion=False)
+            self._check(template, kinds, self._rules(allowed), place)
 
     def kinds(self, channels: Iterable[str]) -> list[str]:
-        """Return the kinds of the channels; the person's own may be any there is."""
-        wanted = set(channels)
-        known = self._loaded.channels
-        return sorted({config.type for name, config in known.items() if name in wanted or wanted & STANDS_FOR.keys()})
+        """Return the kinds of the channels."""
+        return kinds_of(self._loaded, channels)
 
     def _check_locale(self, template: str, place: Place) -> None:
         locales = self._templates.files.locales(template)
@@ -148,16 +157,13 @@ class _Checker:
             what = f'the template "{template}" is not written in "{self._locale}", the default'
             self._loaded.problems.error(place, what, nearest(self._locale, locales))
 
-    def _check(
-        self, template: str, kinds: Sequence[str], allowed: frozenset[str], place: Place, *, promotion: bool = False
-    ) -> None:
-        for file, line, message in self._templates.problems(template, kinds, set(allowed)):
+    def _rules(self, allowed: frozenset[str], occasion: Occasion = "", purpose: Purpose = "service") -> Rules:
+        main = self._loaded.main
+        return Rules(allowed, occasion, purpose, main.sms_segments if main else SMS_SEGMENTS)
+
+    def _check(self, template: str, kinds: Sequence[str], rules: Rules, place: Place) -> None:
+        for file, line, message, severity in self._templates.problems(template, kinds, rules):
             name = os.path.relpath(Path(file), self._loaded.folder.resolve())
             what, _, hint = message.replace(f"{self._templates.folder}{os.sep}", "").partition("; ")
-            if " is promotion" in what:
-                if not promotion:
-                    self._loaded.problems.warning(Place(name, line, 1), what, hint)
-            elif line == 0:
-                self._loaded.problems.error(place, f"{name}: {what}", hint)
-            else:
-                self._loaded.problems.error(Place(name, line, 1), what, hint)
+            at, said = (place, f"{name}: {what}") if line == 0 else (Place(name, line, 1), what)
+            self._loaded.problems.found.append(Problem(at, severity, said, hint))

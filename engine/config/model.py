@@ -143,11 +143,41 @@ class Raise:
 
 
 @dataclass(frozen=True, slots=True)
+class ArticleText:
+    """An article in another language."""
+
+    title: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """What customers can do themselves: `{title: Make room, url: "https://…", locales: {de: {title: …, url: …}}}`."""
+
+    title: str
+    url: str
+    locales: Mapping[str, ArticleText] = field(default_factory=dict)
+    """The same in other languages."""
+
+    def told(self, locale: str) -> Mapping[str, str]:
+        """Return what templates read.
+
+        >>> Article("Room", "https://x", {"de": ArticleText("Platz", "https://y")}).told("de-AT")["title"]
+        'Platz'
+        """
+        tag = locale.replace("_", "-")
+        found = self.locales.get(tag) or self.locales.get(tag.partition("-")[0]) or self
+        return {"title": found.title, "url": found.url}
+
+
+@dataclass(frozen=True, slots=True)
 class Demand:
     """Which kind of demand this saves, and what generates it."""
 
     class_: Literal["remove", "automate", "human"] = "automate"
     source: str = ""
+    article: Article | None = None
+    """Of `automate`: what customers are shown, as `article` in templates."""
 
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -257,6 +287,16 @@ PREFERRED, BEST = "preferred", "best"
 
 
 @dataclass(frozen=True, slots=True)
+class Offer:
+    """`{remedy: credit-10, when: "severity == 'high'"}`: goodwill that goes with a message, while its budget lasts."""
+
+    remedy: str
+    """A name under `goodwill.remedies` of policy.yaml."""
+    when: Expression | None = None
+    """Over what a playbook's `where` may name; None: always."""
+
+
+@dataclass(frozen=True, slots=True)
 class MessageStep:
     """`message: {audience: technical, channels: [preferred, email, sms], template: api-errors/notice}`"""
 
@@ -272,6 +312,7 @@ class MessageStep:
     """Name of the approver who made this an emergency class (C6): passes quiet hours and caps."""
     after: Duration = Duration(0.0)
     unless: Literal["acknowledged", "resolved"] | None = None
+    offer: Offer | None = None
     place: Place = NOWHERE
 
 
@@ -358,6 +399,8 @@ class PlaybookConfig:
     """What telling is worth; None: it is always worth it."""
     expire: Duration = Duration(14 * 86400.0)
     """An issue still open after so long is closed as expired, and those told are told so (C16)."""
+    article: Article | None = None
+    """What customers can do themselves, instead of the detector's."""
     place: Place = NOWHERE
 
 
@@ -447,6 +490,34 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
+class Remedy:
+    """What makes up for trouble: `{kind: credit, amount: 10, about: A credit of 10 euros}`."""
+
+    kind: Literal["credit", "extension", "other"]
+    amount: float
+    """What it costs us, in the currency of the budget."""
+    about: str
+    """For agents, and for customers where the kind says nothing of it."""
+    lasts: Duration | None = None
+    """Of an extension: how long."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoodwillConfig:
+    """What agents and playbooks may grant customers, and how much of it."""
+
+    currency: str
+    """ISO 4217, as EUR."""
+    budget: Per
+    """In the currency: `5000 per 30d`, of any thirty days."""
+    remedies: Mapping[str, Remedy]
+    per_account: Per | None = None
+    """The most that one account gets: `100 per 90d`."""
+    granters: tuple[str, ...] = ()
+    """Who may grant, by the name of their token or user; empty: every agent. Playbooks always may."""
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyConfig:
     """`policy.yaml`: what holds for every contact, whatever the playbook."""
 
@@ -466,6 +537,9 @@ class PolicyConfig:
     conversations: ConversationConfig = ConversationConfig()
     approvals: Approvals = Approvals()
     pace: Pace | None = None
+    goodwill: GoodwillConfig | None = None
+    role_addresses: tuple[str, ...] = ()
+    """Mailboxes of roles (RFC 2142) that may be written to all the same: `noc`, or `abuse@acme.example` alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -585,6 +659,8 @@ class MainConfig:
     report_at: str = "06:00"
     """UTC time of the daily report."""
     escalations: Mapping[str, Escalation] = field(default_factory=dict)
+    sms_segments: int = 3
+    """Text messages that one text may take before `forewarn check` warns."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,8 @@ MESSAGE: Final = frozenset(
         *(f"links.{name}" for name in ("page", "unsubscribe", "preferences")),
         "next_update_at",
         "ticket.number",
+        *(f"article.{name}" for name in ("title", "url")),
+        *(f"remedy.{name}" for name in ("name", "kind", "about", "amount", "currency", "lasts")),
     }
 )
 """Of a message to a customer."""

@@ -8,6 +8,7 @@ from engine.conversations import book
 from engine.conversations.people import Correspondent
 from engine.conversations.reactions import Reaction
 from engine.events import make_event
+from engine.events.reserved import PROSE
 from engine.store.models import Issue, Turn
 from outreach.replies import Meaning, Reading
 
@@ -113,7 +114,9 @@ class Said:
         return {"verdict": "unclear", **about, "who": self.person.id, "note": note}
 
     def _text(self) -> str:
-        return self.heard.text or self.heard.button
+        """Return what was said, cut where an event holds no more: the rest must not lose an opt-out."""
+        text = self.heard.text or self.heard.button
+        return text if len(text) <= PROSE else text[: PROSE - 1] + "…"
 
     def _event(self, type_: str, subject: str, data: Mapping[str, object], id_: str = "") -> bytes:
         id_ = id_ or f"{self.heard.key}:{type_.rpartition('.')[2]}"

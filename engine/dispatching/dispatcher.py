@@ -46,7 +46,8 @@ class Dispatcher:
         self._name = name
         self._sender = Sender(self.traffic.sending, clock, concurrent=concurrent)
         writer = Writer(config, outside)
-        self._preparer = Preparer(config, Gatherer(config, outside.facts), writer, self.traffic, self._sender, name)
+        gatherer = Gatherer(config, outside.facts, outside.templates)
+        self._preparer = Preparer(config, gatherer, writer, self.traffic, self._sender, name)
         self._settler = Settler(database, outside, writer, self.traffic, clock, name)
         self._recaller = Recaller(database, outside, clock)
 

@@ -8,12 +8,14 @@ from typing import Any
 import structlog
 from sqlmodel import Session
 
+from engine import offers
 from engine.config.model import Config
 from engine.desks.known import Ref
 from engine.desks.notes import instead
 from engine.dispatching.rows import decision_row
 from engine.dispatching.sending import Leaving, Sender
 from engine.letters import Writer
+from engine.policy import variants
 from engine.policy.decide import decide
 from engine.policy.facts import Decision, Facts, Reason
 from engine.policy.gather import Gathered, Gatherer
@@ -123,6 +125,7 @@ class Preparer:
         except TemplateError as error:
             log.warning("template failed", intent=intent.id, error=str(error))
             done.changes.append(_ended(intent, Status.FAILED, str(error)))
+            offers.settle(session, intent, Status.FAILED)
             return
         before = intent.channel, intent.address
         chosen = letter.columns
@@ -133,6 +136,8 @@ class Preparer:
         done.by_channel[_through(known.facts, decision)] += 1
         done.changes.append(_leaving(intent))
         done.leaving.append(Leaving(intent, letter.send, known.facts))
+        if (arm := variants.assignment(intent, known.facts.step, now)) is not None:
+            done.arms.append(arm)
 
     def _keep(self, intent: Intent, known: Gathered, decision: Decision, now: float, done: Prepared) -> None:
         if decision.verdict == "hold":

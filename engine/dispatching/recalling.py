@@ -1,5 +1,6 @@
 """What was stopped and is still with a provider: it is asked to give it back."""
 
+from engine import offers
 from engine.clock import Clock
 from engine.dispatching.rows import receipt_row
 from engine.letters import Outside
@@ -53,6 +54,7 @@ class Recaller:
         with self._database.transaction() as session:
             insert_all(session, ReceiptRow, [receipt_row(intent, receipt, now, "recall")])
             if receipt.outcome is Outcome.ACCEPTED:
+                offers.settle(session, intent, Status.SKIPPED)
                 outbox.settle(session, intent.id, Status.SKIPPED, now=now, detail=f"recalled: stop {stop.id}")
         return receipt.outcome is Outcome.ACCEPTED
 

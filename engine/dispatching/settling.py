@@ -6,6 +6,7 @@ from typing import Any, Literal
 import structlog
 from sqlmodel import Session
 
+from engine import offers
 from engine.clock import Clock
 from engine.deliveries import known, known_all, suppress
 from engine.desks.known import INCIDENT
@@ -59,9 +60,11 @@ class Settler:
             upsert(session, ReceiptRow, [receipt_row(intent, got, now, "attempt") for intent, got, _ in came], ["id"])
             known_all(session, [receipt.provider_id for _, receipt, _ in came if receipt.provider_id], now)
             streams.count(session, [intent for intent, got, _ in came if got.outcome is Outcome.ACCEPTED], sent=1)
-            for intent, receipt, _ in came:
+            for (intent, receipt, _), change in zip(came, changes, strict=True):
                 self._suppress(session, intent, receipt, now)
                 self._desk_did(session, intent, receipt, now)
+                if intent.id not in lost:
+                    offers.settle(session, intent, change["status"])
         if lost:
             log.warning("another dispatcher took it for lost", intents=lost)
 
@@ -132,6 +135,7 @@ class Settler:
             due = now if status is Status.PENDING else now + ASK_AGAIN
             settled = outbox.settle(session, intent.id, status, now=now, due_at=due, **told)
             known(session, settled, now)
+            offers.settle(session, settled, settled.status)
             if receipt:
                 self._desk_did(session, settled, receipt, now)
         return status is not Status.UNKNOWN

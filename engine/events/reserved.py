@@ -14,6 +14,12 @@ from msgspec import Meta, Struct
 
 Scalar = str | int | float | bool | None
 Text = Annotated[str, Meta(min_length=1)]
+Name = Annotated[str, Meta(max_length=300)]
+Word = Annotated[str, Meta(max_length=100)]
+Words = Annotated[list[Word], Meta(max_length=100)]
+PROSE = 20_000
+"""Characters of what people wrote, in an event."""
+Prose = Annotated[str, Meta(max_length=PROSE)]
 PREFIX = "forewarn."
 EVERYONE = "fleet"
 """The subject of what concerns everyone; such an event goes to every partition."""
@@ -54,7 +60,7 @@ class Address(Struct, frozen=True, forbid_unknown_fields=True):
     """Where a person can be reached."""
 
     kind: Literal["email", "phone", "url", "slack", "pagerduty"]
-    value: Text
+    value: Annotated[str, Meta(min_length=1, max_length=2048)]
 
 
 class EntityEvent(Control, kw_only=True, frozen=True):
@@ -66,16 +72,16 @@ class EntityEvent(Control, kw_only=True, frozen=True):
     type = "forewarn.entity"
     parent: str | None = None
     """The subject it belongs to."""
-    name: str = ""
-    locale: str = ""
-    zone: str = ""
+    name: Name = ""
+    locale: Word = ""
+    zone: Word = ""
     """IANA zone, e.g. `Europe/Vienna`."""
-    country: str = ""
-    region: str = ""
-    roles: list[str] = []
-    prefers: list[str] = []
+    country: Word = ""
+    region: Word = ""
+    roles: Words = []
+    prefers: Words = []
     """Channels, the preferred first."""
-    addresses: list[Address] = []
+    addresses: Annotated[list[Address], Meta(max_length=100)] = []
     attributes: Annotated[dict[str, Scalar], Meta(max_length=100)] = {}
     deleted: bool = False
 
@@ -95,9 +101,9 @@ class ConsentEvent(Control, kw_only=True, frozen=True):
     channel: str = "*"
     purpose: str = "service"
     written: bool = False
-    given_in: str = ""
+    given_in: Name = ""
     """`data.source`: where the person said so, e.g. a form."""
-    wording: str = ""
+    wording: Prose = ""
 
 
 class PreferenceEvent(Control, kw_only=True, frozen=True):
@@ -107,10 +113,10 @@ class PreferenceEvent(Control, kw_only=True, frozen=True):
     """
 
     type = "forewarn.preference"
-    prefers: Annotated[list[str], Meta(max_length=20)] = []
+    prefers: Annotated[list[Word], Meta(max_length=20)] = []
     """Channels, the preferred first."""
-    locale: str = ""
-    zone: str = ""
+    locale: Word = ""
+    zone: Word = ""
 
     def problem(self) -> str:
         """Return whether the zone is unknown."""
@@ -122,7 +128,7 @@ class ContactEvent(Control, kw_only=True, frozen=True):
 
     type = "forewarn.contact"
     channel: Text
-    text: str = ""
+    text: Prose = ""
     address: str = ""
     issue: str = ""
 
@@ -136,7 +142,7 @@ class ReplyEvent(Control, kw_only=True, frozen=True):
     meaning: Text
     """As `outreach.replies.Meaning` has it."""
     conversation: Text
-    text: str = ""
+    text: Prose = ""
     address: str = ""
     account: str = ""
     issue: str = ""
@@ -265,6 +271,19 @@ class ModelEvent(Control, kw_only=True, frozen=True):
         return "" if _VERSION.fullmatch(self.version) else "data.version: use letters, digits, - and . only, at most 64"
 
 
+class GoodwillEvent(Control, kw_only=True, frozen=True):
+    """An agent granted a remedy to the account that is the subject; written by the engine itself."""
+
+    type = "forewarn.goodwill"
+    remedy: Text
+    amount: Annotated[int, Meta(ge=0)]
+    """In the smallest unit of the currency."""
+    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$")]
+    who: Text
+    issue: str = ""
+    why: str = ""
+
+
 class TickEvent(Control, kw_only=True, frozen=True):
     """Time passed, though nothing may have happened. Written by the engine itself; the subject is `engine/…`."""
 
@@ -288,6 +307,7 @@ RESERVED: tuple[type[Control], ...] = (
     ActionEvent,
     ChangeEvent,
     ModelEvent,
+    GoodwillEvent,
     TickEvent,
 )
 ENVELOPE = {field.name for field in msgspec.structs.fields(Control)}

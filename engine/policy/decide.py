@@ -59,6 +59,8 @@ _GRAVITY = (
     Reason.SUPPRESSED,
     Reason.NOT_WRITTEN,
     Reason.NO_CONSENT,
+    Reason.UNFIT,
+    Reason.NO_SESSION,
     Reason.NO_ADDRESS,
 )
 """Where no channel will do, the gravest obstacle is the reason given."""
@@ -75,9 +77,16 @@ def decide(facts: Facts) -> Decision:
         trail.append(_passed(rule))
     way = best(facts) if facts.kind in WRITTEN else None
     channel, address, propensity = (way.channel, way.address, way.propensity) if way else ("", "", 1.0)
-    note = f" Emergency, approved by {facts.step.emergency}." if facts.step.emergency else ""
-    detail = Reason.ALLOWED.sentence + note
-    return Decision("send", Reason.ALLOWED, None, channel, address, detail, propensity, tuple(trail))
+    return Decision("send", Reason.ALLOWED, None, channel, address, _allowed(facts), propensity, tuple(trail))
+
+
+def _allowed(facts: Facts) -> str:
+    """Return why it is sent, and what is special about it."""
+    step, said = facts.step, [Reason.ALLOWED.sentence]
+    said += [f"Emergency, approved by {step.emergency}."] if step.emergency else []
+    said += [f"Arm {step.arm} of {step.experiment}."] if step.experiment else []
+    said += [f"Marketing, as it says {step.promotion!r} (C10)."] if step.promotion else []
+    return " ".join(said)
 
 
 @cache
@@ -105,7 +114,7 @@ def _reachable(facts: Facts) -> Decision | None:
     if obstacles & {Reason.STOPPED, Reason.UNREACHABLE}:
         return None  # a channel may come back
     reason = next((each for each in _GRAVITY if each in obstacles), Reason.NO_ADDRESS)
-    tried = ", ".join(f"{way.channel}: {way.obstacle}" for way in found)
+    tried = ", ".join(f"{way.channel}: {way.cause or way.obstacle}" for way in found)
     return _skip(reason, f"Tried {tried}." if tried else "")
 
 

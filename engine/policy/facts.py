@@ -43,6 +43,8 @@ class Reason(StrEnum):
     NOT_WRITTEN = "not_written", "Marketing needs written consent, and what is stored was not written (C1)."
     SUPPRESSED = "suppressed", "The address is dead, or refuses us (C9, C14)."
     NO_ADDRESS = "no_address", "The person has no address on any channel of the step."
+    UNFIT = "unfit", "The address is none that people may be written to at."
+    NO_SESSION = "no_session", "Outside of 24 hours after the person wrote, only an approved template may go (C12)."
     MOOT = "moot", "What it would say is no longer so."
     SUPERSEDED = "superseded", "It is about an earlier episode of the issue."
     ACKNOWLEDGED = "acknowledged", "Somebody acknowledged the issue, and the step asks for nobody having done so."
@@ -103,6 +105,16 @@ class StepFacts:
     """Name of the approver of an emergency class (C6)."""
     unless: str | None = None
     template: str = ""
+    experiment: str = ""
+    """The A/B experiment the message is part of; empty: none."""
+    arm: str = ""
+    """Which of its words the account reads; the template is then that arm's."""
+    share: float = 0.0
+    """Which share of the accounts is meant to read them."""
+    approved: bool = False
+    """Whether WhatsApp approved a template that says it."""
+    promotion: str = ""
+    """The words for which a service message counts as marketing (C10)."""
     through: tuple[str, ...] = ()
     """Of a ticket the desk, of an escalation the channel, that the playbook names."""
     holdout: float = 0.0
@@ -121,6 +133,8 @@ class ChannelFacts:
     """email, sms, webhook …"""
     address: str
     """The kind of address it sends to: email, phone or url."""
+    session: float = 0.0
+    """Seconds for which free words may be sent after the person wrote; 0: at any time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +201,8 @@ class PolicyFacts:
     consent: Mapping[str, str] = field(default_factory=dict)
     revocation_scope: Scope = "all"
     per_customer: Per | None = None
+    role_addresses: tuple[str, ...] = ()
+    """Mailboxes of roles that may be written to all the same."""
 
     @classmethod
     def of(cls, policy: PolicyConfig, limits: Limits | None = None) -> "PolicyFacts":
@@ -198,6 +214,7 @@ class PolicyFacts:
             consent=dict(policy.consent),
             revocation_scope=policy.revocation_scope,
             per_customer=limits.per_customer if limits else None,
+            role_addresses=policy.role_addresses,
         )
 
 
@@ -254,6 +271,8 @@ class Facts:
     """What keeps back what nothing else stands against; asked last, as who asks takes a place in the queue."""
     subscription: Subscription | None = None
     """Of news of the status page: what the subscriber asked for; None: there is no such subscriber any more."""
+    wrote: Mapping[str, float] = field(default_factory=dict)
+    """When the person last wrote to us, by kind of channel, where it matters."""
 
     def plain(self) -> dict[str, Any]:
         """Return them as plain JSON values, to be stored with the decision."""

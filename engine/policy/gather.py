@@ -19,16 +19,18 @@ from engine.policy import choice, lookups
 from engine.policy.caps import Sent
 from engine.policy.consent import Entry
 from engine.policy.experience import Experience
-from engine.policy.facts import ChannelFacts, Facts, IssueFacts, Outage, PolicyFacts, StepFacts, Suppressed, Tried
-from engine.policy.holdout import draw
+from engine.policy.facts import ChannelFacts, Facts, IssueFacts, Outage, PolicyFacts, Suppressed, Tried
 from engine.policy.reach import left_open
 from engine.policy.recipients import recipients, with_parents
+from engine.policy.steps import Steps
 from engine.policy.stops import Halt, halts
+from engine.policy.variants import Arms
 from engine.policy.worth import Appraiser, Worth
 from engine.status.news import subscription
 from engine.status.subscribers import as_person, of_recipient
 from engine.store.models import Entity, Intent, Issue, Silence
 from engine.waves.incidents import taken_in
+from outreach.render import TemplateError, Templates
 
 NOTHING = IssueFacts("", "dismissed", "low", -1)
 
@@ -41,6 +43,8 @@ class Gathered:
     issue: Issue | None
     person: Person | None
     account: Entity | None = None
+    wrong: TemplateError | None = None
+    """Why nothing can be written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +68,18 @@ class _Known:
     """Of intents whose demand needs a person: the number of the ticket, None while it is not made yet."""
     incidents: Mapping[str, str]
     halts: tuple[Halt, ...]
+    arms: Arms
+    wrote: Mapping[str, Mapping[str, float]]
 
 
 class Gatherer:
     """Gathers under one configuration."""
 
-    def __init__(self, config: Config, channels: Mapping[str, ChannelFacts]) -> None:
+    def __init__(self, config: Config, channels: Mapping[str, ChannelFacts], templates: Templates) -> None:
         self._config = config
         self._channels = channels
+        self._sessions = {each.kind for each in channels.values() if each.session}
+        self._steps = Steps(config, templates, sessions=bool(self._sessions))
         self._appraiser = Appraiser()
         self._experience = Experience(tuple(config.playbooks))
         self._memory = max((cap.seconds for cap in self._caps()), default=0.0) + 2 * 86400.0
@@ -102,12 +110,13 @@ class Gatherer:
         issue, seen = known.issues.get(intent.issue), known.views.get(intent.issue)
         person = known.persons.get((intent.recipient, intent.account)) if intent.kind == "message" else None
         who = person.id if person else ""
+        planned = self._steps.planned(intent, seen, person, known.arms)
         facts = Facts(
             now=now,
             occasion=intent.occasion,  # type: ignore[arg-type]  # the column holds what playbooks.Occasion lists
             kind=intent.kind,  # type: ignore[arg-type]  # as above
             issue=_issue(seen),
-            step=self._step(intent),
+            step=planned.facts,
             person=person,
             channels=self._channels,
             policy=self._policies.get(intent.playbook, self._policy),
@@ -126,8 +135,10 @@ class Gatherer:
             incident=known.incidents.get(intent.id, ""),
             tried=tuple(Tried(**each) for each in intent.payload.get("tried", ())),
             outages=outages,
+            wrote=known.wrote.get(who, {}),
         )
-        return Gathered(facts, issue, person, known.accounts.get(issue.account or "") if issue else None)
+        account = known.accounts.get(issue.account or "") if issue else None
+        return Gathered(facts, issue, person, account, planned.wrong)
 
     def _with_beliefs(
         self, session: Session, gathered: Sequence[Gathered], intents: Sequence[Intent], now: float
@@ -170,6 +181,8 @@ class Gatherer:
             made=lookups.tickets_made(session, [each for each in intents if self._human(each, issues)], now),
             incidents=taken_in(session, [(each, issues.get(each.issue)) for each in intents], now),
             halts=halts(session),
+            arms=self._steps.arms(session, intents),
+            wrote=lookups.wrote(session, everyone, self._sessions, now),
         )
 
     def _human(self, intent: Intent, issues: Mapping[str, Issue]) -> bool:
@@ -193,7 +206,7 @@ class Gatherer:
             occasion="announced",
             kind="status",
             issue=NOTHING,
-            step=self._step(intent),
+            step=self._steps.planned(intent, None, person, Arms()).facts,
             person=person,
             channels=self._channels,
             policy=self._policy,
@@ -210,28 +223,6 @@ class Gatherer:
     def _caps(self) -> list[Per]:
         limits = [each.limits.per_customer for each in self._config.playbooks.values()]
         return [*self._config.policy.caps.values(), *(each for each in limits if each)]
-
-    def _step(self, intent: Intent) -> StepFacts:
-        payload, playbook = intent.payload, self._config.playbooks.get(intent.playbook)
-        return StepFacts(
-            playbook=intent.playbook,
-            episode=intent.episode,
-            purpose=str(payload.get("purpose", "service")),
-            channels=tuple(payload.get("channels", ())),
-            emergency=str(payload.get("emergency", "")),
-            unless=payload.get("unless"),
-            template=str(payload.get("template", "")),
-            through=self._through(intent),
-            holdout=playbook.holdout if playbook else 0.0,
-            draw=draw(intent.playbook, intent.account or "", intent.issue),
-            address=str(payload.get("address", "")),
-        )
-
-    def _through(self, intent: Intent) -> tuple[str, ...]:
-        if intent.kind == "ticket":
-            return (str(intent.payload.get("desk", "")),)
-        target = self._config.main.escalations.get(str(intent.payload.get("to", "")))
-        return (target.channel,) if target else ()
 
     def _worth(self, session: Session, intent: Intent, issue: Issue | None, now: float) -> Worth | None:
         playbook = self._config.playbooks.get(intent.playbook)

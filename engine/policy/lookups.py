@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from typing import cast
 
-from sqlalchemy import func
+from sqlalchemy import func, union_all
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, or_, select
 
@@ -18,7 +18,7 @@ from engine.policy.caps import Sent
 from engine.policy.consent import Entry
 from engine.policy.facts import WRITTEN, Suppressed
 from engine.store.database import unindexed
-from engine.store.models import Consent, CustomerContact, Intent, Issue, Suppression
+from engine.store.models import Consent, Conversation, CustomerContact, Intent, Issue, Suppression, Turn
 
 CONVERSATION = 4 * 3600.0
 """A customer who contacted us about an issue is in conversation with us for so many seconds."""
@@ -80,6 +80,29 @@ def sends(session: Session, persons: Collection[Person], since: float) -> dict[s
     found: dict[str, list[Sent]] = defaultdict(list)
     for recipient, *sent in rows:
         found[recipient].append(Sent(*sent))
+    return found
+
+
+def wrote(
+    session: Session, persons: Collection[Person], kinds: Collection[str], now: float
+) -> dict[str, dict[str, float]]:
+    """Return of each person when they last wrote, by kind of channel: those kinds only that ask for it (C12)."""
+    if not persons or not kinds:
+        return {}
+    ids = [person.id for person in persons]
+    contacts = sql_select(col(CustomerContact.subject), col(CustomerContact.channel), col(CustomerContact.at)).where(
+        col(CustomerContact.subject).in_(ids), col(CustomerContact.channel).in_(kinds), col(CustomerContact.at) <= now
+    )
+    answers = (
+        sql_select(col(Conversation.person), col(Turn.channel), col(Turn.at))
+        .join(Turn, col(Turn.conversation) == Conversation.id)
+        .where(
+            col(Conversation.person).in_(ids), col(Turn.channel).in_(kinds), col(Turn.way) == "in", col(Turn.at) <= now
+        )
+    )
+    found: dict[str, dict[str, float]] = defaultdict(dict)
+    for person, kind, at in session.execute(union_all(contacts, answers)):
+        found[person][kind] = max(at, found[person].get(kind, at))
     return found
 
 

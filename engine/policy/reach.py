@@ -20,6 +20,7 @@ from engine.policy.choice import Belief, chosen, propensities
 from engine.policy.consent import ALLOWED, Standing, Use, standing
 from engine.policy.facts import Facts, Reason, Tried
 from engine.policy.stops import blocked
+from outreach.address import unfit
 
 ITSELF = "entity"
 """The kind of address that everyone has: what is kept for them, they read where they are."""
@@ -41,6 +42,8 @@ class Way:
     obstacle: Reason | None = None
     propensity: float = 1.0
     """With which probability it was drawn among those that were open."""
+    cause: str = ""
+    """More of the obstacle, where there is more to say."""
 
 
 class _Latest(threading.local):
@@ -136,23 +139,47 @@ def _by_channel(facts: Facts, name: str, person: Person) -> list[Way]:
 def _weighed(facts: Facts, name: str, address: str) -> Way:
     if name not in facts.channels or not address:
         return Way(name, address, Reason.NO_ADDRESS)
+    obstacle, cause = _refused(facts, name, address), ""
+    if obstacle is None and (cause := unfit(facts.channels[name].address, address, _given(facts, address))):
+        obstacle = Reason.UNFIT
+    if obstacle is None and not facts.step.approved and not in_session(facts, name):
+        obstacle = Reason.NO_SESSION
+    return Way(name, address, obstacle, cause=cause)
+
+
+def _refused(facts: Facts, name: str, address: str) -> Reason | None:
+    """Return what the ledgers, the provider or an operator have against it."""
     kind = facts.channels[name].kind
-    found = standing(
-        facts.consents,
-        Use(address, kind, facts.step.purpose),
-        facts.policy.revocation_scope,
-        facts.policy.consent,
-    )
+    use = Use(address, kind, facts.step.purpose)
+    found = standing(facts.consents, use, facts.policy.revocation_scope, facts.policy.consent)
     if found not in ALLOWED:
-        return Way(name, address, _STANDING[found])
+        return _STANDING[found]
     if any((each.channel, each.address) == (name, address) for each in facts.tried):
-        return Way(name, address, Reason.UNDELIVERABLE)
+        return Reason.UNDELIVERABLE
     if blocked(facts.halts, name, facts.step.purpose):
-        return Way(name, address, Reason.STOPPED)
+        return Reason.STOPPED
     if any(each.channel == name and each.lasting for each in facts.outages):
-        return Way(name, address, Reason.UNREACHABLE)
+        return Reason.UNREACHABLE
     dead = any(each.address == address and each.channel in {"*", kind} for each in facts.suppressions)
-    return Way(name, address, Reason.SUPPRESSED if dead else None)
+    return Reason.SUPPRESSED if dead else None
+
+
+def _given(facts: Facts, address: str) -> tuple[str, ...]:
+    """Return the roles' mailboxes that may be written to: a subscriber gave theirs, an answer goes where they wrote."""
+    own = (address,) if facts.kind == "status" or facts.step.address else ()
+    return facts.policy.role_addresses + own
+
+
+def in_session(facts: Facts, name: str) -> bool:
+    """Return whether free words may be sent by a channel now: the person wrote to us lately, where that is needed."""
+    return not facts.channels[name].session or facts.now < session_until(facts, name)
+
+
+def session_until(facts: Facts, name: str) -> float:
+    """Return until when free words may be sent by a channel that asks for a session, epoch seconds; 0.0: no session."""
+    channel = facts.channels[name]
+    wrote = facts.wrote.get(channel.kind)
+    return 0.0 if wrote is None else wrote + channel.session
 
 
 def _closing_way(facts: Facts, told: Told) -> Way:

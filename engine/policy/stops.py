@@ -98,7 +98,7 @@ def _holds(halt: Halt, what: Leaving) -> bool:
         case "playbook":
             return halt.name == what.playbook
         case "template":
-            return what.template == halt.name or what.template.startswith(f"{halt.name}/")
+            return what.template == halt.name or what.template.startswith((f"{halt.name}/", f"{halt.name}@"))
         case "stream":
             return bool(what.through) and all(f"{name}/{what.purpose}" == halt.name for name in what.through)
         case _:

@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from engine.config.model import SEVERITIES
 from engine.desks import known
 from engine.evaluations import evaluations
+from engine.goodwill import grants
 from engine.issues.book import history
 from engine.letters import evidence_picture
 from engine.policy import stops, streams
@@ -21,6 +22,7 @@ from engine.waves.approvals import approvals
 from engine.web import actions, queries
 from engine.web.api import dead_letters, reasons
 from engine.web.auth import COOKIE, Doorkeeper, foreign
+from engine.web.goodwill import shown
 from engine.web.health import unreachable, warnings
 from engine.web.problems import Refused
 from engine.web.services import Services
@@ -119,6 +121,7 @@ def one_issue(services: Injected, caller: Asking, issue: str, done: Action | Non
             intents=queries.intents(session, issue),
             decisions=[(each, queries.because(each)) for each in queries.decisions(session, "", SHOWN, issue=issue)],
             tickets=known.of_issue(session, issue),
+            goodwill=shown(grants(session, issue=issue)),
         )
 
 

@@ -17,8 +17,10 @@ from engine.web import (
     customers,
     defects,
     desk_hooks,
+    experiments,
     feed,
     feed_tokens,
+    goodwill,
     health,
     ingest,
     predictions,
@@ -56,6 +58,8 @@ _PARTS = (
     predictions,
     approvals,
     defects,
+    experiments,
+    goodwill,
 )
 """What answers, in the order in which it is asked."""
 
@@ -69,6 +73,7 @@ def create_app(services: Services, metrics: Metrics | None = None) -> ASGIApp:
     app.state.services, app.state.metrics, app.state.doorkeeper = services, counted, doorkeeper
     app.state.readers = feed.readers()
     app.router.routes.append(_events(services, counted))
+    app.include_router(goodwill.api)
     for module in _PARTS:
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=STATIC))

@@ -7,9 +7,11 @@ from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
+from engine.goodwill import grants
 from engine.tickets import Verdict
 from engine.web.api import ticket_of
 from engine.web.console import render
+from engine.web.goodwill import shown
 from engine.web.problems import Refused
 from engine.web.services import Services
 from engine.web.state import Asking, Form, Injected
@@ -21,7 +23,9 @@ router = APIRouter(include_in_schema=False)
 def one_ticket(services: Injected, caller: Asking, number: int) -> Response:
     """Show a ticket."""
     ticket, notes = ticket_of(services, number)
-    return render("ticket.html.j2", services, who=caller.name, ticket=ticket, notes=notes)
+    with services.database.reading() as session:
+        granted = shown(grants(session, issue=ticket.issue)) if ticket.issue else []
+    return render("ticket.html.j2", services, who=caller.name, ticket=ticket, notes=notes, goodwill=granted)
 
 
 @router.post("/tickets/{number}/{what}")

@@ -37,7 +37,7 @@ class MemoryChannel(Channel):
         >>> MemoryChannel.like(channel_class("sms")).plain
         True
         """
-        facts = {"kind": channel.kind, "address": channel.address, "plain": channel.plain}
+        facts = {"kind": channel.kind, "address": channel.address, "plain": channel.plain, "session": channel.session}
         return type(f"Memory{channel.__name__}", (cls,), facts)
 
     def send(self, message: Message) -> Receipt:

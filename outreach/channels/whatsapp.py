@@ -26,6 +26,7 @@ class WhatsApp(TwilioChannel):
     """
 
     kind: ClassVar[str] = "whatsapp"
+    session: ClassVar[float] = 86400.0
 
     def __init__(
         self,

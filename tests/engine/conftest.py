@@ -16,6 +16,10 @@ from engine.columnar.times import epoch
 NOW = epoch("2025-03-03T08:02:10Z")
 """What the machine's clock says in these tests, and a millisecond more at each look."""
 
+SAID = "You need not do anything. See {{ links.page }}. You are a contact for {{ customer.name }}.\n"
+SOON = "More by {{ next_update_at | when }}.\n"
+TROUBLE = "Subject: Trouble\n\nSomething is wrong for {{ customer.name }}."
+SAMPLE = '{"customer": {"name": "Acme"}, "links": {"page": "https://x.example/m/1"}, "next_update_at": 1795367100}'
 FILES = {
     "config/forewarn.yaml": "sender: {company: Example}\nlisten: {port: 0}\nescalations:\n"
     "  on-call: {channel: mail, address: on-call@example.com}\n",
@@ -34,17 +38,17 @@ FILES = {
     "---\nname: it fails\nstart: 2025-03-03T08:00:00Z\n"
     "events: [{type: api.request, subject: account/acme, data: {status: 200}}]\n"
     "expect: {issues: [{detector: errors}]}\n",
-    "templates/errors/notice/en/email.txt.j2": "Subject: Trouble\n\nSomething is wrong for {{ customer.name }}.\n",
-    "templates/errors/notice/sample.json": '{"customer": {"name": "Acme"}}',
-    "templates/errors/resolved/en/email.txt.j2": "Subject: Over\n\nIt is over.\n",
-    "templates/errors/resolved/sample.json": "{}",
+    "templates/errors/notice/en/email.txt.j2": f"{TROUBLE}\n{SAID}{SOON}",
+    "templates/errors/notice/sample.json": SAMPLE,
+    "templates/errors/resolved/en/email.txt.j2": f"Subject: Over\n\nIt is over.\n{SAID}",
+    "templates/errors/resolved/sample.json": SAMPLE,
     "templates/errors/agent/en/ticket.txt.j2": "Subject: Calls fail\n\n{{ issue.summary }}\n",
     "templates/errors/agent/sample.json": '{"issue": {"summary": "Calls fail."}}',
     "templates/_layouts/email.html.j2": "<p>{{ mail.subject }}</p>\n",
-    "templates/_common/correction/en/email.txt.j2": "Subject: Sorry\n\nIt was a false alarm.\n",
-    "templates/_common/correction/sample.json": "{}",
-    "templates/_common/expired/en/email.txt.j2": "Subject: Closed\n\nWe no longer follow this.\n",
-    "templates/_common/expired/sample.json": "{}",
+    "templates/_common/correction/en/email.txt.j2": f"Subject: Sorry\n\nIt was a false alarm.\n{SAID}",
+    "templates/_common/correction/sample.json": SAMPLE,
+    "templates/_common/expired/en/email.txt.j2": f"Subject: Closed\n\nWe no longer follow this.\n{SAID}",
+    "templates/_common/expired/sample.json": SAMPLE,
     "templates/_common/escalation/en/email.txt.j2": "Subject: Nobody acted\n\n{{ next_step }}\n",
     "templates/_common/escalation/sample.json": '{"next_step": "Look at it."}',
 }

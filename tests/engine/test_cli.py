@@ -13,7 +13,7 @@ from detectors.registry import detector_class, kinds
 from engine import cli
 from engine.config.model import DetectorConfig, Watch
 from engine.config.reader import fields_of, parameters_of
-from tests.engine.conftest import Forewarn
+from tests.engine.conftest import SAMPLE, Forewarn
 
 BIN = Path(sys.executable).with_name("forewarn")
 
@@ -170,9 +170,9 @@ def test_a_test_that_cannot_be_read_is_told(forewarn: Forewarn, shop: Path) -> N
 
 def test_a_template_is_shown(forewarn: Forewarn, shop: Path) -> None:
     ran = forewarn("preview", "errors/notice", "--html", "out.html")
-    assert ran.out == "Subject: Trouble\n\nSomething is wrong for Acme.\n"
+    assert ran.out.startswith("Subject: Trouble\n\nSomething is wrong for Acme.\nYou need not do anything.")
     assert "<p>Trouble</p>" in (shop / "out.html").read_text()
-    (shop / "s.json").write_text('{"customer": {"name": "Zoo\\u001b[31m"}}')
+    (shop / "s.json").write_text(SAMPLE.replace("Acme", "Zoo\\u001b[31m"))
     assert "Zoo\ufffd[31m" not in ran.out
     assert "\x1b" not in forewarn("preview", "errors/notice", "--sample", "s.json").out
     assert forewarn("preview", "errors/agent", "--json").json["subject"] == "Calls fail"

@@ -245,6 +245,13 @@ def test_c02_what_may_be_an_opt_out_suspends_and_goes_to_a_person(house: House) 
     assert answers(house) == []
 
 
+def test_c02_what_may_be_an_opt_out_counts_however_long_it_is(house: House) -> None:
+    hear(house, "please don't text me\n" + "x" * 50_000, key="<long>")
+    consent = max(house.rows(Consent), key=lambda row: row.at)
+    assert (consent.state, len(consent.wording), consent.wording[-1]) == ("suspended", 20_000, "…")
+    assert [len(row.text) for row in house.rows(CustomerContact)] == [20_000]
+
+
 def test_c03_an_opt_out_is_confirmed_once(house: House) -> None:
     first, second = (hear(house, "stop", way="at once") for _ in range(2))
     assert "You get no more messages" in first.text

@@ -8,6 +8,7 @@ from css_inline import CSSInliner
 
 from outreach import files
 from outreach.inline import InlineError, inlined
+from outreach.lint_rules import Rules
 from outreach.render import TemplateError, Templates
 
 FOLDER = Path(__file__).parents[2] / "templates"
@@ -136,5 +137,5 @@ def test_a_template_that_cannot_be_inlined_is_told_with_its_place(tmp_path: Path
     with pytest.raises(TemplateError, match="variable decides") as refused:
         Templates(tmp_path).preview("all/notice", "email", "en")
     assert refused.value.place == f"{page}:2"
-    (problem,) = Templates(tmp_path).problems("all/notice", ["email"], set())
+    (problem,) = Templates(tmp_path).problems("all/notice", ["email"], Rules())
     assert f"{page}:2" in problem.message

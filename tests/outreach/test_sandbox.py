@@ -8,7 +8,7 @@ import pytest
 from outreach.render import TemplateError, Templates
 
 VARIABLES: dict[str, Any] = {
-    "customer": {"name": "Acme", "tags": ["a", "b"]},
+    "customer": {"name": "Acme", "tags": ["a", "b"], "long": "x" * 60_000},
     "now": 5,
     "history": [{"at": 1.0}],
 }
@@ -35,6 +35,11 @@ REFUSED = {
     "{% set a = 'aaaaaaaaaaaaaaaa' %}" + "{% set a = a + a %}" * 40: "longer than 65536",
     "{% for i in range(900) %}" + "abcdefgh" * 20 + "{% endfor %}": "longer than 65536",
     "{% for i in [1] recursive %}{{ loop([1]) }}{% endfor %}": "a recursive loop",
+    "{% for i in range(900) %}{{ (customer.long | sort)[0] }}{% endfor %}": "more than 10000 steps",
+    "{% for i in range(9) %}{% for c in customer.long if c == '?' %}{% endfor %}{% endfor %}": "more than 10000 steps",
+    "{% set a = 999999999 %}" + "{% set a = a * a %}" * 40: "numbers beyond 1e+15",
+    "{{ 10000000000000000 + 1 }}": "numbers beyond 1e+15",
+    "{{ (customer.long ~ customer.long) | upper }}": "longer than 65536",
     "{% include customer.name %}": "an include without a fixed name",
     "{% include '../secret' %}": "no template file",
     "{% extends 'other' %}": "{% extends %} cannot be used",

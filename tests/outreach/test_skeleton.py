@@ -48,7 +48,7 @@ def test_a_block_knows_its_outline(lines: list[str]) -> None:
 
 
 def test_the_starter_s_layout_can_be_filled_in() -> None:
-    assert fillable(Templates(STARTER).environment, LAYOUT)
+    assert fillable(Templates(STARTER)._names, LAYOUT)
 
 
 def folder(tmp_path: Path, layout: str) -> Templates:
@@ -76,7 +76,7 @@ def folder(tmp_path: Path, layout: str) -> Templates:
 )
 def test_a_layout_that_does_more_than_show_is_rendered(tmp_path: Path, layout: str) -> None:
     templates = folder(tmp_path, layout)
-    assert not fillable(templates.environment, LAYOUT)
+    assert not fillable(templates._names, LAYOUT)
     for name in ("a", "somebody"):
         given_ = values(customer={"name": name})
         mail = Mail.of(given_, f"Hi {name}", f"Hello {name},\n\nbye\n").data()
@@ -87,7 +87,7 @@ def test_a_layout_that_does_more_than_show_is_rendered(tmp_path: Path, layout: s
 @pytest.mark.parametrize("layout", ["{% for each in mail.subject %}({{ each }}){% endfor %}", "{{ mail.body }}"])
 def test_a_text_that_is_looked_into_is_not_filled_in(tmp_path: Path, layout: str) -> None:
     templates, given_ = folder(tmp_path, layout), values(customer={"name": "Ada"})
-    assert fillable(templates.environment, LAYOUT)
+    assert fillable(templates._names, LAYOUT)
     html = templates.render("x/y", "email", "en", given_).html
     assert "Ada" in html or "(A)(d)(a)" in html
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from engine.config.variables import NEWS
+from outreach.lint_rules import Rules
 from outreach.render import Rendered, Templates
 from outreach.segments import segments
 from outreach.text import mark
@@ -16,7 +17,15 @@ from outreach.text import mark
 FOLDER = Path(__file__).parents[2] / "templates"
 TEMPLATES = Templates(FOLDER)
 COMMON = {"now", "sender.*", "customer.*", "issue.*", "evidence.*"}
-TO_CUSTOMERS = COMMON | {"person.*", "links.page", "links.preferences", "links.unsubscribe", "next_update_at"}
+TO_CUSTOMERS = COMMON | {
+    "person.*",
+    "links.page",
+    "links.preferences",
+    "links.unsubscribe",
+    "next_update_at",
+    "article.*",
+    "remedy.*",
+}
 TO_AGENTS = COMMON | {"history", "next_step", "links.console"}
 
 REPLIES = [name for name in TEMPLATES.templates() if name.startswith("_replies/")]
@@ -41,14 +50,16 @@ def test_there_is_something_to_test() -> None:
 
 @pytest.mark.parametrize("name", CUSTOMERS)
 def test_messages_to_customers_have_no_problem(name: str) -> None:
-    assert TEMPLATES.problems(name, ["email", "sms", "webhook"], TO_CUSTOMERS) == []
+    occasion: Any = "opened" if name.endswith("/notice") else "closing"
+    rules = Rules(TO_CUSTOMERS, occasion, sms_segments=2)
+    assert TEMPLATES.problems(name, ["email", "sms", "webhook"], rules) == []
     assert TEMPLATES.files.locales(name) == ["de", "en"]
 
 
 @pytest.mark.parametrize("name", ANSWERS)
 def test_answers_have_no_problem_and_are_short(name: str) -> None:
     allowed = {"now", "sender.*", "customer.*", "person.*", "links.page", "links.preferences", "number"}
-    assert TEMPLATES.problems(name, ["email", "sms"], allowed) == []
+    assert TEMPLATES.problems(name, ["email", "sms"], Rules(allowed)) == []
     assert TEMPLATES.files.locales(name) == ["de", "en"]
     for locale in ("en", "de"):
         sample = TEMPLATES.files.sample(name)
@@ -80,13 +91,13 @@ def test_distress_gets_one_honest_sentence() -> None:
 @pytest.mark.parametrize("name", AGENTS)
 def test_tickets_have_no_problem(name: str) -> None:
     more = {"incident.*"} if name == INCIDENT else set()
-    assert TEMPLATES.problems(name, ["ticket"], TO_AGENTS | more) == []
+    assert TEMPLATES.problems(name, ["ticket"], Rules(TO_AGENTS | more)) == []
     assert TEMPLATES.files.locales(name) == ["de", "en"]
 
 
 @pytest.mark.parametrize("name", SUBSCRIBERS)
 def test_mails_to_subscribers_have_no_problem(name: str) -> None:
-    assert TEMPLATES.problems(name, ["email"], set(NEWS)) == []
+    assert TEMPLATES.problems(name, ["email"], Rules(NEWS)) == []
     assert TEMPLATES.files.locales(name) == ["de", "en"]
 
 
@@ -116,7 +127,7 @@ def test_maintenance_is_told_with_its_window() -> None:
 
 @pytest.mark.parametrize("name", ESCALATIONS)
 def test_escalations_have_no_problem(name: str) -> None:
-    assert TEMPLATES.problems(name, ["email", "sms"], TO_AGENTS | {"approval.*", "defect.*"}) == []
+    assert TEMPLATES.problems(name, ["email", "sms"], Rules(TO_AGENTS | {"approval.*", "defect.*"})) == []
 
 
 @pytest.mark.parametrize("locale", ["en", "de"])

@@ -7,7 +7,15 @@ only ever added to.
 from engine.store.models.conversations import Conversation, Turn
 from engine.store.models.decisions import Assignment, DecisionRow, Stop
 from engine.store.models.feed import FeedItem
-from engine.store.models.feedback import CustomerContact, EvaluationRow, Label, LeadTime, OutcomeRow
+from engine.store.models.feedback import (
+    CustomerContact,
+    EvaluationRow,
+    GoodwillBudget,
+    GoodwillGrant,
+    Label,
+    LeadTime,
+    OutcomeRow,
+)
 from engine.store.models.issues import Change, DeclaredChange, Defect, Issue, SignalRow, Silence
 from engine.store.models.people import Address, Consent, Entity, Preference, Suppression
 from engine.store.models.running import JobRun, Progress, Token
@@ -34,6 +42,8 @@ __all__ = [
     "Entity",
     "EvaluationRow",
     "FeedItem",
+    "GoodwillBudget",
+    "GoodwillGrant",
     "Incident",
     "IncidentMember",
     "Intent",

@@ -29,13 +29,14 @@ class Assignment(SQLModel, table=True):
 
     id: str = Field(primary_key=True)
     experiment: str = Field(index=True)
-    """`holdout PLAYBOOK`."""
+    """`holdout PLAYBOOK`, or `variant TEMPLATE: ARMS` (`engine.policy.variants`)."""
     account: str
     issue: str = Field(index=True)
+    """Of a variant, which holds for the account, the issue it was drawn for."""
     arm: str
-    """told or held."""
+    """told or held; of a variant its name, or base."""
     share: float
-    """Of the arm that is held back."""
+    """Of the arm that is held back; of a variant, of this arm."""
     at: float
 
 

@@ -13,12 +13,42 @@ class CustomerContact(SQLModel, table=True):
     __tablename__ = "customer_contact"
     id: str = Field(primary_key=True)
     at: float
-    subject: str
+    subject: str = Field(index=True)
     account: str | None = Field(default=None, index=True)
     channel: str
     text: str = ""
     issue: str = Field(default="", index=True)
     """The issue it was about, if the event or the matching says so."""
+
+
+class GoodwillGrant(SQLModel, table=True):
+    """A remedy that an account was granted, or that is kept for it until a message has gone (`engine.goodwill`)."""
+
+    __tablename__ = "goodwill_grant"
+    id: str = Field(primary_key=True)
+    at: float = Field(index=True)
+    remedy: str
+    """Its name in policy.yaml."""
+    amount: int
+    """In the smallest unit of the currency."""
+    currency: str
+    account: str = Field(index=True)
+    issue: str = Field(default="", index=True)
+    who: str
+    """An agent, or `playbook NAME`."""
+    why: str = ""
+    status: str
+    """reserved, granted or released."""
+    intent: str = Field(default="", index=True)
+    """The message that offers it."""
+
+
+class GoodwillBudget(SQLModel, table=True):
+    """One row: whoever takes from the budget locks it, so that two at once never take more than there is."""
+
+    __tablename__ = "goodwill_budget"
+    id: str = Field(primary_key=True)
+    taken_at: float
 
 
 class OutcomeRow(SQLModel, table=True):

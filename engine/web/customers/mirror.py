@@ -16,6 +16,7 @@ from engine.store.models import Conversation, Turn
 from engine.web.customers import evidence, reasons
 from engine.web.customers.reader import Reader, invalid, kind_of, links, read, shown
 from engine.web.customers.words import words
+from engine.web.goodwill import promised
 from engine.web.problems import Refused
 from engine.web.replies import listener
 from engine.web.services import Services
@@ -36,7 +37,10 @@ def message(services: Injected, token: str) -> Response:
     reader = read(services, token, "page")
     if reader is None or reader.intent is None:
         return invalid(services)
-    return shown("message.html.j2", reader, services, links=links(services, reader.claims), **_sent(services, reader))
+    with services.database.reading() as session:
+        remedies = promised(session, services.config().policy.goodwill, reader.intent, reader.say)
+    found = links(services, reader.claims)
+    return shown("message.html.j2", reader, services, links=found, remedies=remedies, **_sent(services, reader))
 
 
 @router.get("/m/{token}/copy")

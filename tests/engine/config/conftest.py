@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+SAID = "You need not do anything. See {{ links.page }}. You are a contact for {{ customer.name }}.\n"
+SOON = "More by {{ next_update_at | when }}.\n"
+SAMPLE = '{"customer": {"name": "Acme"}, "links": {"page": "https://x.example/m/1"}, "next_update_at": 1795367100}'
 WHOLE: Mapping[str, str] = {
     "forewarn.yaml": "sender: {company: Example}\ntemplates: templates\nescalations:\n"
     "  on-call: {channel: mail, address: on-call@example.com}\n",
@@ -15,15 +18,15 @@ WHOLE: Mapping[str, str] = {
     "playbooks/errors.yaml": "name: errors\nwhen: {detector: errors}\nsteps:\n"
     "  - message: {channels: mail, template: errors/notice}\n"
     "  - message: {on: resolved, template: errors/resolved}\n",
-    "templates/errors/notice/en/email.txt.j2": "Subject: Trouble\n\nSomething is wrong.\n",
-    "templates/errors/notice/sample.json": "{}",
-    "templates/errors/resolved/en/email.txt.j2": "Subject: Over\n\nIt is over.\n",
-    "templates/errors/resolved/sample.json": "{}",
+    "templates/errors/notice/en/email.txt.j2": f"Subject: Trouble\n\nSomething is wrong. {SAID}{SOON}",
+    "templates/errors/notice/sample.json": SAMPLE,
+    "templates/errors/resolved/en/email.txt.j2": f"Subject: Over\n\nIt is over. {SAID}",
+    "templates/errors/resolved/sample.json": SAMPLE,
     "templates/_layouts/email.html.j2": "<p>{{ mail.subject }}</p>\n",
-    "templates/_common/correction/en/email.txt.j2": "Subject: Sorry\n\nIt was a false alarm.\n",
-    "templates/_common/correction/sample.json": "{}",
-    "templates/_common/expired/en/email.txt.j2": "Subject: Closed\n\nWe no longer follow this.\n",
-    "templates/_common/expired/sample.json": "{}",
+    "templates/_common/correction/en/email.txt.j2": f"Subject: Sorry\n\nIt was a false alarm. {SAID}",
+    "templates/_common/correction/sample.json": SAMPLE,
+    "templates/_common/expired/en/email.txt.j2": f"Subject: Closed\n\nWe no longer follow this. {SAID}",
+    "templates/_common/expired/sample.json": SAMPLE,
     "templates/_common/escalation/en/email.txt.j2": "Subject: Nobody acted\n\n{{ next_step }}\n",
     "templates/_common/escalation/sample.json": '{"next_step": "Look at it."}',
     "templates/errors/agent/en/ticket.txt.j2": "Subject: Calls fail\n\n{{ issue.summary }}\n",

@@ -60,6 +60,14 @@ NOTICE = "message: {channels: mail, template: errors/notice}"
 RESOLVED = "message: {on: resolved, template: errors/resolved}"
 D, P = "detectors/errors.yaml", "playbooks/errors.yaml"
 
+OFFERED = "message: {channels: mail, template: errors/notice, offer: {remedy: credit-1}}"
+CREDIT = "{credit-10: {kind: credit, amount: 10, about: x}}"
+
+
+def goodwill(remedies: str, currency: str = "EUR") -> str:
+    return f"goodwill: {{currency: {currency}, budget: 50 per 30d, remedies: {remedies}}}"
+
+
 BROKEN: list[tuple[Mapping[str, str | None], str]] = [
     # the files by themselves
     ({"policy.yaml": "hours: {from: 8\n"}, "policy.yaml:2:1: expected ',' or '}'"),
@@ -193,6 +201,37 @@ BROKEN: list[tuple[Mapping[str, str | None], str]] = [
     ),
     (steps(NOTICE, RESOLVED, after="worth: {contact: -1}\n"), f"{P}:6:18: a cost is 0 or more"),
     (steps(NOTICE, RESOLVED, after="worth: {contact: 9, calls: 3}\n"), f"{P}:6:28: a probability is 0% to 100%"),
+    # goodwill, articles, roles
+    (policy(goodwill("{}")), "policy.yaml:1:57: there is no remedy"),
+    (policy(goodwill(CREDIT, currency="EUO")), 'policy.yaml:1:22: no currency "EUO"; did you mean'),
+    (policy(goodwill("{a: {kind: credit, amount: -1, about: x}}")), "policy.yaml:1:61: a remedy costs 0 or more"),
+    (policy(goodwill("{a: {kind: credit, amount: 99, about: x}}")), "policy.yaml:1:61: this can never be granted"),
+    (policy(goodwill("{a: {kind: extension, amount: 1, about: x}}")), "policy.yaml:1:61: an extension needs lasts"),
+    (policy(goodwill("{a: {kind: gift, amount: 1, about: x}}")), 'policy.yaml:1:68: "gift" is not allowed here'),
+    (steps(OFFERED, RESOLVED), f'{P}:4:72: no remedy "credit-1"; there are none'),
+    (
+        {**steps(OFFERED, RESOLVED), **policy(goodwill(CREDIT))},
+        f'{P}:4:72: no remedy "credit-1"; did you mean "credit-10"?',
+    ),
+    (
+        {**steps(OFFERED.replace("credit-1", "credit-10, when: valeu > 1"), RESOLVED), **policy(goodwill(CREDIT))},
+        f'{P}:4:89: nothing is called "valeu" here; did you mean "value"?',
+    ),
+    (
+        {**steps(OFFERED.replace("credit-1", "credit-10"), RESOLVED), **policy(goodwill(CREDIT))},
+        f"{P}:4:63: warning: errors/notice offers credit-10 and does not say so by memory; include",
+    ),
+    (detector("demand: {class: automate}"), f"{D}:5:17: warning: customers are not shown how to help themselves"),
+    (detector('demand: {class: automate, article: {title: x, url: "https://x.example"}}'), ""),
+    (
+        detector("demand: {class: automate, article: {title: x, url: javascript:0}}"),
+        f'{D}:5:52: "javascript:0" is no address for customers; write https',
+    ),
+    (
+        steps(NOTICE, RESOLVED, after="article: {title: x, url: http://x.example}\n"),
+        f'{P}:6:26: "http://x.example" is no address',
+    ),
+    (policy("role_addresses: [noc, a b]"), 'policy.yaml:1:23: "a b" is no mailbox'),
     # policy
     (policy('hours: {from: "25:00", to: "8:00"}'), 'policy.yaml:1:15: "25:00" is not a time of day'),
     (policy('hours: {from: "08:00", to: "08:00"}'), "policy.yaml:1:8: these hours are empty"),
@@ -284,6 +323,26 @@ BROKEN: list[tuple[Mapping[str, str | None], str]] = [
     (
         {"templates/errors/notice/en/email.txt.j2": "Subject: x\n\nBuy now and save 20 % off!\n"},
         "templates/errors/notice/en/email.txt.j2:3:1: warning: ",
+    ),
+    (
+        {"templates/errors/notice/en/email.txt.j2": "Subject: x\n\nBuy now and save 20 % off!\n"},
+        f"{P}:4:41: errors/notice says 'Buy now', so it is marketing, which needs a postal address",
+    ),
+    (
+        {"templates/errors/resolved/en/email.txt.j2": "Subject: x\n\nBuy now!\n"},
+        "templates/errors/resolved/en/email.txt.j2:3:1: 'Buy now' is promotion (C10)",
+    ),
+    (
+        {"templates/errors/notice/de/email.txt.j2": "Subject: Ärger\n\nEs geht nicht.\n"},
+        f"""{P}:5:39: warning: "errors/resolved" is not written in "de", in which the customers were told""",
+    ),
+    (
+        {"templates/errors/notice/en/whatsapp.yaml": f"content: HX{'0' * 32}\nbody: x\n"},
+        f"{P}:5:39: those who were told by an approved WhatsApp template would never hear the end",
+    ),
+    (
+        {"templates/errors/notice/template.yaml": "variants: {b: 10%}\n"},
+        f"{P}:4:41: templates/errors/notice@b: there is",
     ),
     ({"templates/_common/expired/en/email.txt.j2": None}, f'{P}:4:14: no template "_common/expired" for when it is'),
     (channels("text: {type: sms}"), "channels.yaml:2:7: "),

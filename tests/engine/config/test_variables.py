@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from detectors.base import Signal
+from engine import offers
 from engine.config.check_policy import NEEDS_CONSENT
 from engine.config.load import load_or_raise
 from engine.config.variables import AGENT, MESSAGE, SEVERITY, WHEN
@@ -14,8 +15,9 @@ from engine.links import Links
 from engine.playbooks import variables
 from engine.policy.consent import ALWAYS_REQUIRED
 from engine.scoring import severity
-from engine.store.models import Change, Intent, Issue
+from engine.store.models import Change, GoodwillGrant, Intent, Issue
 from engine.wording import Speaker
+from tests.engine.config.conftest import WHOLE
 
 Write = Callable[..., Path]
 ISSUE: Mapping[str, Any] = {
@@ -41,8 +43,8 @@ def names(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
             yield f"{prefix}{key}"
 
 
-def speaker(write: Write) -> Speaker:
-    return Speaker(load_or_raise(write(), {}), Links("https://status.example.com", b"k" * 32))
+def speaker(write: Write, changes: Mapping[str, str] | None = None) -> Speaker:
+    return Speaker(load_or_raise(write(changes), {}), Links("https://status.example.com", b"k" * 32))
 
 
 def test_a_message_is_given_what_its_template_may_use(write: Write) -> None:
@@ -50,7 +52,14 @@ def test_a_message_is_given_what_its_template_may_use(write: Write) -> None:
         id="int_1", kind="message", issue="iss_1", playbook="errors", step="0:message", occasion="opened",
         status="pending", due_at=0.0, created_at=0.0,
     )  # fmt: skip
-    filled = speaker(write).to_person(intent, Issue(**ISSUE), None, Person("contact/ann"), 0.0)
+    article = 'article: {title: Help yourself, url: "https://help.example.com"}\n'
+    talks = speaker(write, {"playbooks/errors.yaml": WHOLE["playbooks/errors.yaml"] + article})
+    grant = GoodwillGrant(
+        id="gwl_1", at=0.0, remedy="credit-10", amount=1000, currency="EUR", account="account/acme", who="ann",
+        status="granted",
+    )  # fmt: skip
+    person = Person("contact/ann")
+    filled = talks.to_person(intent, Issue(**ISSUE), None, person, 0.0, offers.told(None, grant))
     assert set(names(filled)) == MESSAGE
 
 

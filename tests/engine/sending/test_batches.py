@@ -1,6 +1,7 @@
 """Many at a time: each once, nobody twice, and a STOP that is there in time counts."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ from engine.dispatching.batching import LARGEST
 from engine.dispatching.sending import Leaving, Sender
 from engine.policy.facts import Facts, IssueFacts, StepFacts
 from engine.store import batches, outbox
-from engine.store.models import DecisionRow, Intent, ReceiptRow, Ticket
+from engine.store.models import Assignment, DecisionRow, Intent, ReceiptRow, Ticket
 from outreach.base import Message, Outcome, Receipt
 from tests.engine.sending.bench import NOON, Bench, bench, by_address, channel
 
@@ -55,10 +56,29 @@ def test_the_questions_of_a_batch_do_not_grow_with_it(tmp_path: Path) -> None:
     with bench(tmp_path, sms="batch: 200") as at:
         at.tell(*names(64))
         ids = [f"int_{name}" for name in names(64)]
-        at.dispatcher._prepare(ids[:2])  # what is asked once in a while, as how many are told on other days
-        few, many = (asked(at, partial(at.dispatcher._prepare, some)) for some in (ids[2:6], ids[6:]))
+        at.dispatcher._prepare(ids[:4])  # what is usual for the playbook is asked once
+        few, many = (asked(at, partial(at.dispatcher._prepare, some)) for some in (ids[4:8], ids[8:]))
         assert at.statuses() == {"sending": 64}
-        assert len(many) <= len(few)
+        assert len(many) == len(few)
+        assert not any(name in statement for statement, _ in many for name in ("assignment", "turn.", "goodwill"))
+
+
+def test_the_arms_of_a_batch_are_asked_for_and_stored_at_once(tmp_path: Path) -> None:
+    short = tmp_path / "templates/all/notice@short/en"
+    short.mkdir(parents=True)
+    (short / "email.txt.j2").write_text("Subject: short\n\nIn short.\n")
+    (short / "sms.txt.j2").write_text("In short.\n")
+    (tmp_path / "templates/all/notice").mkdir()
+    (tmp_path / "templates/all/notice/template.yaml").write_text("variants: {short: 50%}\n")
+    with bench(tmp_path, sms="batch: 200") as at:
+        at.tell(*names(64))
+        ids = [f"int_{name}" for name in names(64)]
+        at.dispatcher._prepare(ids[:4])
+        few, many = (asked(at, partial(at.dispatcher._prepare, some)) for some in (ids[4:8], ids[8:]))
+        assert len(many) == len(few)
+        assert sum("FROM assignment" in statement for statement, _ in many) == 1
+        assert Counter(row.arm for row in at.rows(Assignment)).keys() == {"short", "base"}
+        assert len(at.rows(Assignment)) == 64
 
 
 def test_no_question_of_a_batch_reads_what_is_not_about_it(tmp_path: Path) -> None:
