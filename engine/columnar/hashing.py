@@ -59,7 +59,8 @@ def mix(value: np.uint64) -> np.uint64:
 def murmur(at: int, size: int) -> tuple[np.uint64, np.uint64]:
     """Return both halves of the hash of `size` bytes at an address, seed 0. No other byte is read.
 
-    >>> "%016x%016x" % murmur(blob("hello").ctypes.data, 5)
+    >>> text = blob("hello")  # an address is good for as long as what is there is held
+    >>> "%016x%016x" % murmur(text.ctypes.data, 5)
     'cbd8a7b341bd9b025b1e906a48ae1d19'
     """
     h1, h2, end = _U(0), _U(0), at + size
