@@ -14,6 +14,7 @@ from engine.config.check import checked
 from engine.config.model import NOWHERE, Config
 from engine.config.problems import Problem, errors
 from engine.connectors import channels_of, desks_of, exchange, rehearsed
+from engine.conversations.answers import templates_of
 from engine.desks.polling import Poller
 from engine.dispatching import Dispatcher
 from engine.errors import ConfigError
@@ -34,7 +35,6 @@ from engine.web import mailboxes
 from engine.web.services import Services
 from engine.wording import Speaker
 from outreach.base import Channel, TicketDesk
-from outreach.render import Templates
 from outreach.tickets.builtin import BuiltinDesk
 
 log = structlog.get_logger()
@@ -88,7 +88,7 @@ class Engine:
             Outside(
                 channels=self.channels,
                 desks=self.desks,
-                templates=config.templates or Templates(config.templates_dir, default_locale=config.main.locale),
+                templates=templates_of(config),
                 speaker=Speaker(config, self.links),
             ),
             self.clock,

@@ -1,12 +1,15 @@
 """SQLite files: opened in one way, and failing in one way, wherever the engine keeps something in one."""
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from engine.errors import ForewarnError, Retryable
 
+_SWITCH_WAIT = 0.005
+"""Seconds between two tries to switch a new file to its write-ahead log."""
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _FULL = {sqlite3.SQLITE_FULL}
 _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -25,22 +28,38 @@ def connect(path: Path, *, busy_timeout: float, synchronous: str = "FULL") -> sq
     with failures(path):
         connection = sqlite3.connect(path, timeout=busy_timeout, isolation_level=None, check_same_thread=False)
         try:
-            prepare(connection, synchronous)
+            prepare(connection, synchronous, busy_timeout=busy_timeout)
         except sqlite3.Error:
             connection.close()
             raise
         return connection
 
 
-def prepare(connection: sqlite3.Connection, synchronous: str) -> None:
+def prepare(connection: sqlite3.Connection, synchronous: str, *, busy_timeout: float) -> None:
     """Set what each connection needs: write-ahead log, fsync at each commit (FULL), foreign keys.
 
     32 MB of cache instead of 2: inserting into an index in random order must not read the disk.
     """
-    connection.execute("PRAGMA journal_mode = WAL")
+    _switch_to_wal(connection, time.monotonic() + busy_timeout)
     connection.execute(f"PRAGMA synchronous = {synchronous}")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA cache_size = -32768")
+
+
+def _switch_to_wal(connection: sqlite3.Connection, deadline: float) -> None:
+    """Two processes that switch a new file at once exclude each other, and SQLite's own time-out does not wait there.
+
+    https://sqlite.org/c3ref/busy_handler.html: a handler is not called where waiting could end in a deadlock.
+    """
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in _BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_SWITCH_WAIT)
+        else:
+            return
 
 
 @contextmanager

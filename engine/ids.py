@@ -3,6 +3,16 @@
 import hashlib
 
 
+def drawn(what: bytes, *of: str) -> float:
+    """Return a number from 0 to under 1: the same for the same texts on any machine; draws for `what` are independent.
+
+    >>> drawn(b"holdout", "api", "iss_1") == drawn(b"holdout", "api", "iss_1") != drawn(b"choice", "api", "iss_1")
+    True
+    """
+    digest = hashlib.blake2b("\0".join(of).encode(), digest_size=8, person=b"forewarn " + what)
+    return int.from_bytes(digest.digest()) / 2**64
+
+
 def derive(prefix: str, *parts: object) -> str:
     """Return a short id derived from `parts`: the same parts give the same id, on any machine, in any replay.
 

@@ -11,6 +11,7 @@ from engine.commands.shared import CLOCK, AsJson, ConfigFolder, Unusable, Who, c
 from engine.commands.stores import database, storage
 from engine.config.model import Config
 from engine.connectors import channels_of
+from engine.conversations.answers import templates_of
 from engine.errors import Permanent
 from engine.feed import Feed
 from engine.letters import Outside
@@ -20,7 +21,6 @@ from engine.store.database import Database
 from engine.store.models import Approval, Vote
 from engine.waves import approvals as asked
 from engine.wording import Speaker
-from outreach.render import Templates
 
 app = typer.Typer(
     add_completion=False,
@@ -86,9 +86,8 @@ def _plain(each: Preview | Waiting) -> dict[str, object]:
 
 def _outside(config: Config, database: Database) -> Outside:
     """Return what is needed to write texts; nothing is sent, so links of another secret do."""
-    templates = config.templates or Templates(config.templates_dir, default_locale=config.main.locale)
     links = Links(config.main.listen.public_url, b"preview")
-    return Outside(channels_of(config, Feed(database, CLOCK)), {}, templates, Speaker(config, links))
+    return Outside(channels_of(config, Feed(database, CLOCK)), {}, templates_of(config), Speaker(config, links))
 
 
 def _print(row: Approval, said: Sequence[Vote], people: list[Waiting], texts: list[Preview]) -> None:

@@ -6,11 +6,12 @@ is stored with the decision, as estimates of what another choice would have done
 and the draw is a hash of what is decided about, the same in a replay.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+
+from engine.ids import drawn
 
 EXPLORE = 0.05
 """Shared evenly among all ways, so that none is given up for good and no weight grows beyond bounds."""
@@ -94,5 +95,4 @@ def draw(*of: str) -> float:
     >>> draw("int_1") == draw("int_1"), draw("int_1") != draw("int_2")
     (True, True)
     """
-    digest = hashlib.blake2b("\0".join(of).encode(), digest_size=8, person=b"forewarn choice")
-    return int.from_bytes(digest.digest()) / 2**64
+    return drawn(b"choice", *of)

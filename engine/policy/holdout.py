@@ -6,11 +6,10 @@ Tickets and escalations are made all the same, and nothing is held out where peo
 and emergencies.
 """
 
-import hashlib
 from typing import Any
 
 from engine.config.model import SAFETY
-from engine.ids import derive
+from engine.ids import derive, drawn
 from engine.policy.facts import Facts
 from engine.store.models import Intent
 
@@ -21,8 +20,7 @@ def draw(playbook: str, account: str, issue: str) -> float:
     >>> draw("api", "account/acme", "iss_1") == draw("api", "account/acme", "iss_1")
     True
     """
-    digest = hashlib.blake2b(f"{playbook}\0{account}\0{issue}".encode(), digest_size=8, person=b"forewarn holdout")
-    return int.from_bytes(digest.digest()) / 2**64
+    return drawn(b"holdout", playbook, account, issue)
 
 
 def is_held_out(facts: Facts) -> bool:

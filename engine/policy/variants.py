@@ -7,7 +7,6 @@ it counts, and what is stored holds when shares change. Another set of arms is a
 Nobody is experimented on where people may come to harm: critical issues and emergencies.
 """
 
-import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +16,7 @@ from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
 from engine.config.model import SAFETY
-from engine.ids import derive
+from engine.ids import derive, drawn
 from engine.issues.view import IssueView
 from engine.playbooks import CLOSING
 from engine.policy.facts import StepFacts
@@ -64,8 +63,7 @@ def draw(experiment: str, account: str) -> float:
     >>> draw("variant a", "account/acme") == draw("variant a", "account/acme") != draw("variant b", "account/acme")
     True
     """
-    digest = hashlib.blake2b(f"{experiment}\0{account}".encode(), digest_size=8, person=b"forewarn variant")
-    return int.from_bytes(digest.digest()) / 2**64
+    return drawn(b"variant", experiment, account)
 
 
 def arms(session: Session, templates: Templates, intents: Collection[Intent]) -> Arms:

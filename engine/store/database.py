@@ -271,7 +271,7 @@ def _engine(url: URL, synchronous: str, busy_timeout: float) -> Engine:
     @event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, record: object) -> None:  # noqa: ARG001 -- SQLAlchemy's signature
         connection.isolation_level = None  # the driver begins nothing by itself: `_begin` does
-        embedded.prepare(connection, synchronous)
+        embedded.prepare(connection, synchronous, busy_timeout=busy_timeout)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

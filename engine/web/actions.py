@@ -26,9 +26,17 @@ def on_issue(services: Services, what: str, issue: str, who: str, note: str) -> 
 def act(services: Services, subject: str, data: Mapping[str, object]) -> str:
     """Write a `forewarn.action` event; returns its id."""
     now = services.clock.time()
-    key = derive("act", subject, sorted(data.items()), repr(now))
-    publish(services, make_event("forewarn.action", subject, data, id=key, source=SOURCE, time=now))
-    return key
+    publish(services, action(subject, data, now))
+    return _key(subject, data, now)
+
+
+def action(subject: str, data: Mapping[str, object], now: float) -> bytes:
+    """Return a `forewarn.action` event."""
+    return make_event("forewarn.action", subject, data, id=_key(subject, data, now), source=SOURCE, time=now)
+
+
+def _key(subject: str, data: Mapping[str, object], now: float) -> str:
+    return derive("act", subject, sorted(data.items()), repr(now))
 
 
 def publish(services: Services, *events: bytes, origin: str = "web") -> None:

@@ -5,24 +5,22 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
+from engine.conversations.answers import templates_of
 from engine.errors import Permanent
-from engine.events import make_event
-from engine.ids import derive
 from engine.letters import Outside
 from engine.previews import Preview, previews, waiting
 from engine.store.models import Approval, WaveRow
 from engine.waves import approvals as asked
-from engine.web.actions import SOURCE, publish
+from engine.web.actions import action, publish
+from engine.web.console import render
 from engine.web.problems import Refused
 from engine.web.queries import need
 from engine.web.schemas import ApprovalDetail, ApprovalOut, PreviewOut, VoteIn, VoteOut, WaitingOut
 from engine.web.services import Services
 from engine.web.state import Asking, Form, Injected
-from engine.web.views import page
 from engine.wording import Speaker
-from outreach.render import Templates
 
 router = APIRouter()
 SHOWN = 100
@@ -67,7 +65,7 @@ def all_approvals(services: Injected, caller: Asking) -> Response:
         rows = asked.approvals(session, past=True)[:SHOWN]
     standing = [row for row in rows if row.state == "asked"]
     past = [row for row in rows if row.state != "asked"]
-    return _render("approvals.html.j2", services, caller.name, standing=standing, past=past)
+    return render("approvals.html.j2", services, who=caller.name, standing=standing, past=past)
 
 
 @router.get("/approvals/{approval}", include_in_schema=False)
@@ -75,10 +73,10 @@ def one_approval(services: Injected, caller: Asking, approval: str) -> Response:
     """Show a question, with two buttons while it stands."""
     with services.database.reading() as session:
         row = need(session, Approval, approval, "approval")
-        return _render(
+        return render(
             "approval.html.j2",
             services,
-            caller.name,
+            who=caller.name,
             approval=row,
             open=row.state == "asked" and row.expires_at > services.clock.time(),
             wave=session.get(WaveRow, row.wave),
@@ -111,23 +109,12 @@ def vote(
             raise Refused(409, str(error)) from error
         wrong = asked.dismissals(session, row, who, note) if false_alarm else []
     if wrong:
-        publish(services, *(_event(subject, data, now) for subject, data in wrong))
+        publish(services, *(action(subject, data, now) for subject, data in wrong))
     return row
-
-
-def _event(subject: str, data: dict[str, object], now: float) -> bytes:
-    key = derive("act", subject, sorted(data.items()), repr(now))
-    return make_event("forewarn.action", subject, data, id=key, source=SOURCE, time=now)
 
 
 def _texts(services: Services, session: Session, row: Approval) -> list[Preview]:
     """Return every text; once it is decided nobody waits, and there are none."""
     config = services.config()
-    templates = config.templates or Templates(config.templates_dir, default_locale=config.main.locale)
-    outside = Outside(services.channels, {}, templates, Speaker(config, services.links))
+    outside = Outside(services.channels, {}, templates_of(config), Speaker(config, services.links))
     return previews(session, config, outside, row.playbook, services.clock.time())
-
-
-def _render(name: str, services: Services, who: str, **values: Any) -> Response:
-    company = services.config().main.sender.company
-    return HTMLResponse(page(name, now=services.clock.time(), company=company, who=who, **values))

@@ -5,16 +5,16 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from engine import defects
 from engine.errors import Permanent
 from engine.store.models import Defect
+from engine.web.console import render
 from engine.web.problems import Refused
 from engine.web.schemas import DefectIn, DefectOut
 from engine.web.services import Services
 from engine.web.state import Asking, Form, Injected
-from engine.web.views import page
 
 router = APIRouter()
 
@@ -43,9 +43,7 @@ def all_defects(services: Injected, caller: Asking) -> Response:
         rows = [_out(session, row) for row in defects.defects(session, past=True)[:200]]
     dearest = sorted((row for row in rows if row.closed_at is None), key=lambda row: -(row.cost or row.contacts))
     closed = [row for row in rows if row.closed_at is not None]
-    company, now = services.config().main.sender.company, services.clock.time()
-    said = {"now": now, "company": company, "who": caller.name, "rows": dearest, "closed": closed}
-    return HTMLResponse(page("defects.html.j2", **said))
+    return render("defects.html.j2", services, who=caller.name, rows=dearest, closed=closed)
 
 
 @router.post("/defects/{defect}/close", include_in_schema=False)

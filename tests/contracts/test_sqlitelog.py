@@ -229,6 +229,27 @@ def test_what_was_acknowledged_survives_a_killed_process(path: Path, acknowledge
         assert found[offset] == line + b"\n" + line
 
 
+def test_many_open_a_new_file_at_once(tmp_path: Path) -> None:
+    """Switching to the write-ahead log is the one thing SQLite's own time-out does not wait for."""
+    failed: list[ForewarnError] = []
+
+    def work(path: Path, start: threading.Barrier) -> None:
+        start.wait()
+        try:
+            SqliteLog(path, clock=CLOCK).close()
+        except ForewarnError as error:
+            failed.append(error)
+
+    for turn in range(10):
+        start = threading.Barrier(4)
+        threads = [threading.Thread(target=work, args=(tmp_path / f"{turn}.db", start)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert not failed
+
+
 def test_two_processes_append_to_one_file_without_a_gap(path: Path) -> None:
     children = [appender(path, name, 25) for name in ("a", "b")]
     acknowledged = [told(child.communicate()[0]) for child in children]
