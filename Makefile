@@ -25,7 +25,7 @@ demo: $(VENV)/.run ## a simulated fleet through the whole engine, with a page at
 	@$(BIN)/forewarn demo
 
 test: $(VENV)/.dev ## all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 lint: $(VENV)/.dev ## format, style, types, import rule, dependencies
 	$(BIN)/ruff format --check .
