@@ -7,10 +7,8 @@ lines that start with "- " are a list, and what follows a line "--" is small pri
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
-
-from outreach.skeleton import Outline, Outlined, kept, outlined
 
 PREHEADER = 140
 LABEL = 90
@@ -29,10 +27,6 @@ class Piece:
     def data(self) -> dict[str, str]:
         """Return it as a template reads it."""
         return {"text": self.text, "url": self.url}
-
-    def outlined(self, texts: list[str]) -> Outline:
-        """Return its outline, and add its texts to `texts`."""
-        return "text", kept(self.text, texts), "url", kept(self.url, texts)
 
 
 @dataclass(frozen=True)
@@ -53,15 +47,6 @@ class Block:
             "lines": [[piece.data() for piece in line] for line in self.lines],
             "action": self.action.data() if self.action else None,
         }
-
-    @cached_property
-    def outlined(self) -> Outlined:
-        """What `skeleton.outlined` makes of its data, without making them."""
-        texts: list[str] = []
-        heading = kept(self.heading, texts)
-        lines = (None, *[(None, *[piece.outlined(texts) for piece in line]) for line in self.lines])
-        action = self.action.outlined(texts) if self.action else None
-        return ("kind", self.kind, "heading", heading, "lines", lines, "action", action), texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +70,6 @@ class Mail:
         parts = {"body": [block.data() for block in self.body], "small": [block.data() for block in self.small]}
         return {"subject": self.subject, "preheader": self.preheader, **parts}
 
-    def outlined(self, values: Mapping[str, Any]) -> Outlined:
-        """Return the outline of the variables that a page is filled in with, and their texts: `skeleton.FILLED`."""
-        sender, texts = outlined(values["sender"])
-        own: list[str] = [*texts]
-        locale, subject, preheader = (kept(each, own) for each in (values["locale"], self.subject, self.preheader))
-        body, small = ((None, *(block.outlined[0] for block in part)) for part in (self.body, self.small))
-        mail = ("subject", subject, "preheader", preheader, "body", body, "small", small)
-        of_blocks = (text for part in (self.body, self.small) for block in part for text in block.outlined[1])
-        return ("sender", sender, "locale", locale, "mail", mail), [*own, *of_blocks]
-
 
 def blocks(text: str, links: Collection[str]) -> tuple[list[Block], list[Block]]:
     """Return the blocks of the message and of its small print. Only addresses among `links` become links.
@@ -112,9 +87,18 @@ def preheader(text: str) -> str:
     >>> preheader("Hello Ada,\\n\\nSome calls fail. We are on it.\\n\\nMore")
     'Some calls fail. We are on it.'
     """
+    return shortened(first_words(text))
+
+
+def first_words(text: str) -> str:
+    """Return that paragraph whole, on one line; empty if there is none."""
     paragraphs = (" ".join(part.split()) for part in text.strip().split("\n\n"))
-    chosen = next((part for part in paragraphs if not part.endswith((",", "!"))), "")
-    return chosen if len(chosen) <= PREHEADER else chosen[: PREHEADER - 1].rsplit(" ", 1)[0] + "…"
+    return next((part for part in paragraphs if not part.endswith((",", "!"))), "")
+
+
+def shortened(words: str) -> str:
+    """Return as many of these words as mail programs show."""
+    return words if len(words) <= PREHEADER else words[: PREHEADER - 1].rsplit(" ", 1)[0] + "…"
 
 
 def _blocks(text: str, links: Collection[str]) -> list[Block]:

@@ -12,20 +12,24 @@ from jinja2 import TemplateNotFound, TemplateSyntaxError
 
 from outreach.files import ARM, BODY, SUBJECT, WITH_SUBJECT, Files, PartsLoader, as_variables
 from outreach.formats import FILTERS
+from outreach.forms import Filled, Forms
 from outreach.layout import Mail
 from outreach.lint import Lint
 from outreach.lint_rules import Problem, Rules
 from outreach.names import Names
+from outreach.plan import Branch, Planner
 from outreach.replies import Grammar
 from outreach.sandbox import Sandbox
 from outreach.segments import plain
 from outreach.settings import BASE, Settings
-from outreach.skeleton import Skeletons
-from outreach.text import CONTROL, one_line
+from outreach.skeleton import fillable, page
+from outreach.text import CONTROL, one_line, short
+from outreach.values import Said, Unplanned
 
 LAYOUT = "_layouts/email.html.j2"
-SUBJECT_LENGTH = 250
-"""Characters of a subject; what events carry may make it longer (RFC 5322, 2.1.1: a line has at most 998)."""
+MAIL = "/email.txt.j2"
+_WRONG = (ValueError, TypeError, ArithmeticError, LookupError, RecursionError, OSError)
+"""What values may raise that a template is not meant for; OSError: a time too far away."""
 
 
 class TemplateError(ValueError):
@@ -67,7 +71,8 @@ class Templates:
         self.files = Files(self.folder, default_locale)
         self.environment = Sandbox(PartsLoader(self.files), FILTERS)
         self._names = Names(self.environment)
-        self._skeletons = Skeletons(self.environment, self._names)
+        self._planner = Planner(self.environment, self._names)
+        self._forms: dict[str, Forms | None] = {}
         self._promotion: dict[str, str] = {}
 
     @cached_property
@@ -90,12 +95,13 @@ class Templates:
         else the customer's. `locale` and `zone` are given beside them.
         """
         written, name = self._find(template, channel, locale)
-        values = {**variables, "locale": _spoken(locale, written), "zone": _zone(variables)}
-        subject = _short(one_line(self._run(name + SUBJECT, values))) if self._has_subject(name) else ""
-        text = CONTROL.sub("", self._run(name + BODY, values)).strip() + "\n"
-        text = plain(text) if name.endswith("/sms.txt.j2") else text
-        html = self._html(name, values, subject, text) if name.endswith("/email.txt.j2") else ""
-        return Rendered(subject, text, html, written)
+        values = Said(variables, locale=_spoken(locale, written), zone=_zone(variables))
+        said = self._filled(name, values) or self._laid_out(name, values)
+        text = plain(said.text) if name.endswith("/sms.txt.j2") else said.text
+        html = said.html
+        if html is None:
+            html = self._html(name, values, said.subject, text) if name.endswith(MAIL) else ""
+        return Rendered(said.subject, text, html, written)
 
     def preview(self, template: str, channel: str, locale: str) -> Rendered:
         """Render with the template's `sample.json`."""
@@ -183,25 +189,45 @@ class Templates:
     def _has_subject(self, name: str) -> bool:
         return name.rsplit("/", 1)[1].partition(".")[0] in WITH_SUBJECT
 
-    def _html(self, name: str, values: Mapping[str, Any], subject: str, text: str) -> str:
-        own = name.replace("email.txt.j2", "email.html.j2")
-        chosen = own if self.files.has(own) else LAYOUT
-        mail = Mail.of(values, subject, text)
-        page = self._filled(chosen, mail, values) or self._run(chosen, {**values, "mail": mail.data()})
-        return CONTROL.sub("", page)
+    def _laid_out(self, name: str, values: Mapping[str, Any]) -> Filled:
+        """Return what a template says, but for its page."""
+        subject = short(one_line(self._run(name + SUBJECT, values))) if self._has_subject(name) else ""
+        return Filled(subject, CONTROL.sub("", self._run(name + BODY, values)).strip() + "\n", None)
 
-    def _filled(self, name: str, mail: Mail, values: Mapping[str, Any]) -> str | None:
-        """Return the page filled in, where it is one that can be."""
+    def _html(self, name: str, values: Mapping[str, Any], subject: str, text: str) -> str:
+        mail = Mail.of(values, subject, text)
+        return CONTROL.sub("", self._run(self._page(name), {**values, "mail": mail.data()}))
+
+    def _page(self, name: str) -> str:
+        """Return which page is around a mail."""
+        own = name.replace("email.txt.j2", "email.html.j2")
+        return own if self.files.has(own) else LAYOUT
+
+    def _filled(self, name: str, values: Said) -> Filled | None:
+        """Return what a template says, where its form can be filled in with these values."""
+        if name not in self._forms:
+            self._forms[name] = self._form(name)
+        forms = self._forms[name]
         try:
-            fits = self._skeletons.fits(name) and _is_plain(values)
-            return self._skeletons.filled(name, *mail.outlined(values)) if fits else None
-        except JinjaError as error:
-            self._fail(error, name)
+            return forms.filled(values) if forms else None
+        except (Unplanned, *_WRONG):  # laid out by itself, it says where
+            return None
+
+    def _form(self, name: str) -> Forms | None:
+        try:
+            subject = self._planner.plan(name + SUBJECT) if self._has_subject(name) else Branch([])
+            body, around = self._planner.plan(name + BODY), self._page(name)
+            fits = name.endswith(MAIL) and fillable(self._names, around)
+        except (Unplanned, JinjaError):
+            return None
+        return Forms(
+            subject, body, lambda mail, said: page(self.environment, around, mail.data(), said) if fits else None
+        )
 
     def _run(self, name: str, variables: Mapping[str, Any]) -> str:
         try:
             return self.environment.run(self.environment.get_template(name), variables)
-        except (JinjaError, ValueError, TypeError, ArithmeticError, LookupError, RecursionError) as error:
+        except (JinjaError, *_WRONG) as error:
             self._fail(error, name)
 
     def _fail(self, error: Exception, name: str) -> NoReturn:
@@ -227,17 +253,7 @@ def _spoken(asked: str, written: str) -> str:
     return asked if same else written
 
 
-def _short(subject: str) -> str:
-    return subject if len(subject) <= SUBJECT_LENGTH else subject[: SUBJECT_LENGTH - 1] + "…"
-
-
 def _zone(variables: Mapping[str, Any]) -> str:
     """Return the zone the reader lives in, as far as it is known."""
     found = (variables.get(who, {}).get("zone") for who in ("person", "customer"))
     return next((str(zone) for zone in found if zone), "")
-
-
-def _is_plain(values: Mapping[str, Any]) -> bool:
-    """Return whether what a page is filled in with are texts: a colleague's sample may hold anything."""
-    sender = values.get("sender")
-    return type(sender) is dict and all(type(value) is str for value in sender.values())

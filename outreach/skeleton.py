@@ -1,43 +1,35 @@
-"""HTML that differs in its words only: the page around an e-mail is rendered once for each outline, then filled in.
+"""The page around an e-mail, rendered before its words are known (`outreach.forms`).
 
-An outline is what is there without what it says: how many blocks, lines and links. A layout that does nothing with a
-text but to show it, or to ask whether there is any, looks the same for all mails of one outline. Whether it is such a
-layout is read off its syntax (`fillable`); any other one is rendered anew for each mail.
+A layout that does nothing with a text but to show it, or to ask whether there is any, looks the same whatever the text
+says. Whether it is such a layout is read off its syntax (`fillable`), and whoever looks into a text all the same finds
+it opaque; any other layout is rendered anew for each mail.
 """
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
 from jinja2 import nodes
-from jinja2.exceptions import SecurityError
+from jinja2.exceptions import TemplateError
 from jinja2.meta import find_undeclared_variables
-from markupsafe import escape
 
 from outreach.names import Names
-from outreach.sandbox import LENGTH, Sandbox
+from outreach.sandbox import Sandbox
 
-MOST = 256
-"""Outlines that are kept."""
 LITERAL = "kind"
-"""The one name whose value is looked at, and so is part of the outline."""
+"""The one name whose value is looked at."""
 FILLED = frozenset({"mail", "sender", "locale"})
-"""The variables that may be filled in."""
+"""The variables that a page may show."""
 _SHOWN = (nodes.TemplateData, nodes.Const, nodes.Name, nodes.Getattr, nodes.Call)
 _ASKED = (nodes.If, nodes.Not, nodes.And, nodes.Or, nodes.Compare, nodes.Operand)
 _ALLOWED = (nodes.Template, nodes.Output, nodes.For, nodes.Macro, *_SHOWN, *_ASKED)
-_MARK = re.compile("\x00(\\d+)\x00")
-Outline = tuple[Any, ...] | str | bool | None
-Outlined = tuple[Outline, Sequence[str]]
-"""An outline, and the texts it leaves out, in their order and escaped for HTML."""
 
 
 class _OpaqueError(Exception):
     """The layout looks into a text."""
 
 
-class _Mark(str):
-    """Stands for a text that is there. It can be shown, and asked whether it is empty; anything else is an error."""
+class _Opaque(str):
+    """A text that can be shown, and asked whether it is empty; anything else is an error."""
 
     __slots__ = ()
 
@@ -48,95 +40,31 @@ class _Mark(str):
         raise _OpaqueError
 
 
-def outlined(value: Any) -> Outlined:
-    """Return the outline of mappings and lists of texts. Raises TypeError for anything else.
+def opaque(value: Any) -> Any:
+    """Return mappings and lists of texts with all their texts opaque.
 
-    >>> outlined({"kind": "list", "text": "a < b", "url": ""})
-    (('kind', 'list', 'text', True, 'url', ''), [Markup('a &lt; b')])
+    >>> opaque({"kind": "list", "lines": [["one"]], "action": None})["kind"]
+    'list'
     """
-    texts: list[str] = []
-    return _outline(value, texts), texts
-
-
-def kept(text: str, texts: list[str]) -> Outline:
-    """Return what the outline keeps of a text, whether there is one, and add what there is to `texts`."""
-    if not text:
-        return ""
-    texts.append(escape(text))
-    return True
-
-
-def _outline(value: Any, texts: list[str]) -> Outline:
     if type(value) is str:
-        return kept(value, texts)
-    if value is None:
+        return _Opaque(value)
+    if isinstance(value, list):
+        return [opaque(each) for each in value]
+    if isinstance(value, dict):
+        return {key: each if key == LITERAL else opaque(each) for key, each in value.items()}
+    return value
+
+
+def page(environment: Sandbox, name: str, mail: Any, said: Mapping[str, Any]) -> str | None:
+    """Return the page `name` around `mail`, of which nothing is known but that its texts are there, as data.
+
+    None where it cannot be rendered so, for whatever reason: rendered with its texts, the page says it better.
+    """
+    shown = {"mail": opaque(mail), **{each: said[each] for each in FILLED if each in said}}
+    try:
+        return environment.run(environment.get_template(name), shown)
+    except (_OpaqueError, TemplateError, ValueError, TypeError, ArithmeticError, LookupError, RecursionError):
         return None
-    parts: list[Any] = []
-    if type(value) is dict:
-        for key, each in value.items():
-            parts += (key, each if key == LITERAL else _outline(each, texts))
-    elif type(value) is list:
-        parts.append(None)
-        parts += [_outline(each, texts) for each in value]
-    else:
-        raise TypeError(f"{type(value).__name__} has no outline")
-    return tuple(parts)
-
-
-def _marked(outline: Outline, count: Iterator[int]) -> Any:
-    """Return data of this outline, with marks for its texts."""
-    if outline is True:
-        return _Mark(f"\x00{next(count)}\x00")
-    if not isinstance(outline, tuple):
-        return outline
-    if outline[:1] == (None,):
-        return [_marked(each, count) for each in outline[1:]]
-    pairs = zip(outline[::2], outline[1::2], strict=True)
-    return {key: each if key == LITERAL else _marked(each, count) for key, each in pairs}
-
-
-class Skeletons:
-    """The pages of one folder of templates, by outline. Safe to use from several threads."""
-
-    def __init__(self, environment: Sandbox, names: Names) -> None:
-        self._environment = environment
-        self._names = names
-        self._fillable: dict[str, bool] = {}
-        self._known: dict[tuple[str, Outline], Sequence[str | int] | None] = {}
-
-    def fits(self, name: str) -> bool:
-        """Return whether the page `name` can be filled in. Raises TemplateSyntaxError, TemplateNotFound."""
-        if name not in self._fillable:
-            self._fillable[name] = fillable(self._names, name)
-        return self._fillable[name]
-
-    def filled(self, name: str, outline: Outline, texts: Sequence[str]) -> str | None:
-        """Return the page `name` with these texts in it; None where it has to be rendered.
-
-        Raises SecurityError where it is longer than a text may be.
-        """
-        key = name, outline
-        if key not in self._known:
-            if len(self._known) >= MOST:
-                self._known.clear()
-            self._known[key] = self._skeleton(name, outline)
-        skeleton = self._known.get(key)
-        if skeleton is None:
-            return None
-        page = "".join([texts[part] if type(part) is int else part for part in skeleton])  # type: ignore[misc]
-        if len(page) > LENGTH:
-            raise SecurityError(f"the text is longer than {LENGTH} characters")
-        return page
-
-    def _skeleton(self, name: str, outline: Outline) -> Sequence[str | int] | None:
-        """Return the page in pieces, numbers where the texts go; None where it cannot be rendered so."""
-        marked: dict[str, Any] = _marked(outline, iter(range(10**6)))
-        try:
-            page = self._environment.run(self._environment.get_template(name), marked)
-        except Exception:  # noqa: BLE001 -- whatever it is: rendered with its texts, the page says it better
-            return None
-        pieces = _MARK.split(page)
-        return [int(piece) if at % 2 else piece for at, piece in enumerate(pieces)]
 
 
 def fillable(names: Names, name: str) -> bool:
@@ -144,11 +72,11 @@ def fillable(names: Names, name: str) -> bool:
 
     Raises TemplateSyntaxError, TemplateNotFound.
     """
-    page = names.tree(name)
-    macros = {each.name for each in page.find_all(nodes.Macro)}
-    if not find_undeclared_variables(page) <= FILLED or "\x00" in str(page):
+    tree = names.tree(name)
+    macros = {each.name for each in tree.find_all(nodes.Macro)}
+    if not find_undeclared_variables(tree) <= FILLED:
         return False
-    return all(_harmless(node, macros) for node in _all(page))
+    return all(_harmless(node, macros) for node in _all(tree))
 
 
 def _all(node: nodes.Node) -> Iterator[nodes.Node]:

@@ -16,6 +16,15 @@ def one_line(text: str) -> str:
     return " ".join(CONTROL.sub(" ", text.replace("\u2028", " ").replace("\u2029", " ")).split())
 
 
+SUBJECT_LENGTH = 250
+"""Characters of a subject; what events carry may make it longer (RFC 5322, 2.1.1: a line has at most 998)."""
+
+
+def short(subject: str) -> str:
+    """Return a subject that is not too long."""
+    return subject if len(subject) <= SUBJECT_LENGTH else subject[: SUBJECT_LENGTH - 1] + "…"
+
+
 _SCHEME = re.compile(r"\b[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 LONGEST_NAME = 120
 

@@ -24,8 +24,8 @@ from outreach.channels.teams import card
 from outreach.channels.voice import twiml
 from outreach.channels.webhook import payload
 from outreach.mime import letterhead, written
-from outreach.render import SUBJECT_LENGTH, Templates
-from outreach.text import named
+from outreach.render import Templates
+from outreach.text import SUBJECT_LENGTH, named
 
 EVIL = 'Acme\r\nBcc: all@example.org\u202e<script>x</script><!channel>[our page](https://evil.example)"&\x00\x1b[31m'
 NOTICE = "Subject: {{ customer.name }}: calls fail\n\n{{ customer.name }}: calls fail.\n\nSee: {{ links.page }}\n"
