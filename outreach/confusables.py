@@ -26,6 +26,8 @@ def disguised(name: str) -> str:
     >>> disguised("pаypal"), disguised("аррӏе"), disguised("münchen"), disguised("例えばtest")
     ('mixes letters of CYRILLIC and LATIN', 'looks Latin and is CYRILLIC', '', '')
     """
+    if name.isascii():
+        return ""  # all of its letters are Latin
     plain = unicodedata.normalize("NFKC", name).casefold()
     scripts = {script for letter in plain if (script := _script(letter))}
     if len(scripts) > 1 and not any(scripts <= allowed for allowed in EAST_ASIAN):
