@@ -19,6 +19,7 @@ from engine.ids import derive
 from engine.issues.view import ACTIVE
 from engine.policy.streams import count
 from engine.store import outbox
+from engine.store.among import among
 from engine.store.database import insert_ignore, upsert
 from engine.store.models import Consent, EarlyDelivery, Intent, Issue, ReceiptRow, Suppression
 
@@ -55,7 +56,7 @@ def known(session: Session, intent: Intent, now: float) -> None:
 
 def known_all(session: Session, provider_ids: Collection[str], now: float) -> None:
     """Apply what was said of a batch of messages before they were known under these ids."""
-    kept = select(EarlyDelivery).where(col(EarlyDelivery.provider_id).in_(provider_ids))
+    kept = select(EarlyDelivery).where(among(EarlyDelivery.provider_id, provider_ids))
     rows = session.exec(kept.order_by(col(EarlyDelivery.kept_at), col(EarlyDelivery.id))).all() if provider_ids else ()
     for early in rows:
         if (intent := _meant(session, early.intent, early.provider_id)) is not None:

@@ -50,6 +50,24 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True)
+class Addressed:
+    """An intent that is about to be written, with the address it goes to."""
+
+    id: str
+    kind: str
+    playbook: str
+    occasion: str
+    thread: str
+    address: str
+    payload: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, intent: Intent, address: str, payload: Mapping[str, Any]) -> "Addressed":
+        """Return an intent with another address and payload."""
+        return cls(intent.id, intent.kind, intent.playbook, intent.occasion, intent.thread, address, payload)
+
+
+@dataclass(frozen=True, slots=True)
 class Form:
     """Which words, and how they travel."""
 
@@ -112,7 +130,7 @@ class Writer:
         said = {**intent.payload, **kept, "ticket": gathered.facts.ticket, "purpose": step.purpose}
         if step.arm:
             said |= {"arm": step.arm, "experiment": step.experiment}
-        addressed = intent.model_copy(update={"address": decision.address, "payload": said})
+        addressed = Addressed.of(intent, decision.address, said)
         words = self._outside.speaker.to_person(addressed, issue, gathered.account, person, now, remedy)
         form = Form(decision.channel, step.template, person.locale, session_until(gathered.facts, decision.channel))
         return self._letter(addressed, form, words)
@@ -152,7 +170,7 @@ class Writer:
         self, session: Session, intent: Intent, issue: Issue, account: Entity | None, now: float
     ) -> Letter:
         target = self._config.main.escalations[str(intent.payload["to"])]
-        addressed = intent.model_copy(update={"address": target.address})
+        addressed = Addressed.of(intent, target.address, intent.payload)
         words = self._to_agent(session, issue, account, now, intent)
         form = Form(target.channel, str(intent.payload["template"]), self._config.main.locale)
         return self._letter(addressed, form, words)
@@ -218,7 +236,7 @@ class Writer:
         there = self._outside.templates.has(wanted, "ticket")
         return wanted if there else str(intent.payload.get("otherwise", wanted))
 
-    def _letter(self, intent: Intent, form: Form, words: Mapping[str, Any]) -> Letter:
+    def _letter(self, intent: Addressed, form: Form, words: Mapping[str, Any]) -> Letter:
         channel = self._outside.channels[form.channel]
         text, approval = self._said(channel, form, words)
         message = Message(
@@ -267,7 +285,7 @@ class Writer:
         return words
 
 
-def _choices(channel: Channel, intent: Intent, locale: str) -> Mapping[str, str]:
+def _choices(channel: Channel, intent: Addressed, locale: str) -> Mapping[str, str]:
     """Return what may be pressed: a colleague's buttons, a customer's keys."""
     if intent.kind == "escalate":
         return buttons(locale)

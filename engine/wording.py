@@ -3,13 +3,13 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from engine.config.model import Config
 from engine.entities import Person
 from engine.links import LIFETIME, Claims, Links
 from engine.playbooks import CLOSING
-from engine.store.models import Change, Entity, Intent, Issue
+from engine.store.models import Change, Entity, Issue
 from outreach.base import Channel
 from outreach.text import named
 
@@ -62,6 +62,26 @@ def keys(channel: Channel, occasion: str, locale: str) -> Mapping[str, str]:
     return {key: words for key, words in spoken.items() if key != left_out}
 
 
+class Outgoing(Protocol):
+    """What is to be known of an intent that a message is written for."""
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+
+    @property
+    def playbook(self) -> str:
+        """Whose step it is."""
+
+    @property
+    def address(self) -> str:
+        """Where it goes."""
+
+    @property
+    def payload(self) -> Mapping[str, Any]:
+        """What it was planned with."""
+
+
 @dataclass(frozen=True, slots=True)
 class Speaker:
     """What all messages of one engine have in common."""
@@ -71,7 +91,7 @@ class Speaker:
 
     def to_person(
         self,
-        intent: Intent,
+        intent: Outgoing,
         issue: Issue,
         account: Entity | None,
         person: Person,
@@ -131,7 +151,7 @@ class Speaker:
             "evidence": evidence(issue.evidence),
         }
 
-    def _links(self, intent: Intent, person: Person, now: float) -> dict[str, str]:
+    def _links(self, intent: Outgoing, person: Person, now: float) -> dict[str, str]:
         purpose = str(intent.payload.get("purpose", "service"))
         return {
             use: self.links.url(Claims(use, intent.id, person.id, intent.address, purpose, now + LIFETIME))

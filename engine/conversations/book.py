@@ -7,6 +7,7 @@ from sqlmodel import Session, col, select
 from engine.conversations.people import Correspondent
 from engine.conversations.reactions import State
 from engine.ids import derive
+from engine.store.among import among
 from engine.store.models import Consent, Conversation, Ticket, Turn
 
 LAPSES = 3 * 86400.0
@@ -72,7 +73,7 @@ def ticket_of(id_: str) -> str:
 
 def live(session: Session, issues: Collection[str], now: float) -> dict[tuple[str, str | None], str]:
     """Return, by issue and account, a conversation that a person of ours has not finished (C17)."""
-    found = select(Conversation).where(col(Conversation.issue).in_([issue for issue in issues if issue]))
+    found = select(Conversation).where(among(Conversation.issue, [issue for issue in issues if issue]))
     return {
         (each.issue, each.account or None): each.id
         for each in session.exec(found.order_by(col(Conversation.began_at))).all()

@@ -11,6 +11,7 @@ from sqlmodel import Session, col, or_, select
 
 from engine.config.model import BUILTIN, SEVERITIES
 from engine.ids import derive
+from engine.store.among import among
 from engine.store.models import DeskTicket, Incident, Ticket
 
 INCIDENT = "incident"
@@ -108,11 +109,11 @@ def open_about(
 ) -> list[tuple[Known, Collection[str]]]:
     """Return open tickets about any of `issues` or of any of `accounts`, the oldest first, with the detectors meant."""
     own = select(Ticket).where(
-        col(Ticket.status).not_in(OVER), or_(col(Ticket.issue).in_(issues), col(Ticket.account).in_(accounts))
+        col(Ticket.status).not_in(OVER), or_(among(Ticket.issue, issues), among(Ticket.account, accounts))
     )
     theirs = select(DeskTicket).where(
         col(DeskTicket.status).not_in(OVER),
-        or_(col(DeskTicket.issue).in_(issues), col(DeskTicket.account).in_(accounts)),
+        or_(among(DeskTicket.issue, issues), among(DeskTicket.account, accounts)),
     )
     found: list[tuple[Known, Collection[str]]] = [(_own(row), row.tags) for row in session.exec(own).all()]
     found += [(_theirs(row), (row.detector,)) for row in session.exec(theirs).all()]

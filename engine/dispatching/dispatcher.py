@@ -90,6 +90,4 @@ class Dispatcher:
         now = self._clock.time()
         with self._database.transaction() as session:
             claimed = outbox.claim(session, ids, self._name, now)
-            for intent in claimed:
-                session.expunge(intent)  # a plain value from here on: its row is changed with the batch's
             return self._preparer.prepare(session, claimed, now)

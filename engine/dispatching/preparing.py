@@ -65,7 +65,7 @@ class Preparer:
         self._waves = Waves(config)
 
     def prepare(self, session: Session, intents: Sequence[Intent], now: float) -> Prepared:
-        """Decide about claimed intents, which are the session's no more; what leaves is written down as leaving."""
+        """Decide about claimed intents; what leaves is written down as leaving."""
         self._traffic.look(session, now)
         self._waves.look()
         done = Prepared()
@@ -131,7 +131,7 @@ class Preparer:
         chosen = letter.columns
         same_way = (chosen.get("channel", before[0]), chosen.get("address", before[1])) == before
         attempts = intent.attempts + 1 if same_way else 1
-        vars(intent).update(chosen, attempts=attempts, claimed_at=now)  # no session looks for what is changed on it
+        vars(intent).update(chosen, attempts=attempts, claimed_at=now)
         self._waves.sent(intent)
         done.by_channel[_through(known.facts, decision)] += 1
         done.changes.append(_leaving(intent))

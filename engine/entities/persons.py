@@ -9,6 +9,7 @@ from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, or_, select
 
 from engine.entities.belonging import ASSET, CONTACT
+from engine.store.among import among
 from engine.store.models import Address, Entity, Preference
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def person_of(
 def addresses_of(session: Session, ids: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
     """Return the addresses of contacts, by id, in the order they were given in."""
     columns = (col(Address.entity), col(Address.kind), col(Address.value))
-    found = sql_select(*columns).where(col(Address.entity).in_(ids)).order_by(col(Address.id))
+    found = sql_select(*columns).where(among(Address.entity, ids)).order_by(col(Address.id))
     addresses: dict[str, list[tuple[str, str]]] = {}
     for entity, kind, value in session.execute(found):
         addresses.setdefault(entity, []).append((kind, value))
@@ -122,7 +123,7 @@ def addresses_of(session: Session, ids: Sequence[str]) -> dict[str, list[tuple[s
 
 def preferences_of(session: Session, ids: Sequence[str]) -> dict[str, Preference]:
     """Return what people said of how they want to be told, by their ids."""
-    found = session.exec(select(Preference).where(col(Preference.person).in_(ids))).all()
+    found = session.exec(select(Preference).where(among(Preference.person, ids))).all()
     return {row.person: row for row in found}
 
 

@@ -17,6 +17,7 @@ from engine.playbooks import REPLY, TOLD, Told, open_outreach
 from engine.policy.caps import Sent
 from engine.policy.consent import Entry
 from engine.policy.facts import WRITTEN, Suppressed
+from engine.store.among import among
 from engine.store.database import unindexed
 from engine.store.models import Consent, Conversation, CustomerContact, Intent, Issue, Suppression, Turn
 
@@ -34,14 +35,14 @@ def issues(session: Session, ids: Collection[str]) -> dict[str, Issue]:
 
     They are plain rows, to be read only: objects that can be written take several times as long.
     """
-    found = _ISSUE.where(col(Issue.id).in_(ids)).order_by(col(Issue.id)).with_for_update()
+    found = _ISSUE.where(among(Issue.id, ids)).order_by(col(Issue.id)).with_for_update()
     return {row.id: cast("Issue", row) for row in session.execute(found)}
 
 
 def consents(session: Session, persons: Collection[Person]) -> dict[str, tuple[Entry, ...]]:
     """Return of each person the ledger's entries that name them or an address of theirs."""
     owners = _owners(persons)
-    named = or_(col(Consent.entity).in_([each.id for each in persons]), col(Consent.address).in_(list(owners)))
+    named = or_(among(Consent.entity, [each.id for each in persons]), among(Consent.address, owners))
     found: dict[str, list[Entry]] = defaultdict(list)
     known = {person.id for person in persons}
     for row in session.exec(select(Consent).where(named)).all() if persons else ():
@@ -54,7 +55,7 @@ def suppressions(session: Session, persons: Collection[Person]) -> dict[str, tup
     """Return of each person the addresses nothing is sent to."""
     owners = _owners(persons)
     found: dict[str, list[Suppressed]] = defaultdict(list)
-    rows = session.exec(select(Suppression).where(col(Suppression.address).in_(list(owners)))).all() if owners else ()
+    rows = session.exec(select(Suppression).where(among(Suppression.address, owners))).all() if owners else ()
     for row in rows:
         for person in owners[row.address]:
             found[person].append(Suppressed(row.address, row.channel, row.reason))
@@ -70,7 +71,7 @@ def sends(session: Session, persons: Collection[Person], since: float) -> dict[s
     columns = (col(Intent.recipient), at, col(Intent.channel), purpose, col(Intent.playbook), col(Intent.occasion))
     rows = session.execute(
         sql_select(*columns).where(
-            col(Intent.recipient).in_([person.id for person in persons]),
+            among(Intent.recipient, [person.id for person in persons]),
             col(Intent.kind).in_(WRITTEN),
             col(Intent.occasion) != REPLY,
             unindexed(Intent.status).in_(("sending", "sent", "unknown")),
@@ -91,13 +92,13 @@ def wrote(
         return {}
     ids = [person.id for person in persons]
     contacts = sql_select(col(CustomerContact.subject), col(CustomerContact.channel), col(CustomerContact.at)).where(
-        col(CustomerContact.subject).in_(ids), col(CustomerContact.channel).in_(kinds), col(CustomerContact.at) <= now
+        among(CustomerContact.subject, ids), col(CustomerContact.channel).in_(kinds), col(CustomerContact.at) <= now
     )
     answers = (
         sql_select(col(Conversation.person), col(Turn.channel), col(Turn.at))
         .join(Turn, col(Turn.conversation) == Conversation.id)
         .where(
-            col(Conversation.person).in_(ids), col(Turn.channel).in_(kinds), col(Turn.way) == "in", col(Turn.at) <= now
+            among(Conversation.person, ids), col(Turn.channel).in_(kinds), col(Turn.way) == "in", col(Turn.at) <= now
         )
     )
     found: dict[str, dict[str, float]] = defaultdict(dict)
@@ -116,10 +117,10 @@ def told(session: Session, intents: Collection[Intent]) -> dict[str, Told]:
         return {}
     others = session.exec(
         select(Intent).where(
-            col(Intent.issue).in_({intent.issue for intent in asked}),
-            col(Intent.recipient).in_({intent.recipient for intent in asked}),
+            among(Intent.issue, {intent.issue for intent in asked}),
+            among(Intent.recipient, {intent.recipient for intent in asked}),
             unindexed(Intent.status).in_(TOLD),
-            col(Intent.id).not_in([intent.id for intent in asked]),
+            ~among(Intent.id, [intent.id for intent in asked]),
         )
     ).all()
     by: dict[Key, list[Intent]] = defaultdict(list)
@@ -138,7 +139,7 @@ def active_of(session: Session, accounts: Collection[str | None] | None) -> dict
     active = unindexed(Issue.status) if accounts is not None else col(Issue.status)
     found = select(Issue).where(active.in_(ACTIVE), col(Issue.shadow).is_(False))
     if accounts is not None:
-        found = found.where(col(Issue.account).in_([each for each in accounts if each is not None]))
+        found = found.where(among(Issue.account, [each for each in accounts if each is not None]))
     by: dict[str | None, list[IssueView]] = defaultdict(list)
     for row in session.exec(found.order_by(col(Issue.opened_at), col(Issue.id))).all():
         by[row.account if accounts is not None else None].append(view(row))
@@ -173,7 +174,7 @@ def tickets_made(session: Session, messages: Collection[Intent], now: float) -> 
     """
     if not messages:
         return {}
-    asked = select(Intent).where(col(Intent.issue).in_({each.issue for each in messages}))
+    asked = select(Intent).where(among(Intent.issue, {each.issue for each in messages}))
     rows = session.exec(asked.where(Intent.kind == "ticket", Intent.occasion != REPLY)).all()
     found: dict[str, str | None] = {}
     for message in messages:
@@ -189,7 +190,7 @@ def conversations(session: Session, issues_: Collection[str], now: float) -> dic
     """Return, by issue and account, the id of a contact of the customer's a short time ago."""
     rows = session.exec(
         select(CustomerContact).where(
-            col(CustomerContact.issue).in_(issues_),
+            among(CustomerContact.issue, issues_),
             CustomerContact.at > now - CONVERSATION,
             CustomerContact.at <= now,
         )

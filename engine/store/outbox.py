@@ -7,12 +7,14 @@ same, one succeeds. Call these functions within `Database.transaction()`. What i
 
 from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, NamedTuple
+from types import SimpleNamespace
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import ColumnElement, Integer, bindparam, func, update
 from sqlmodel import Session, col, select
 
 from engine.errors import Permanent
+from engine.store.among import among
 from engine.store.database import insert_ignore, unindexed
 from engine.store.models import Intent
 
@@ -45,6 +47,7 @@ TRANSITIONS: Mapping[Status, frozenset[Status]] = {
 """From → to. `sending` goes back to `pending` only when it surely was not taken, `sent` to `skipped` only when the
 provider gave it back, and to `pending` only when the provider says that it did not arrive: then it goes another way."""
 
+_TABLE = Intent.__table__  # type: ignore[attr-defined]  # SQLModel makes it
 DUE = (
     select(Intent)
     .where(col(Intent.status) == bindparam("status"), col(Intent.due_at) <= bindparam("now"))
@@ -99,15 +102,14 @@ def claim(session: Session, ids: Collection[str], by: str, now: float) -> list[I
     """Take those of `ids` that are pending and that nobody else is taking; return them, the longest overdue first.
 
     Rows another transaction has locked are passed over (SKIP LOCKED on PostgreSQL; SQLite has one writer at a time).
+    They are returned as plain values that no session looks after: what is changed on them is not written.
     """
     pending = unindexed(Intent.status) == Status.PENDING
-    free = select(Intent.id).where(col(Intent.id).in_(ids), pending)
-    taken = _change(
-        session,
-        col(Intent.id).in_(free.with_for_update(skip_locked=True)) & pending,
-        {"status": Status.CLAIMED, "claimed_by": by, "claimed_at": now},
-    )
-    return sorted(taken, key=lambda intent: (intent.due_at, intent.id))
+    free = select(Intent.id).where(among(Intent.id, ids), pending).with_for_update(skip_locked=True)
+    taken = update(_TABLE).where(col(Intent.id).in_(free) & pending).returning(_TABLE)
+    rows = session.execute(taken.values(status=Status.CLAIMED.value, claimed_by=by, claimed_at=now))
+    plain = [cast("Intent", SimpleNamespace(**row)) for row in rows.mappings()]
+    return sorted(plain, key=lambda intent: (intent.due_at, intent.id))
 
 
 def mark_sending(session: Session, id_: str, by: str, now: float, **chosen: object) -> Intent:

@@ -79,11 +79,19 @@ def test_a_claim_takes_only_what_is_pending(session: Session) -> None:
     assert outbox.claim(session, [], "d1", NOW) == []
 
 
-def test_an_object_read_before_shows_the_claim(session: Session) -> None:
+def test_an_object_read_before_shows_what_became_of_it(session: Session) -> None:
     outbox.add(session, [intent("a")])
     (before,) = outbox.due(session, NOW, 1)
     outbox.claim(session, ["a"], "d1", NOW)
-    assert before.status == Status.CLAIMED
+    outbox.mark_sending(session, "a", "d1", NOW)
+    assert before.status == Status.SENDING
+
+
+def test_what_is_claimed_is_a_value(session: Session) -> None:
+    outbox.add(session, [intent("a")])
+    (taken,) = outbox.claim(session, ["a"], "d1", NOW)
+    taken.status = "sent"
+    assert outbox.counts(session) == {"claimed": 1}
 
 
 def test_of_two_threads_that_claim_the_same_each_row_goes_to_one(database: Database) -> None:

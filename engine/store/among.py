@@ -1,0 +1,35 @@
+"""`column IN (…)` for many texts as one parameter: the statement is the same for any number of them, and made once."""
+
+from collections.abc import Collection
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Text, bindparam
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlmodel import col
+
+
+class _Listed(FunctionElement[str]):
+    """The texts of a parameter that is a JSON list, as rows."""
+
+    inherit_cache = True
+    name = "listed"
+
+
+def among(column: Any, values: Collection[str]) -> ColumnElement[bool]:
+    """Return whether a column is one of these texts."""
+    listed = bindparam("listed", msgspec.json.encode(sorted(values)).decode(), type_=Text, unique=True)
+    found: ColumnElement[bool] = col(column).op("IN", is_comparison=True)(_Listed(listed))
+    return found
+
+
+@compiles(_Listed, "sqlite")
+def _on_sqlite(element: _Listed, compiler: SQLCompiler, **options: Any) -> str:
+    return f"(SELECT value FROM json_each({compiler.process(element.clauses, **options)}))"  # noqa: S608 -- a placeholder
+
+
+@compiles(_Listed, "postgresql")
+def _on_postgresql(element: _Listed, compiler: SQLCompiler, **options: Any) -> str:
+    return f"(SELECT jsonb_array_elements_text(CAST({compiler.process(element.clauses, **options)} AS jsonb)))"
