@@ -1,6 +1,9 @@
 """What the ledgers keep of a decision and of a try: rows, as their tables' columns."""
 
+from dataclasses import fields
 from typing import Any
+
+import msgspec
 
 from engine.ids import derive
 from engine.policy.facts import Decision, Facts
@@ -22,8 +25,40 @@ def decision_row(intent: Intent, facts: Facts, decision: Decision, now: float) -
         "verdict": decision.verdict,
         "reason": decision.reason.value,
         "until": decision.until,
-        "facts": {"facts": facts, "decision": decision},  # encoded as they are: no copy of plain values is made
+        "facts": {"facts": _facts(facts), "decision": _decision(decision)},
     }
+
+
+def _facts(facts: Facts) -> dict[str, Any]:
+    """Return facts to be encoded as they are; `Facts.read` knows those that are left out, as there is nothing in them.
+
+    What is the same for all is encoded once.
+    """
+    given = {name: value for name in _FIELDS if (value := getattr(facts, name)) or name == "now"}
+    return given | {name: _encoded(given[name]) for name in _SHARED if name in given}
+
+
+def _decision(decision: Decision) -> dict[str, Any]:
+    given: dict[str, Any] = {each: getattr(decision, each) for each in _OF_DECISION}
+    return given | {"trail": _encoded(decision.trail) if decision.verdict == "send" else decision.trail}
+
+
+def _encoded(value: object) -> msgspec.Raw:
+    """Return a value's JSON. Values that are kept are known by what they are: the same object, encoded once."""
+    _, found = _known.get(id(value), (None, None))
+    if found is None:
+        if len(_known) >= _MOST:
+            _known.clear()
+        found = msgspec.Raw(msgspec.json.encode(value))
+        _known[id(value)] = value, found  # kept with it, so that nothing else gets its id
+    return found
+
+
+_FIELDS = tuple(each.name for each in fields(Facts))
+_OF_DECISION = tuple(each.name for each in fields(Decision))
+_SHARED = ("channels", "policy")
+_MOST = 64
+_known: dict[int, tuple[object, msgspec.Raw]] = {}
 
 
 def receipt_row(intent: Intent, receipt: Receipt, now: float, kind: str) -> dict[str, Any]:

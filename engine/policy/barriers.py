@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 from detectors.durations import Duration
 from engine.config.model import Per
@@ -74,6 +74,7 @@ def free(now: float, standing: Sequence[Barrier]) -> float | None:
     return None
 
 
+@cache
 def _per(name: str, cap: Per) -> str:
     span = "per day" if cap.calendar and cap.seconds == 86400.0 else f"per {Duration(cap.seconds)}"
     return f"The cap of {name} is {cap.count} {span}."

@@ -13,7 +13,7 @@ What is known decides, in this order:
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
 from babel.core import get_global
@@ -34,7 +34,7 @@ _Place = tuple[str, str, str]
 """Hours that leave no moment within so many seconds leave none at all."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ContactHours:
     """The moments that are allowed: those within the hours of each pair."""
 
@@ -43,7 +43,7 @@ class ContactHours:
     basis: str
     """What it was taken from, for an explanation."""
 
-    @property
+    @cached_property
     def zones(self) -> tuple[str, ...]:
         """Every zone the person may be in, once."""
         return tuple(dict.fromkeys(zone for zone, _ in self.pairs))

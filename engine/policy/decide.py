@@ -68,16 +68,14 @@ _GRAVITY = (
 
 def decide(facts: Facts) -> Decision:
     """Return what is to be done about `facts`, and why. The same facts give the same decision."""
-    trail: list[Check] = []
-    for rule in _rules(facts):
+    rules = _rules(facts)
+    for place, rule in enumerate(rules):
         found = rule(facts)
         if found is not None:
-            trail.append(Check(_name(rule), False, found.detail))
-            return replace(found, trail=tuple(trail))
-        trail.append(_passed(rule))
+            return replace(found, trail=(*_passed(rules)[:place], Check(_name(rule), False, found.detail)))
     way = best(facts) if facts.kind in WRITTEN else None
     channel, address, propensity = (way.channel, way.address, way.propensity) if way else ("", "", 1.0)
-    return Decision("send", Reason.ALLOWED, None, channel, address, _allowed(facts), propensity, tuple(trail))
+    return Decision("send", Reason.ALLOWED, None, channel, address, _allowed(facts), propensity, _passed(rules))
 
 
 def _allowed(facts: Facts) -> str:
@@ -90,8 +88,9 @@ def _allowed(facts: Facts) -> str:
 
 
 @cache
-def _passed(rule: "Rule") -> Check:
-    return Check(_name(rule), True)
+def _passed(rules: "tuple[Rule, ...]") -> tuple[Check, ...]:
+    """Return the trail of a decision that none of these rules objected to: the same object each time."""
+    return tuple(Check(_name(rule), True) for rule in rules)
 
 
 def _name(rule: "Rule") -> str:

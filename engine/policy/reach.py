@@ -51,6 +51,7 @@ class _Latest(threading.local):
 
     facts: Facts | None = None
     ways: Sequence[Way] = ()
+    best: Way | None = None
 
 
 _latest = _Latest()
@@ -58,9 +59,15 @@ _latest = _Latest()
 
 def ways(facts: Facts) -> Sequence[Way]:
     """Return every way to reach the person that the step names, in the order they are tried."""
+    return _look(facts).ways
+
+
+def _look(facts: Facts) -> _Latest:
     if _latest.facts is not facts:
-        _latest.ways, _latest.facts = _ways(facts), facts
-    return _latest.ways
+        _latest.ways = _ways(facts)
+        _latest.best = next((way for way in _latest.ways if way.obstacle is None), None)
+        _latest.facts = facts
+    return _latest
 
 
 def _ways(facts: Facts) -> Sequence[Way]:
@@ -75,7 +82,7 @@ def _ways(facts: Facts) -> Sequence[Way]:
 
 def best(facts: Facts) -> Way | None:
     """Return the first way nothing stands against; None: the person cannot be reached."""
-    return next((way for way in ways(facts) if way.obstacle is None), None)
+    return _look(facts).best
 
 
 def another(facts: Facts, tried: Tried) -> bool:
