@@ -30,6 +30,7 @@ from sqlmodel import Session, SQLModel
 from engine import embedded
 from engine.errors import ConfigError, ForewarnError, Retryable
 from engine.store import schema
+from engine.store.many import execute_many
 
 _T = TypeVar("_T")
 Row = Mapping[str, Any] | SQLModel
@@ -184,15 +185,24 @@ def upsert(session: Session, table: type[SQLModel], rows: Sequence[Row], keys: S
     if not rows:
         return
     target = _table(table)
-    given = [name for name in values(target, rows[0]) if name not in keys]
-    statement = _insert(session, target)
-    changes = {name: statement.excluded[name] for name in given}
-    statement = (
-        statement.on_conflict_do_update(index_elements=list(keys), set_=changes)
-        if changes
-        else statement.on_conflict_do_nothing(index_elements=list(keys))
-    )
-    _execute(session, statement, target, rows)
+    given = [values(target, row) for row in rows]
+    statement = _upsert(session.connection().dialect.name, table, tuple(given[0]), tuple(keys))
+    change_many(session, statement, given)
+
+
+def change_many(session: Session, statement: Any, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Execute a statement that is kept for many rows, its parameters by name; returns how many rows it changed."""
+    return execute_many(session, statement, rows, _to_json)
+
+
+@cache
+def _upsert(dialect: str, table: type[SQLModel], names: tuple[str, ...], keys: tuple[str, ...]) -> Any:
+    """Return the statement; to make it takes longer than to run it."""
+    statement = _INSERTS[dialect](_table(table))
+    changes = {name: statement.excluded[name] for name in names if name not in keys}
+    if not changes:
+        return statement.on_conflict_do_nothing(index_elements=list(keys))
+    return statement.on_conflict_do_update(index_elements=list(keys), set_=changes)
 
 
 def increase(session: Session, table: type[SQLModel], row: Mapping[str, Any], keys: tuple[str, ...]) -> None:
