@@ -180,10 +180,12 @@ class Speaker:
 
 def evidence(raw: Mapping[str, Any]) -> dict[str, Any]:
     """Return an issue's evidence with every name a template may use; what is not known is None."""
-    names = ("value", "expected", "low", "high", "score", "window_s", "eta_s", "eta_low_s", "eta_high_s")
     known = {**raw.get("extra", {}), **raw}
-    numbers = {name: _finite(known.get(name)) for name in names}
-    return {**numbers, "explanation": raw.get("explanation", ""), "points": raw.get("points", [])}
+    found = {name: _finite(known[name]) if name in known else None for name in _NUMBERS}
+    return found | {"explanation": raw.get("explanation", ""), "points": raw.get("points", [])}
+
+
+_NUMBERS = ("value", "expected", "low", "high", "score", "window_s", "eta_s", "eta_low_s", "eta_high_s")
 
 
 def _finite(value: object) -> float | None:

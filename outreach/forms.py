@@ -49,19 +49,20 @@ class Filled:
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """A text with places for values."""
+    """A text with places for values, as a format and which value goes where."""
 
-    pieces: Sequence[str | int]
+    format: str
+    order: tuple[int, ...]
 
     @classmethod
     def of(cls, marked: str) -> "Pieces":
         """Take a text apart at its marks."""
-        parts = _MARK.split(marked)
-        return cls([int(part) if at % 2 else part for at, part in enumerate(parts)])
+        order = tuple(int(number) for number in _MARK.findall(marked))
+        return cls(_MARK.sub("%s", marked.replace("%", "%%")), order)
 
     def filled(self, values: Sequence[str]) -> str:
         """Return the text with values in their places."""
-        return "".join([values[each] if type(each) is int else each for each in self.pieces])  # type: ignore[misc]
+        return self.format % tuple([values[each] for each in self.order])
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +70,8 @@ class Form:
     """A message in which only values are missing."""
 
     blanks: Sequence[Blank]
-    links: Collection[int]
-    """The numbers of those that are links."""
+    fits: Sequence[Callable[[str], bool]]
+    """Which values each takes."""
     subject: Pieces
     text: Pieces
     words: Pieces
@@ -81,14 +82,14 @@ class Form:
     def filled(self, said: Said) -> Filled:
         """Return the message. Raises Unplanned where it has to be laid out by itself."""
         values = [blank.filled(said) for blank in self.blanks]
-        for number, value in enumerate(values):
-            if not (_is_link(value) if number in self.links else is_plain(value)):
+        for value, fits in zip(values, self.fits, strict=True):
+            if not fits(value):
                 raise Unplanned
         subject, text = short(one_line(self.subject.filled(values))), self.text.filled(values)
         html = None
         if self.page is not None:
             words = shortened(" ".join(self.words.filled(values).split()))
-            html = self.page.filled([_escaped(each) for each in (*values, subject, words)])
+            html = self.page.filled(_escaped([*values, subject, words]))
         if len(text) + len(html or "") > LENGTH // 2:
             raise Unplanned
         return Filled(subject, text, html)
@@ -103,8 +104,9 @@ def is_plain(value: str) -> bool:
     return len(value) <= LONGEST and "//" not in value and _PLAIN.fullmatch(value) is not None
 
 
-def _escaped(value: str) -> str:
-    return escape(value) if _SPECIAL.search(value) else value
+def _escaped(values: list[str]) -> list[str]:
+    """Return texts as they may stand in HTML; most have nothing in them that stands for something else there."""
+    return [escape(each) for each in values] if _SPECIAL.search("".join(values)) else values
 
 
 def _is_link(value: str) -> bool:
@@ -165,7 +167,8 @@ class Forms:
             return None
         shown = {f"{LINK}{number}{END}" for number in links} | _addresses(said)
         page = self._laid_out(text, subject, shown, len(blanks), said) if is_settled(text, shown) else None
-        return Form(blanks, links, Pieces.of(subject), Pieces.of(text), Pieces.of(first_words(text)), page)
+        fits = [_is_link if number in links else is_plain for number in range(len(blanks))]
+        return Form(blanks, fits, Pieces.of(subject), Pieces.of(text), Pieces.of(first_words(text)), page)
 
     def _laid_out(self, text: str, subject: str, links: Collection[str], count: int, said: Said) -> Pieces | None:
         """Return the page around a text with marks."""

@@ -13,6 +13,8 @@ def one_line(text: str) -> str:
     >>> one_line("Hello\r\nBcc: all@example.org")
     'Hello Bcc: all@example.org'
     """
+    if text.isprintable() and "  " not in text and text == text.strip():
+        return text  # nearly always
     return " ".join(CONTROL.sub(" ", text.replace("\u2028", " ").replace("\u2029", " ")).split())
 
 
@@ -35,7 +37,8 @@ def named(text: str) -> str:
     >>> named("Acme\n\nPay now: https://evil.example/pay")
     'Acme Pay now: evil.example/pay'
     """
-    name = _SCHEME.sub("", one_line(text))
+    line = one_line(text)
+    name = _SCHEME.sub("", line) if "://" in line else line
     return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
 
 

@@ -6,6 +6,7 @@ another, so nobody is in it twice: the dispatcher sees to that.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 
 from sqlmodel import Session
 
@@ -53,6 +54,7 @@ class _Known:
 
     issues: Mapping[str, Issue]
     views: Mapping[str, IssueView]
+    """Of issues that another may inhibit."""
     accounts: Mapping[str, Entity]
     """With all other entities that were asked for."""
     persons: Mapping[tuple[str, str | None], Person]
@@ -81,6 +83,7 @@ class Gatherer:
         self._sessions = {each.kind for each in channels.values() if each.session}
         self._steps = Steps(config, templates, sessions=bool(self._sessions))
         self._appraiser = Appraiser()
+        self._inhibitable: dict[str, bool] = {}
         self._experience = Experience(tuple(config.playbooks))
         self._memory = max((cap.seconds for cap in self._caps()), default=0.0) + 2 * 86400.0
         limits = {name: each.limits for name, each in config.playbooks.items()}
@@ -107,15 +110,15 @@ class Gatherer:
     def _gathered(
         self, session: Session, known: _Known, intent: Intent, now: float, outages: tuple[Outage, ...]
     ) -> Gathered:
-        issue, seen = known.issues.get(intent.issue), known.views.get(intent.issue)
+        issue = known.issues.get(intent.issue)
         person = known.persons.get((intent.recipient, intent.account)) if intent.kind == "message" else None
         who = person.id if person else ""
-        planned = self._steps.planned(intent, seen, person, known.arms)
+        planned = self._steps.planned(intent, issue, person, known.arms)
         facts = Facts(
             now=now,
             occasion=intent.occasion,  # type: ignore[arg-type]  # the column holds what playbooks.Occasion lists
             kind=intent.kind,  # type: ignore[arg-type]  # as above
-            issue=_issue(seen),
+            issue=_issue(issue),
             step=planned.facts,
             person=person,
             channels=self._channels,
@@ -124,8 +127,8 @@ class Gatherer:
             suppressions=known.suppressions.get(who, ()),
             sends=known.sends.get(who, ()),
             told=known.told.get(intent.id),
-            silence=_silence(known.silences, seen, now),
-            inhibited_by=self._inhibited_by(known, seen),
+            silence=_silence(known.silences, issue, now),
+            inhibited_by=self._inhibited_by(known, known.views.get(intent.issue)),
             open_ticket=known.tickets.get(intent.id, ""),
             conversation=known.conversations.get((intent.issue, intent.account), ""),
             worth=self._worth(session, intent, issue, now),
@@ -158,7 +161,7 @@ class Gatherer:
 
     def _known(self, session: Session, intents: Sequence[Intent], now: float) -> _Known:
         issues = lookups.issues(session, {intent.issue for intent in intents})
-        views = {id_: view(row) for id_, row in issues.items()}
+        views = {id_: view(row) for id_, row in issues.items() if self._may_be_inhibited(row.detector)}
         told_of = [(each.recipient, each.account) for each in intents if each.kind == "message" and each.recipient]
         accounts = {row.account for row in issues.values() if row.account}
         named = {each for pair in told_of for each in pair if each} | accounts
@@ -247,6 +250,13 @@ class Gatherer:
         may_be = {each.account for each in views.values() if any(matches(rule.target, each) for rule in rules)}
         return lookups.active_of(session, may_be if self._narrow else None) if may_be else {}
 
+    def _may_be_inhibited(self, detector: str) -> bool:
+        """Return whether a rule speaks of issues of this detector."""
+        if detector not in self._inhibitable:
+            globs = (glob for rule in self._config.policy.inhibit for glob in rule.target.detector)
+            self._inhibitable[detector] = any(fnmatchcase(detector, glob) for glob in globs)
+        return self._inhibitable[detector]
+
     @property
     def _narrow(self) -> bool:
         return all("account" in rule.equal for rule in self._config.policy.inhibit)
@@ -259,12 +269,12 @@ class Gatherer:
         return found.id if found else ""
 
 
-def _issue(seen: IssueView | None) -> IssueFacts:
-    if seen is None:
+def _issue(row: Issue | None) -> IssueFacts:
+    if row is None:
         return NOTHING
-    return IssueFacts(seen.id, seen.status, seen.severity, seen.reopened, seen.flapping, seen.opened_at)
+    return IssueFacts(row.id, row.status, row.severity, row.reopened, row.flapping, row.opened_at)
 
 
-def _silence(silences: Sequence[Silence], issue: IssueView | None, now: float) -> str:
+def _silence(silences: Sequence[Silence], issue: Issue | None, now: float) -> str:
     found = active(silences, issue, now) if issue else None
     return found.id if found else ""

@@ -7,12 +7,11 @@ from sqlmodel import Session
 
 from engine.config.model import Config
 from engine.entities import Person
-from engine.issues.view import IssueView
 from engine.playbooks import CLOSING
 from engine.policy.facts import StepFacts
 from engine.policy.holdout import draw
 from engine.policy.variants import Arms, Words, arms, words
-from engine.store.models import Intent
+from engine.store.models import Intent, Issue
 from outreach.render import TemplateError, Templates
 
 
@@ -37,7 +36,7 @@ class Steps:
         """Return the stored arms of a batch."""
         return arms(session, self._templates, intents)
 
-    def planned(self, intent: Intent, issue: IssueView | None, person: Person | None, stored: Arms) -> Planned:
+    def planned(self, intent: Intent, issue: Issue | None, person: Person | None, stored: Arms) -> Planned:
         """Return what `intent` was planned as. What its template's folder says wrong fails it when it is written."""
         try:
             promotion = self._promotion(intent)

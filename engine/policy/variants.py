@@ -17,10 +17,9 @@ from sqlmodel import Session, col, select
 
 from engine.config.model import SAFETY
 from engine.ids import derive, drawn
-from engine.issues.view import IssueView
 from engine.playbooks import CLOSING
 from engine.policy.facts import StepFacts
-from engine.store.models import Assignment, Intent
+from engine.store.models import Assignment, Intent, Issue
 from outreach.render import TemplateError, Templates
 from outreach.settings import BASE, Settings
 
@@ -74,7 +73,7 @@ def arms(session: Session, templates: Templates, intents: Collection[Intent]) ->
     return Arms(_stored(session, drawn), _told(session, follows))
 
 
-def words(templates: Templates, arms: Arms, intent: Intent, issue: IssueView | None) -> Words:
+def words(templates: Templates, arms: Arms, intent: Intent, issue: Issue | None) -> Words:
     """Return the words for a message, by the arm that is stored, or else drawn; a closing one keeps its opening's.
 
     Raises TemplateError.
@@ -88,7 +87,7 @@ def words(templates: Templates, arms: Arms, intent: Intent, issue: IssueView | N
     return _opening(templates, arms, template, intent, issue)
 
 
-def _opening(templates: Templates, arms: Arms, template: str, intent: Intent, issue: IssueView | None) -> Words:
+def _opening(templates: Templates, arms: Arms, template: str, intent: Intent, issue: Issue | None) -> Words:
     settings = templates.settings(template)
     safety = bool(intent.payload.get("emergency")) or (issue is not None and issue.severity in SAFETY)
     if not settings.variants or safety or not intent.account:
