@@ -82,6 +82,12 @@ def kind_of(text: str) -> str:
     return next((kind for kind, (form, _) in FORMS.items() if form.fullmatch(text)), "")
 
 
+_PLAIN_LOCAL = re.compile(r"[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*")
+"""A local part about which nothing has to be looked up."""
+_SURELY_SHORT = 64
+"""Characters of an address that is not too long in any of its parts, whatever its domain is in ASCII."""
+
+
 class Mailbox(NamedTuple):
     """An e-mail address: as people write it, and as it travels."""
 
@@ -98,6 +104,21 @@ def mailbox(text: str) -> Mailbox:
     >>> mailbox("ann@münchen.example").wire
     'ann@xn--mnchen-3ya.example'
     """
+    local, _, domain = text.rpartition("@")
+    if _PLAIN_LOCAL.fullmatch(local) and len(text) <= _SURELY_SHORT:
+        of_domain = _at(domain)
+        return Mailbox(local + of_domain.written, local + of_domain.wire, False)
+    return _validated(text)
+
+
+@lru_cache(maxsize=4096)
+def _at(domain: str) -> Mailbox:
+    """Return how addresses of a domain end: most are of a few domains. Raises ValueError."""
+    known = _validated(f"x@{domain}")
+    return Mailbox(known.written[1:], known.wire[1:], False)
+
+
+def _validated(text: str) -> Mailbox:
     from email_validator import validate_email  # noqa: PLC0415 -- loads IDNA tables
 
     found = validate_email(text, check_deliverability=False, globally_deliverable=False)

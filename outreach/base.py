@@ -5,7 +5,7 @@ the reaction. It raises only for its own bugs and for a configuration it was nev
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar, Literal
@@ -111,6 +111,13 @@ class Channel(ABC):
     @abstractmethod
     def send(self, message: Message) -> Receipt:
         """Try once. Blocks at most for the channel's own time-out."""
+
+    def send_all(self, messages: Iterable[Message]) -> Iterator[Receipt]:
+        """Try each once, in order; a receipt is there as soon as it is known. Some channels are faster so.
+
+        An error breaks the message whose receipt is due; no other has been sent whose receipt was not given.
+        """
+        return map(self.send, messages)
 
     def find(self, message: Message) -> Receipt | None:
         """Ask the provider whether `message` was taken, after an UNKNOWN. None: it cannot tell.

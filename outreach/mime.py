@@ -17,6 +17,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from outreach.address import Mailbox
@@ -86,7 +87,7 @@ def written(message: Message, to: Mailbox, head: Letterhead, at: float) -> bytes
 def _headers(message: Message, to: Mailbox, head: Letterhead, at: float) -> Iterator[str]:
     yield f"To: {to.written if to.international else to.wire}\r\n"
     yield header("Subject", one_line(message.subject))
-    yield f"Date: {format_datetime(datetime.fromtimestamp(int(at), UTC))}\r\n"
+    yield f"Date: {_date(int(at))}\r\n"
     yield f"Message-ID: {message_id(message.id, head.domain)}\r\n"
     yield "Auto-Submitted: auto-generated\r\n"
     if MESSAGE_ID.fullmatch(message.thread) and message.thread.isascii():
@@ -95,6 +96,11 @@ def _headers(message: Message, to: Mailbox, head: Letterhead, at: float) -> Iter
         yield f"List-Unsubscribe: <{_web_address(message.unsubscribe_url)}>\r\n"
         yield "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
     yield "MIME-Version: 1.0\r\n"
+
+
+@lru_cache(maxsize=16)
+def _date(at: int) -> str:
+    return format_datetime(datetime.fromtimestamp(at, UTC))
 
 
 def header(name: str, text: str) -> str:
@@ -137,8 +143,11 @@ def _part(subtype: str, text: str) -> bytes:
 
 
 def _boundary(message: Message) -> str:
-    """Return what stands between the parts: the same for each attempt, and no text can hold its own digest."""
-    return hashlib.blake2b((message.text + message.html).encode(), digest_size=16).hexdigest()
+    """Return what stands between the parts: the same for each attempt, and no text can hold its own digest.
+
+    HTML is made of the text, or of the same values.
+    """
+    return hashlib.blake2b(f"{message.id} {message.text}".encode(), digest_size=16).hexdigest()
 
 
 def _web_address(url: str) -> str:

@@ -6,7 +6,7 @@ Until the line with the final dot is sent, nothing was taken (RFC 5321, 4.1.1.4)
 import re
 import smtplib
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from smtplib import quoteaddr
 from typing import Literal
@@ -18,6 +18,8 @@ Tls = Literal["starttls", "tls", "none"]
 DEAD = re.compile(r"5\.1\.(?:1|2|3|6|10)|5\.2\.1")
 """Enhanced codes of addresses that are dead (RFC 3463, RFC 7505); 5.1.7 and 5.1.8 speak of the sender's."""
 DOT = b".\r\n"
+STEPS = ("MAIL", "RCPT", "DATA")
+"""The commands of an envelope."""
 LONGEST_ID = 100
 """Characters of an envelope's id (RFC 3461, 4.4)."""
 ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
@@ -102,6 +104,11 @@ class Session:
         """Whether the server takes addresses beyond ASCII (RFC 6531)."""
         return self._smtp.has_extn("smtputf8")
 
+    @property
+    def pipelining(self) -> bool:
+        """Whether the server takes several commands at once (RFC 2920)."""
+        return self._smtp.has_extn("pipelining")
+
     def limit(self, seconds: float) -> None:
         """Let the answers from now on take so long together."""
         self._smtp.limit(seconds)
@@ -115,24 +122,30 @@ class Session:
 
     def envelope(self, envelope: Envelope) -> None:
         """Name sender and recipient, and get leave to send; raises Refused or OSError: nothing was taken."""
-        of_mail, of_recipient = self._options(envelope)
-        commands = {
-            "MAIL": " ".join((f"MAIL FROM:{quoteaddr(envelope.sender)}", *of_mail)),
-            "RCPT": " ".join((f"RCPT TO:{quoteaddr(envelope.to)}", *of_recipient)),
-            "DATA": "DATA",
-        }
-        if self._smtp.has_extn("pipelining"):
-            self._at_once(commands)
+        commands = self._commands(envelope)
+        if self.pipelining:
+            self._smtp.send("".join(commands).encode())
+            self.named()
             return
-        for step, line in commands.items():
-            self._smtp.send(f"{line}\r\n".encode())
+        for step, line in zip(STEPS, commands, strict=True):
+            self._smtp.send(line.encode())
             self._granted(step, self._smtp.getreply())
 
-    def _at_once(self, commands: Mapping[str, str]) -> None:
-        """Send all commands before the first answer (RFC 2920), and look at every answer; the first no counts."""
-        self._smtp.send("".join(f"{line}\r\n" for line in commands.values()).encode())
+    def _commands(self, envelope: Envelope) -> Sequence[str]:
+        of_mail, of_recipient = self._options(envelope)
+        return (
+            " ".join((f"MAIL FROM:{quoteaddr(envelope.sender)}", *of_mail)) + "\r\n",
+            " ".join((f"RCPT TO:{quoteaddr(envelope.to)}", *of_recipient)) + "\r\n",
+            "DATA\r\n",
+        )
+
+    def named(self) -> None:
+        """Look at the answers to an envelope that was sent at once (RFC 2920), at every one; the first no counts.
+
+        Raises as `envelope`.
+        """
         refused: Refused | None = None
-        for step in commands:
+        for step in STEPS:
             try:
                 self._granted(step, self._smtp.getreply())
             except Refused as error:
@@ -162,12 +175,15 @@ class Session:
 
     def body(self, data: bytes) -> None:
         """Send the mail but for its final dot; raises OSError: nothing was taken."""
-        stuffed = re.sub(rb"(?m)^\.", b"..", data)
+        stuffed = re.sub(rb"(?m)^\.", b"..", data) if data.startswith(b".") or b"\n." in data else data
         self._smtp.send(stuffed if stuffed.endswith(b"\r\n") else stuffed + b"\r\n")
 
-    def finish(self) -> str:
-        """Send the final dot and return the answer; raises Refused (not taken) or OSError (nobody knows)."""
-        self._smtp.send(DOT)
+    def finish(self, following: Envelope | None = None) -> str:
+        """Send the final dot and return the answer; raises Refused (not taken) or OSError (nobody knows).
+
+        `following`, where the server takes several commands at once: the envelope of the next mail; see `named`.
+        """
+        self._smtp.send(DOT + "".join(self._commands(following) if following else ()).encode())
         code, text = self._smtp.getreply()
         if not 200 <= code < 600:
             raise OSError(f"the answer is no SMTP: {_text(text)[:80]!r}")

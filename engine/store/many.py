@@ -6,7 +6,6 @@ are put into the order of the statement's places, what is JSON is encoded, and t
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import JSON, Executable
@@ -24,12 +23,12 @@ def execute_many(session: Session, statement: Executable, rows: Sequence[Row], e
     """
     session.flush()
     connection = session.connection()
-    if connection.dialect.name != "sqlite":
+    plain = _compiled(statement, tuple(rows[0])) if connection.dialect.name == "sqlite" else None
+    if plain is None:
         result: Any = connection.execute(statement, rows)
         return int(result.rowcount)
-    text, names, fixed, encoded = _compiled(statement, tuple(rows[0]))
-    given = itemgetter(*names)
-    values = [list(given({**fixed, **row})) for row in rows]
+    text, names, fixed, encoded = plain
+    values = [[full[name] for name in names] for full in ({**fixed, **row} for row in rows)]
     for place in encoded:
         for each in values:
             each[place] = encode(each[place])
@@ -37,9 +36,14 @@ def execute_many(session: Session, statement: Executable, rows: Sequence[Row], e
 
 
 @cache
-def _compiled(statement: Any, keys: tuple[str, ...]) -> tuple[str, Sequence[str], Row, Sequence[int]]:
-    """Return a statement's text, its parameters in order, those that have a value already, and which are JSON."""
+def _compiled(statement: Any, keys: tuple[str, ...]) -> tuple[str, Sequence[str], Row, Sequence[int]] | None:
+    """Return a statement's text, its parameters in order, those that have a value already, and which are JSON.
+
+    None where it has columns whose default is made for each row.
+    """
     compiled = statement.compile(dialect=sqlite.dialect(), column_keys=keys)
+    if compiled.insert_prefetch or compiled.update_prefetch:
+        return None
     names = compiled.positiontup
     fixed = {name: compiled.params[name] for name in names if name not in keys}
     return str(compiled), names, fixed, [at for at, name in enumerate(names) if _is_json(compiled.binds[name].type)]

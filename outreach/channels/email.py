@@ -2,19 +2,20 @@
 
 import ipaddress
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import ClassVar, Literal
 
 from outreach.address import Mailbox, mailbox, sender
 from outreach.base import Channel, Message, Outcome, Receipt
 from outreach.dkim import Dkim, Signer, aligned
+from outreach.handing_in import HandingIn, Mail
 from outreach.imap import Inbox, Postbox
 from outreach.inbound import Answer, Inbound, Request
 from outreach.incoming import Ours, believed, understood
 from outreach.mime import letterhead, message_id, written
 from outreach.signed import vouched
-from outreach.smtp import Envelope, Refused, Server, attempt, before_the_mail, nobody_knows, not_taken
-from outreach.smtp_pool import Line, Lines
+from outreach.smtp import Envelope, Refused, Server, before_the_mail
+from outreach.smtp_pool import Lines
 
 
 class Email(Channel):
@@ -67,23 +68,19 @@ class Email(Channel):
         if dkim and not aligned(dkim.domain, author.domain):
             raise ValueError(f"dkim: domain {dkim.domain} is not that of the sender: DMARC would not count it")
         self._lines = Lines(server, now)
+        self._handing_in = HandingIn(self._lines, timeout, now)
         self._postbox = Postbox(inbox) if inbox else None
         self._ours = Ours(self._head.domain, frozenset({author.addr_spec, self._from}))
         self._secret = webhook_secret
 
     def send(self, message: Message) -> Receipt:
         """Hand one mail in."""
-        try:
-            to = mailbox(message.to)
-            mail = self._written(message, to)
-        except ValueError as error:
-            return Receipt(Outcome.PERMANENT, f"cannot be written as a mail: {error}", suppress=_is_bad(message.to))
-        deadline = self._now() + self._timeout
-        try:
-            line = self._lines.take(deadline)
-        except (Refused, OSError) as error:
-            return before_the_mail(error)
-        return self._hand_in(line, mail, Envelope(self._from, to.wire, self._id(message), to.international), deadline)
+        (receipt,) = self.send_all([message])
+        return receipt
+
+    def send_all(self, messages: Iterable[Message]) -> Iterator[Receipt]:
+        """Hand mails in one after the other, over one connection as long as it holds."""
+        return self._handing_in.all(map(self._mail, messages))
 
     def receive(self, request: Request) -> Answer:
         """Understand a mail that was posted to us, as message/rfc822. Raises ForgedError."""
@@ -127,32 +124,12 @@ class Email(Channel):
     def _id(self, message: Message) -> str:
         return message_id(message.id, self._head.domain)
 
-    def _hand_in(self, line: Line, mail: bytes, envelope: Envelope, deadline: float) -> Receipt:
-        if envelope.international and not line.session.international:
-            self._lines.give(line)
-            return Receipt(Outcome.PERMANENT, f"the server does not take the address {envelope.to!r} (no SMTPUTF8)")
-        receipt = self._steps(line, mail, envelope, deadline)
-        if receipt.outcome is Outcome.ACCEPTED:
-            self._lines.give(line)
-        else:
-            line.session.close()
-        return receipt
-
-    def _steps(self, line: Line, mail: bytes, envelope: Envelope, deadline: float) -> Receipt:
-        session = line.session
-        session.limit(deadline - self._now())
-        failed = attempt(lambda: session.envelope(envelope), not_taken)
-        failed = failed or attempt(lambda: session.body(mail), not_taken)
-        if failed:
-            return failed
-        if self._now() >= deadline:
-            return Receipt(Outcome.RETRY, "timed out before the end of the mail: it was not taken", code="TimeoutError")
+    def _mail(self, message: Message) -> Mail | Receipt:
         try:
-            return Receipt(Outcome.ACCEPTED, session.finish(), provider_id=envelope.id, code="250")
-        except Refused as error:
-            return not_taken(error)
-        except OSError as error:
-            return nobody_knows(error, envelope.id)
+            to = mailbox(message.to)
+            return Mail(self._written(message, to), Envelope(self._from, to.wire, self._id(message), to.international))
+        except ValueError as error:
+            return Receipt(Outcome.PERMANENT, f"cannot be written as a mail: {error}", suppress=_is_bad(message.to))
 
 
 def _domain(domain: str, from_: str) -> str:
