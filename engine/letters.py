@@ -41,12 +41,32 @@ class Outside:
 
 
 @dataclass(frozen=True, slots=True)
+class Posted:
+    """A message, and the channel it goes by."""
+
+    channel: Channel
+    message: Message
+
+    def send(self) -> Receipt:
+        """Try once."""
+        return self.channel.send(self.message)
+
+
+@dataclass(frozen=True, slots=True)
 class Letter:
     """Something ready to go."""
 
     send: Callable[[], Receipt]
     columns: Mapping[str, Any]
     """What the intent keeps of it: channel, address, and in the payload the text as it goes out."""
+    posted: Posted | None = None
+    """The message, where it is one: several may go at once (`Channel.send_all`)."""
+
+    @classmethod
+    def of(cls, channel: Channel, message: Message, columns: Mapping[str, Any]) -> "Letter":
+        """Return a message ready to go."""
+        posted = Posted(channel, message)
+        return cls(posted.send, columns, posted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +184,7 @@ class Writer:
         channel = self._outside.channels[decision.channel]
         said = {"subject": message.subject, "text": message.text, "html": message.html, "locale": text.locale}
         columns = {"channel": decision.channel, "address": message.to, "payload": {**intent.payload, **said}}
-        return Letter(lambda: channel.send(message), columns)
+        return Letter.of(channel, message, columns)
 
     def _to_colleague(
         self, session: Session, intent: Intent, issue: Issue, account: Entity | None, now: float
@@ -221,7 +241,7 @@ class Writer:
         until = session_until(gathered.facts, decision.channel)
         message = Message(intent.id, decision.address, text, subject, thread=intent.thread, session_until=until)
         columns = {"channel": decision.channel, "address": decision.address}
-        return Letter(lambda: channel.send(message), {**columns, "payload": {**intent.payload, "subject": subject}})
+        return Letter.of(channel, message, {**columns, "payload": {**intent.payload, "subject": subject}})
 
     def _desk(self, name: str) -> TicketDesk:
         desk = self._outside.desks.get(name)
@@ -259,7 +279,7 @@ class Writer:
         if channel.session:
             said["content"] = message.content  # by which it is looked for, if no answer comes
         columns = {"channel": form.channel, "address": message.to, "payload": {**intent.payload, **said}}
-        return Letter(lambda: channel.send(message), columns)
+        return Letter.of(channel, message, columns)
 
     def _said(self, channel: Channel, form: Form, words: Mapping[str, Any]) -> tuple[Rendered, Approval | None]:
         """Return what the reader gets: free words, or where they may not be sent now, the approved template (C12)."""

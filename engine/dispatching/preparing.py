@@ -135,7 +135,7 @@ class Preparer:
         self._waves.sent(intent)
         done.by_channel[_through(known.facts, decision)] += 1
         done.changes.append(_leaving(intent))
-        done.leaving.append(Leaving(intent, letter.send, known.facts))
+        done.leaving.append(Leaving(intent, letter, known.facts))
         if (arm := variants.assignment(intent, known.facts.step, now)) is not None:
             done.arms.append(arm)
 

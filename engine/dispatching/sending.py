@@ -1,13 +1,14 @@
 """Sending a batch: each channel by several connections at once, and each at its own speed."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 
 from engine.clock import Clock
 from engine.config.model import Sending
+from engine.letters import Letter
 from engine.policy.facts import Facts
 from engine.store.models import Intent
 from outreach.base import Receipt
@@ -20,10 +21,10 @@ _MEMORY = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """Something written down as leaving, and how to send it."""
+    """Something written down as leaving."""
 
     intent: Intent
-    send: Callable[[], Receipt]
+    letter: Letter
     facts: Facts
     """What it was decided from."""
 
@@ -61,9 +62,9 @@ class Sender:
         """Send all; returns when the last one is done, in the order of `leaving` for each channel."""
         queues = self._queues(leaving)
         if len(queues) == 1 or not self._concurrent:
-            return [self._one(each) for each in chain(*queues)]
+            return list(chain(*map(self._in_turn, queues)))
         with ThreadPoolExecutor(len(queues), thread_name_prefix="send") as pool:
-            return list(chain(*pool.map(lambda queue: [self._one(each) for each in queue], queues)))
+            return list(chain(*pool.map(self._in_turn, queues)))
 
     def _queues(self, leaving: Sequence[Leaving]) -> list[list[Leaving]]:
         """Return what each connection sends."""
@@ -76,14 +77,32 @@ class Sender:
         connections = min(self._sending(channel).connections, len(leaving))
         return [list(leaving[start::connections]) for start in range(connections)]
 
-    def _one(self, leaving: Leaving) -> Back:
-        began = self._clock.time()
-        try:
-            receipt = leaving.send()
-        except Exception as error:  # noqa: BLE001 -- told by the dispatcher, once the rest of the batch is written down
-            self.broken = error
-            return Back(leaving, None)
-        took = self._clock.time() - began
-        channel = leaving.intent.channel
+    def _in_turn(self, queue: Sequence[Leaving]) -> list[Back]:
+        """Send one after the other. What raises is passed over; no other of them has been sent without an answer."""
+        back: list[Back] = []
+        while len(back) < len(queue):
+            rest = queue[len(back) :]
+            began = self._clock.time()
+            try:
+                for leaving, receipt in zip(rest, _receipts(rest), strict=True):
+                    back.append(Back(leaving, receipt))
+                    began = self._measured(leaving.intent.channel, began)
+            except Exception as error:  # noqa: BLE001 -- told by the dispatcher, once the rest of the batch is written down
+                self.broken = error
+                back.append(Back(queue[len(back)], None))
+        return back
+
+    def _measured(self, channel: str, began: float) -> float:
+        """Note how long a message took, and return the time."""
+        now = self._clock.time()
+        took = now - began
         self._took[channel] = _MEMORY * self._took.get(channel, took) + (1.0 - _MEMORY) * took
-        return Back(leaving, receipt)
+        return now
+
+
+def _receipts(queue: Sequence[Leaving]) -> Iterator[Receipt]:
+    posted = [each.letter.posted for each in queue]
+    messages = [each.message for each in posted if each]
+    if posted[0] is None or len(messages) < len(queue):
+        return (each.letter.send() for each in queue)
+    return posted[0].channel.send_all(messages)

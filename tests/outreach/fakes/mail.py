@@ -131,7 +131,8 @@ def _dripped(connection: socket.socket) -> bool:
 class BreakingServer:
     """An SMTP server that stops at a step, once for each connection: it hangs up, says nothing more, or drips.
 
-    Steps: greeting, EHLO, MAIL, RCPT, DATA (before 354), body (after 354), dot (the mail is taken, no answer).
+    `after`: it does so once, when it has taken so many mails. Steps: greeting, EHLO, MAIL, RCPT, DATA (before 354),
+    body (after 354), dot (the mail is taken, no answer).
     """
 
     def __init__(
@@ -142,8 +143,10 @@ class BreakingServer:
         drips: bool = False,
         offers: str = "HELP",
         answers: Mapping[str, str] | None = None,
+        after: int | None = None,
     ) -> None:
         self.taken: list[bytes] = []
+        self._after = after
         self.lines: list[str] = []
         """All commands."""
         self._offers = offers
@@ -193,14 +196,21 @@ class BreakingServer:
         for line in lines:
             self.lines.append(line.decode().rstrip())
             verb = line[:4].decode().upper()
-            if verb == self._step:
+            if self._breaks(verb):
                 return
             connection.sendall(answers.get(verb, b"250 OK") + b"\r\n")
             if answers.get(verb, b"").startswith(b"354") and not self._data(connection, lines):
                 return
 
+    def _breaks(self, step: str) -> bool:
+        if step != self._step or self._after not in (None, len(self.taken)):
+            return False
+        if self._after is not None:
+            self._step = "never"
+        return True
+
     def _data(self, connection: socket.socket, lines: Any) -> bool:
-        if self._step == "body":
+        if self._breaks("body"):
             # Linger of zero: the client's next write fails at once, whatever is in flight.
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
             connection.shutdown(socket.SHUT_RD)
@@ -210,8 +220,9 @@ class BreakingServer:
             if not line:
                 return False
             data.append(line)
+        breaks = self._breaks("dot")
         self.taken.append(b"".join(data))
-        if self._step == "dot":
+        if breaks:
             return False
         connection.sendall(b"250 OK\r\n")
         return True
