@@ -9,7 +9,6 @@ import base64
 import binascii
 import hashlib
 import re
-import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -115,8 +114,20 @@ def header(name: str, text: str) -> str:
         return f"{name}: " + "\r\n ".join(f"=?utf-8?b?{word}?=" for word in words) + "\r\n"
     if first + len(text) <= _LINE:
         return f"{name}: {text}".rstrip() + "\r\n"
-    lines = textwrap.wrap(text, _LINE - first, break_long_words=False, break_on_hyphens=False)
-    return f"{name}: " + "\r\n ".join(lines) + "\r\n"
+    return f"{name}: " + "\r\n ".join(_folded(text, _LINE - first)) + "\r\n"
+
+
+def _folded(text: str, width: int) -> Iterator[str]:
+    """Yield the words of a text in lines of so many characters; a longer word has a line of its own."""
+    line: list[str] = []
+    length = 0
+    for word in text.split():
+        if line and length + len(word) > width:
+            yield " ".join(line)
+            line, length = [], 0
+        line.append(word)
+        length += len(word) + 1
+    yield " ".join(line)
 
 
 def _pieces(text: str) -> Iterator[bytes]:

@@ -8,7 +8,6 @@ import smtplib
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from smtplib import quoteaddr
 from typing import Literal
 
 from outreach.base import Outcome, Receipt
@@ -53,7 +52,10 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """Who writes to whom, and under which name the server is to speak of it later (RFC 3461)."""
+    """Who writes to whom, and under which name the server is to speak of it later (RFC 3461).
+
+    Both are addresses that were looked at (`outreach.address`): they go into commands as they are.
+    """
 
     sender: str
     """Where reports of a failure go."""
@@ -134,8 +136,8 @@ class Session:
     def _commands(self, envelope: Envelope) -> Sequence[str]:
         of_mail, of_recipient = self._options(envelope)
         return (
-            " ".join((f"MAIL FROM:{quoteaddr(envelope.sender)}", *of_mail)) + "\r\n",
-            " ".join((f"RCPT TO:{quoteaddr(envelope.to)}", *of_recipient)) + "\r\n",
+            " ".join((f"MAIL FROM:<{envelope.sender}>", *of_mail)) + "\r\n",
+            " ".join((f"RCPT TO:<{envelope.to}>", *of_recipient)) + "\r\n",
             "DATA\r\n",
         )
 

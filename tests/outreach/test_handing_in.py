@@ -17,7 +17,7 @@ OFFERS = ["HELP", "PIPELINING"]
 
 
 def channel(port: int, **more: Any) -> Email:
-    return Email(host="127.0.0.1", port=port, from_="status@example.com", timeout=2.0, **more)
+    return Email(host="127.0.0.1", port=port, from_="status@example.com", timeout=10.0, **more)
 
 
 def messages(count: int) -> list[Message]:
@@ -45,7 +45,7 @@ def test_all_go_over_one_connection_in_their_order(offers: str) -> None:
         assert [receipt.provider_id for receipt in receipts] == [f"<int_{number}@example.com>" for number in range(5)]
         assert taken(server) == [0, 1, 2, 3, 4]
         assert sum(line.upper().startswith("EHLO") for line in server.lines) == 1
-        assert all(b"Mail" in mail and b"\r\n..\r\n" in mail for mail in server.taken)
+        assert all(b"\r\nMail " in mail and mail.startswith(b"From: ") for mail in server.taken)
         sender.close()
 
 
@@ -142,4 +142,6 @@ def test_c18_each_is_taken_once_at_most(
     assert len(found) == count
     assert len(set(taken(server))) == len(taken(server))
     for number, outcome in enumerate(found):
-        assert (number in taken(server)) is (outcome in (ACCEPTED, UNKNOWN))
+        if outcome is not UNKNOWN:
+            assert (number in taken(server)) is (outcome is ACCEPTED)
+    assert found.count(UNKNOWN) <= 1
