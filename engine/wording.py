@@ -124,13 +124,10 @@ class Speaker:
 
     def _common(self, issue: Issue, account: Entity | None, now: float) -> dict[str, Any]:
         sender = self.config.main.sender
+        told = {"company": sender.company, "help_url": sender.help_url, "postal_address": sender.postal_address}
         return {
             "now": now,
-            "sender": {
-                "company": sender.company,
-                "help_url": sender.help_url,
-                "postal_address": sender.postal_address,
-            },
+            "sender": told,
             "customer": {
                 "account": issue.account or issue.subject,
                 "name": named((account and account.name) or (issue.account or issue.subject).partition("/")[2]),

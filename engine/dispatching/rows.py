@@ -1,6 +1,7 @@
 """What the ledgers keep of a decision and of a try: rows, as their tables' columns."""
 
 from dataclasses import fields
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -34,12 +35,12 @@ def _facts(facts: Facts) -> dict[str, Any]:
 
     What is the same for all is encoded once.
     """
-    given = {name: value for name in _FIELDS if (value := getattr(facts, name)) or name == "now"}
+    given = {name: value for name, value in zip(_FIELDS, _values(facts), strict=True) if value or name == "now"}
     return given | {name: _encoded(given[name]) for name in _SHARED if name in given}
 
 
 def _decision(decision: Decision) -> dict[str, Any]:
-    given: dict[str, Any] = {each: getattr(decision, each) for each in _OF_DECISION}
+    given: dict[str, Any] = dict(zip(_OF_DECISION, _decided(decision), strict=True))
     return given | {"trail": _encoded(decision.trail) if decision.verdict == "send" else decision.trail}
 
 
@@ -56,6 +57,7 @@ def _encoded(value: object) -> msgspec.Raw:
 
 _FIELDS = tuple(each.name for each in fields(Facts))
 _OF_DECISION = tuple(each.name for each in fields(Decision))
+_values, _decided = attrgetter(*_FIELDS), attrgetter(*_OF_DECISION)
 _SHARED = ("channels", "policy")
 _MOST = 64
 _known: dict[int, tuple[object, msgspec.Raw]] = {}

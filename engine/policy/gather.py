@@ -147,8 +147,8 @@ class Gatherer:
         self, session: Session, gathered: Sequence[Gathered], intents: Sequence[Intent], now: float
     ) -> list[Gathered]:
         """Add how often those channels work among which there is a choice."""
-        left = {each.facts.person: left_open(each.facts) for each in gathered if each.facts.person}
-        asked = {person: channels for person, channels in left.items() if len(channels) > 1}
+        left = [(each.facts.person, left_open(each.facts)) for each in gathered]
+        asked = {person: channels for person, channels in left if person and len(channels) > 1}
         if not asked:
             return list(gathered)
         beliefs = self._experience.beliefs(session, asked, now)

@@ -93,7 +93,9 @@ def another(facts: Facts, tried: Tried) -> bool:
 
 def left_open(facts: Facts) -> list[str]:
     """Return the channels among which experience is to choose."""
-    if facts.person is None or facts.occasion in CLOSING:
+    channels = facts.step.channels
+    named = BEST not in channels and any(each in facts.channels for each in channels)
+    if named or facts.person is None or facts.occasion in CLOSING:
         return []
     return _names(facts, facts.person)[1]
 
