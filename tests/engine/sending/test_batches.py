@@ -14,6 +14,7 @@ from engine.clock import FakeClock
 from engine.config.model import Sending
 from engine.dispatching.batching import LARGEST
 from engine.dispatching.sending import Leaving, Sender
+from engine.letters import Letter
 from engine.policy.facts import Facts, IssueFacts, StepFacts
 from engine.store import batches, outbox
 from engine.store.models import Assignment, DecisionRow, Intent, ReceiptRow, Ticket
@@ -268,7 +269,7 @@ def leaving(at: str, n: int, send: Any) -> Leaving:
     fixed: dict[str, Any] = {"kind": "message", "issue": "i", "playbook": "p", "step": "0", "occasion": "opened"}
     intent = Intent(id=f"{at}{n}", channel=at, status="sending", due_at=0.0, created_at=0.0, **fixed)
     facts = Facts(0.0, "opened", IssueFacts("i", "open", "low", 0), StepFacts("p", 0))
-    return Leaving(intent, send, facts)
+    return Leaving(intent, Letter(send, {}), facts)
 
 
 def test_channels_are_sent_by_at_the_same_time_each_by_its_connections(tmp_path: Path) -> None:
@@ -287,6 +288,7 @@ def test_channels_are_sent_by_at_the_same_time_each_by_its_connections(tmp_path:
     batch = [leaving("sms", n, lambda n=n: send(first=n < 2)) for n in range(9)]
     batch += [leaving("slack", n, lambda n=n: send(first=n == 0)) for n in range(3)]
     back = sender.send(batch)
+    assert sender.broken is None
     assert sorted(each.leaving.intent.id for each in back) == sorted(each.intent.id for each in batch)
     assert len(threads) <= 3
 
