@@ -204,7 +204,7 @@ def _texts(value: object) -> tuple[str, ...] | None:
     """Return a variable of texts as a part of a key. Raises Unplanned for anything else."""
     if value is None:
         return None
-    if not isinstance(value, dict) or any(type(each) is not str for each in value.values()):
+    if not isinstance(value, dict) or set(map(type, value.values())) - {str}:
         raise Unplanned
     return (*value, *value.values())
 

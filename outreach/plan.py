@@ -31,8 +31,8 @@ class Blank:
 
     def filled(self, said: Said) -> str:
         """Return what stands there. Raises Unplanned, or what a filter raises."""
-        found = scalar(self.read(said))
-        return found if type(found) is str else str(found)
+        found = self.read(said)
+        return found if type(found) is str else str(scalar(found))
 
 
 @dataclass(frozen=True, slots=True)

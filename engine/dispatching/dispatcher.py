@@ -6,7 +6,7 @@ import structlog
 
 from engine.clock import Clock
 from engine.config.model import Config
-from engine.dispatching.batching import size, together
+from engine.dispatching.batching import LARGEST, SHARE, size, together
 from engine.dispatching.preparing import Prepared, Preparer
 from engine.dispatching.recalling import Recaller
 from engine.dispatching.sending import Sender
@@ -18,8 +18,8 @@ from engine.store.database import Database
 from engine.traffic import Traffic
 
 log = structlog.get_logger()
-LOOK = 1_024
-"""Intents looked at at once."""
+LOOK = SHARE * LARGEST
+"""Intents looked at at once: where there are so many, batches are as large as they may be."""
 QUESTIONS = 50
 """Unknown outcomes asked about at once."""
 

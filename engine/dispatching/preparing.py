@@ -165,7 +165,8 @@ def _ended(intent: Intent, status: Status, detail: str) -> dict[str, Any]:
 
 def _leaving(intent: Intent) -> dict[str, Any]:
     names = ("channel", "address", "payload", "attempts", "claimed_at")
-    anew = {"provider_id": "", "delivery": "", "sent_at": None}  # of a way by which it did not arrive
+    went = intent.provider_id or intent.delivery or intent.sent_at  # by a way by which it did not arrive
+    anew = {"provider_id": "", "delivery": "", "sent_at": None} if went else {}
     return _change(intent, Status.SENDING, intent.detail, **{name: getattr(intent, name) for name in names}, **anew)
 
 

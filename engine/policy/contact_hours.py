@@ -54,6 +54,18 @@ class ContactHours:
 
     def next(self, at: float) -> float | None:
         """Return `at` or the next moment after it that is allowed; None: there is none."""
+        asked, found = self._latest[0]
+        if asked != at:  # of a batch all ask for the same moment
+            found = self._next(at)
+            self._latest[0] = at, found
+        return found
+
+    @cached_property
+    def _latest(self) -> list[tuple[float, float | None]]:
+        """What was asked last, and the answer."""
+        return [(float("nan"), None)]
+
+    def _next(self, at: float) -> float | None:
         moment = at
         while moment < at + _FAR:
             later = max((_opening(moment, zone, hours) for zone, hours in self.pairs), default=moment)
