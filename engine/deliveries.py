@@ -19,7 +19,7 @@ from engine.ids import derive
 from engine.issues.view import ACTIVE
 from engine.policy.streams import count
 from engine.store import outbox
-from engine.store.among import among
+from engine.store.among import among, listed
 from engine.store.database import insert_ignore, upsert
 from engine.store.models import Consent, EarlyDelivery, Intent, Issue, ReceiptRow, Suppression
 
@@ -54,10 +54,16 @@ def known(session: Session, intent: Intent, now: float) -> None:
             _claim(session, early, intent, now)
 
 
+_KEPT = (
+    select(EarlyDelivery)
+    .where(among(EarlyDelivery.provider_id, "ids"))
+    .order_by(col(EarlyDelivery.kept_at), col(EarlyDelivery.id))
+)
+
+
 def known_all(session: Session, provider_ids: Collection[str], now: float) -> None:
     """Apply what was said of a batch of messages before they were known under these ids."""
-    kept = select(EarlyDelivery).where(among(EarlyDelivery.provider_id, provider_ids))
-    rows = session.exec(kept.order_by(col(EarlyDelivery.kept_at), col(EarlyDelivery.id))).all() if provider_ids else ()
+    rows = session.scalars(_KEPT, {"ids": listed(provider_ids)}).all() if provider_ids else ()
     for early in rows:
         if (intent := _meant(session, early.intent, early.provider_id)) is not None:
             _claim(session, early, intent, now)

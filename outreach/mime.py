@@ -9,7 +9,7 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.headerregistry import Address
@@ -26,6 +26,8 @@ from outreach.text import one_line
 MESSAGE_ID = re.compile(r"<[^<>\s@]{1,400}@[^<>\s@]{1,400}>")
 _LINE = 76
 """Characters a line should have at most (RFC 5322, 2.1.1; RFC 2047, 2)."""
+LONGEST_LINE = 998
+"""Characters a line may have (RFC 5322, 2.1.1)."""
 _WORD = 39
 """Bytes in one encoded word: with the longest name of a header before it, it fits a line."""
 _LONGEST_WORD = 900
@@ -143,14 +145,25 @@ def _pieces(text: str) -> Iterator[bytes]:
 
 
 def _part(subtype: str, text: str) -> bytes:
-    """Return a part with its headers. Quoted-printable, but base64 where most of it would be quoted."""
+    """Return a part with its headers: plain where it may be sent so, else quoted-printable, or base64 if that is less."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n")
     data = f"{lines}\n".replace("\n", "\r\n").encode()
-    dense = len(data) > 1.5 * len(text) + 4
-    body = base64.encodebytes(data).replace(b"\n", b"\r\n") if dense else binascii.b2a_qp(data)
-    encoding = "base64" if dense else "quoted-printable"
+    encoding = _encoding(data, len(text))
     head = f'Content-Type: text/{subtype}; charset="utf-8"\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n'
-    return head.encode() + body
+    return head.encode() + _ENCODED[encoding](data)
+
+
+def _encoding(data: bytes, characters: int) -> str:
+    if data.isascii() and b"\0" not in data and max(map(len, data.split(b"\r\n"))) <= LONGEST_LINE:
+        return "7bit"
+    return "base64" if len(data) > 1.5 * characters + 4 else "quoted-printable"
+
+
+_ENCODED: Mapping[str, Callable[[bytes], bytes]] = {
+    "7bit": lambda data: data,
+    "base64": lambda data: base64.encodebytes(data).replace(b"\n", b"\r\n"),
+    "quoted-printable": binascii.b2a_qp,
+}
 
 
 def _boundary(message: Message) -> str:

@@ -7,7 +7,7 @@ from sqlmodel import Session, col, select
 from engine.conversations.people import Correspondent
 from engine.conversations.reactions import State
 from engine.ids import derive
-from engine.store.among import among
+from engine.store.among import among, listed
 from engine.store.models import Consent, Conversation, Ticket, Turn
 
 LAPSES = 3 * 86400.0
@@ -71,12 +71,15 @@ def ticket_of(id_: str) -> str:
     return derive("int", id_, "person")
 
 
+_ABOUT = select(Conversation).where(among(Conversation.issue, "issues")).order_by(col(Conversation.began_at))
+
+
 def live(session: Session, issues: Collection[str], now: float) -> dict[tuple[str, str | None], str]:
     """Return, by issue and account, a conversation that a person of ours has not finished (C17)."""
-    found = select(Conversation).where(among(Conversation.issue, [issue for issue in issues if issue]))
+    asked = {"issues": listed([issue for issue in issues if issue])}
     return {
         (each.issue, each.account or None): each.id
-        for each in session.exec(found.order_by(col(Conversation.began_at))).all()
+        for each in session.scalars(_ABOUT, asked).all()
         if any(turn.hand_over for turn in turns(session, each.id)) and not _over(session, each, now)
     }
 

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, or_, select
 
 from engine.config.model import BUILTIN, SEVERITIES
 from engine.ids import derive
-from engine.store.among import among
+from engine.store.among import among, listed
 from engine.store.models import DeskTicket, Incident, Ticket
 
 INCIDENT = "incident"
@@ -104,19 +104,21 @@ def open_tickets(session: Session, *, queue: str = "", limit: int = 100) -> list
     return sorted(found, key=lambda each: -_gravity(each.severity))[:limit]
 
 
+_ABOUT = select(Ticket).where(
+    col(Ticket.status).not_in(OVER), or_(among(Ticket.issue, "issues"), among(Ticket.account, "accounts"))
+)
+_THEIRS_ABOUT = select(DeskTicket).where(
+    col(DeskTicket.status).not_in(OVER), or_(among(DeskTicket.issue, "issues"), among(DeskTicket.account, "accounts"))
+)
+
+
 def open_about(
     session: Session, issues: Collection[str], accounts: Collection[str]
 ) -> list[tuple[Known, Collection[str]]]:
     """Return open tickets about any of `issues` or of any of `accounts`, the oldest first, with the detectors meant."""
-    own = select(Ticket).where(
-        col(Ticket.status).not_in(OVER), or_(among(Ticket.issue, issues), among(Ticket.account, accounts))
-    )
-    theirs = select(DeskTicket).where(
-        col(DeskTicket.status).not_in(OVER),
-        or_(among(DeskTicket.issue, issues), among(DeskTicket.account, accounts)),
-    )
-    found: list[tuple[Known, Collection[str]]] = [(_own(row), row.tags) for row in session.exec(own).all()]
-    found += [(_theirs(row), (row.detector,)) for row in session.exec(theirs).all()]
+    asked = {"issues": listed(issues), "accounts": listed(accounts)}
+    found: list[tuple[Known, Collection[str]]] = [(_own(row), row.tags) for row in session.scalars(_ABOUT, asked)]
+    found += [(_theirs(row), (row.detector,)) for row in session.scalars(_THEIRS_ABOUT, asked)]
     return sorted(found, key=lambda each: (each[0].opened_at, each[0].ref))
 
 

@@ -9,12 +9,18 @@ from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, or_, select
 
 from engine.entities.belonging import ASSET, CONTACT
-from engine.store.among import among
+from engine.store.among import among, listed
 from engine.store.models import Address, Entity, Preference
 
 if TYPE_CHECKING:
     from engine.events import PreferenceEvent
 
+_ADDRESSES = (
+    sql_select(col(Address.entity), col(Address.kind), col(Address.value))
+    .where(among(Address.entity, "ids"))
+    .order_by(col(Address.id))
+)
+_PREFERENCES = select(Preference).where(among(Preference.person, "ids"))
 NOTHING_SAID = Preference(person="", at=0.0)
 """Of someone who never said how they want to be told."""
 
@@ -113,18 +119,15 @@ def person_of(
 
 def addresses_of(session: Session, ids: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
     """Return the addresses of contacts, by id, in the order they were given in."""
-    columns = (col(Address.entity), col(Address.kind), col(Address.value))
-    found = sql_select(*columns).where(among(Address.entity, ids)).order_by(col(Address.id))
     addresses: dict[str, list[tuple[str, str]]] = {}
-    for entity, kind, value in session.execute(found):
+    for entity, kind, value in session.execute(_ADDRESSES, {"ids": listed(ids)}):
         addresses.setdefault(entity, []).append((kind, value))
     return addresses
 
 
 def preferences_of(session: Session, ids: Sequence[str]) -> dict[str, Preference]:
     """Return what people said of how they want to be told, by their ids."""
-    found = session.exec(select(Preference).where(among(Preference.person, ids))).all()
-    return {row.person: row for row in found}
+    return {row.person: row for row in session.scalars(_PREFERENCES, {"ids": listed(ids)})}
 
 
 def _above(session: Session, account: str) -> list[str]:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from typing import cast
 
-from sqlalchemy import func, union_all
+from sqlalchemy import bindparam, func, union_all
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, or_, select
 
@@ -17,7 +17,7 @@ from engine.playbooks import REPLY, TOLD, Told, open_outreach
 from engine.policy.caps import Sent
 from engine.policy.consent import Entry
 from engine.policy.facts import WRITTEN, Suppressed
-from engine.store.among import among
+from engine.store.among import among, listed
 from engine.store.database import unindexed
 from engine.store.models import Consent, Conversation, CustomerContact, Intent, Issue, Suppression, Turn
 
@@ -25,7 +25,39 @@ CONVERSATION = 4 * 3600.0
 """A customer who contacted us about an issue is in conversation with us for so many seconds."""
 TICKET_PATIENCE = 3600.0
 """Seconds for which a message waits for a desk that cannot be reached."""
-_ISSUE = sql_select(Issue.__table__)  # type: ignore[attr-defined]  # SQLModel makes it
+_ISSUES = (
+    sql_select(Issue.__table__)  # type: ignore[attr-defined]  # SQLModel makes it
+    .where(among(Issue.id, "ids"))
+    .order_by(col(Issue.id))
+    .with_for_update()
+)
+_CONSENTS = select(Consent).where(or_(among(Consent.entity, "ids"), among(Consent.address, "addresses")))
+_SUPPRESSIONS = select(Suppression).where(among(Suppression.address, "addresses"))
+_SENDS = sql_select(
+    col(Intent.recipient),
+    func.coalesce(Intent.sent_at, Intent.claimed_at, Intent.created_at),
+    col(Intent.channel),
+    func.coalesce(col(Intent.payload)["purpose"].as_string(), "service"),
+    col(Intent.playbook),
+    col(Intent.occasion),
+).where(
+    among(Intent.recipient, "ids"),
+    col(Intent.kind).in_(WRITTEN),
+    col(Intent.occasion) != REPLY,
+    unindexed(Intent.status).in_(("sending", "sent", "unknown")),
+    col(Intent.claimed_at) >= bindparam("since"),
+)
+_TOLD = select(Intent).where(
+    among(Intent.issue, "issues"),
+    among(Intent.recipient, "recipients"),
+    unindexed(Intent.status).in_(TOLD),
+    ~among(Intent.id, "but"),
+)
+_CONTACTS = select(CustomerContact).where(
+    among(CustomerContact.issue, "issues"),
+    CustomerContact.at > bindparam("since"),
+    CustomerContact.at <= bindparam("now"),
+)
 _TO_COME = ("pending", "claimed", "sending", "unknown")
 Key = tuple[str, str]
 
@@ -35,17 +67,16 @@ def issues(session: Session, ids: Collection[str]) -> dict[str, Issue]:
 
     They are plain rows, to be read only: objects that can be written take several times as long.
     """
-    found = _ISSUE.where(among(Issue.id, ids)).order_by(col(Issue.id)).with_for_update()
-    return {row.id: cast("Issue", row) for row in session.execute(found)}
+    return {row.id: cast("Issue", row) for row in session.execute(_ISSUES, {"ids": listed(ids)})}
 
 
 def consents(session: Session, persons: Collection[Person]) -> dict[str, tuple[Entry, ...]]:
     """Return of each person the ledger's entries that name them or an address of theirs."""
     owners = _owners(persons)
-    named = or_(among(Consent.entity, [each.id for each in persons]), among(Consent.address, owners))
+    named = {"ids": listed([each.id for each in persons]), "addresses": listed(owners)}
     found: dict[str, list[Entry]] = defaultdict(list)
     known = {person.id for person in persons}
-    for row in session.exec(select(Consent).where(named)).all() if persons else ():
+    for row in session.scalars(_CONSENTS, named) if persons else ():
         for person in ({row.entity} & known) | owners.get(row.address, set()):
             found[person].append(Entry.of(row))
     return {person: tuple(entries) for person, entries in found.items()}
@@ -55,7 +86,7 @@ def suppressions(session: Session, persons: Collection[Person]) -> dict[str, tup
     """Return of each person the addresses nothing is sent to."""
     owners = _owners(persons)
     found: dict[str, list[Suppressed]] = defaultdict(list)
-    rows = session.exec(select(Suppression).where(among(Suppression.address, owners))).all() if owners else ()
+    rows = session.scalars(_SUPPRESSIONS, {"addresses": listed(owners)}) if owners else ()
     for row in rows:
         for person in owners[row.address]:
             found[person].append(Suppressed(row.address, row.channel, row.reason))
@@ -66,18 +97,7 @@ def sends(session: Session, persons: Collection[Person], since: float) -> dict[s
     """Return of each person what they were sent since then, without the texts; `channel` is the channel's name."""
     if not persons:
         return {}
-    at = func.coalesce(Intent.sent_at, Intent.claimed_at, Intent.created_at)
-    purpose = func.coalesce(col(Intent.payload)["purpose"].as_string(), "service")
-    columns = (col(Intent.recipient), at, col(Intent.channel), purpose, col(Intent.playbook), col(Intent.occasion))
-    rows = session.execute(
-        sql_select(*columns).where(
-            among(Intent.recipient, [person.id for person in persons]),
-            col(Intent.kind).in_(WRITTEN),
-            col(Intent.occasion) != REPLY,
-            unindexed(Intent.status).in_(("sending", "sent", "unknown")),
-            col(Intent.claimed_at) >= since,
-        )
-    )
+    rows = session.execute(_SENDS, {"ids": listed([person.id for person in persons]), "since": since})
     found: dict[str, list[Sent]] = defaultdict(list)
     for recipient, *sent in rows:
         found[recipient].append(Sent(*sent))
@@ -90,19 +110,19 @@ def wrote(
     """Return of each person when they last wrote, by kind of channel: those kinds only that ask for it (C12)."""
     if not persons or not kinds:
         return {}
-    ids = [person.id for person in persons]
+    ids = {"ids": listed([person.id for person in persons])}
     contacts = sql_select(col(CustomerContact.subject), col(CustomerContact.channel), col(CustomerContact.at)).where(
-        among(CustomerContact.subject, ids), col(CustomerContact.channel).in_(kinds), col(CustomerContact.at) <= now
+        among(CustomerContact.subject, "ids"), col(CustomerContact.channel).in_(kinds), col(CustomerContact.at) <= now
     )
     answers = (
         sql_select(col(Conversation.person), col(Turn.channel), col(Turn.at))
         .join(Turn, col(Turn.conversation) == Conversation.id)
         .where(
-            among(Conversation.person, ids), col(Turn.channel).in_(kinds), col(Turn.way) == "in", col(Turn.at) <= now
+            among(Conversation.person, "ids"), col(Turn.channel).in_(kinds), col(Turn.way) == "in", col(Turn.at) <= now
         )
     )
     found: dict[str, dict[str, float]] = defaultdict(dict)
-    for person, kind, at in session.execute(union_all(contacts, answers)):
+    for person, kind, at in session.execute(union_all(contacts, answers), ids):
         found[person][kind] = max(at, found[person].get(kind, at))
     return found
 
@@ -115,16 +135,13 @@ def told(session: Session, intents: Collection[Intent]) -> dict[str, Told]:
     asked = [intent for intent in intents if intent.kind == "message"]
     if not asked:
         return {}
-    others = session.exec(
-        select(Intent).where(
-            among(Intent.issue, {intent.issue for intent in asked}),
-            among(Intent.recipient, {intent.recipient for intent in asked}),
-            unindexed(Intent.status).in_(TOLD),
-            ~among(Intent.id, [intent.id for intent in asked]),
-        )
-    ).all()
+    names = {
+        "issues": listed({intent.issue for intent in asked}),
+        "recipients": listed({intent.recipient for intent in asked}),
+        "but": listed([intent.id for intent in asked]),
+    }
     by: dict[Key, list[Intent]] = defaultdict(list)
-    for other in others:
+    for other in session.scalars(_TOLD, names):
         by[other.issue, other.recipient].append(other)
     found = {
         intent.id: open_outreach(by[intent.issue, intent.recipient])
@@ -139,9 +156,10 @@ def active_of(session: Session, accounts: Collection[str | None] | None) -> dict
     active = unindexed(Issue.status) if accounts is not None else col(Issue.status)
     found = select(Issue).where(active.in_(ACTIVE), col(Issue.shadow).is_(False))
     if accounts is not None:
-        found = found.where(among(Issue.account, [each for each in accounts if each is not None]))
+        found = found.where(among(Issue.account, "accounts"))
     by: dict[str | None, list[IssueView]] = defaultdict(list)
-    for row in session.exec(found.order_by(col(Issue.opened_at), col(Issue.id))).all():
+    named = {"accounts": listed([each for each in accounts or () if each is not None])}
+    for row in session.scalars(found.order_by(col(Issue.opened_at), col(Issue.id)), named):
         by[row.account if accounts is not None else None].append(view(row))
     return by
 
@@ -174,8 +192,8 @@ def tickets_made(session: Session, messages: Collection[Intent], now: float) -> 
     """
     if not messages:
         return {}
-    asked = select(Intent).where(among(Intent.issue, {each.issue for each in messages}))
-    rows = session.exec(asked.where(Intent.kind == "ticket", Intent.occasion != REPLY)).all()
+    asked = select(Intent).where(among(Intent.issue, "issues"), Intent.kind == "ticket", Intent.occasion != REPLY)
+    rows = session.scalars(asked, {"issues": listed({each.issue for each in messages})}).all()
     found: dict[str, str | None] = {}
     for message in messages:
         own = [row for row in rows if row.issue == message.issue]
@@ -188,13 +206,8 @@ def tickets_made(session: Session, messages: Collection[Intent], now: float) -> 
 
 def conversations(session: Session, issues_: Collection[str], now: float) -> dict[tuple[str, str | None], str]:
     """Return, by issue and account, the id of a contact of the customer's a short time ago."""
-    rows = session.exec(
-        select(CustomerContact).where(
-            among(CustomerContact.issue, issues_),
-            CustomerContact.at > now - CONVERSATION,
-            CustomerContact.at <= now,
-        )
-    ).all()
+    asked = {"issues": listed(issues_), "since": now - CONVERSATION, "now": now}
+    rows = session.scalars(_CONTACTS, asked).all()
     handed_over = book.live(session, issues_, now)
     return handed_over | {(row.issue, row.account): row.id for row in reversed(rows)}
 

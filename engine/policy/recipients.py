@@ -7,11 +7,11 @@ from sqlalchemy import select as sql_select
 from sqlmodel import Session
 
 from engine.entities import CONTACT, NOTHING_SAID, Person, addresses_of, person_of, preferences_of
-from engine.store.among import among
+from engine.store.among import among, listed
 from engine.store.models import Entity
 
 _CHUNK = 5_000
-_ENTITY = sql_select(Entity.__table__)  # type: ignore[attr-defined]  # SQLModel makes it
+_ENTITIES = sql_select(Entity.__table__).where(among(Entity.id, "ids"))  # type: ignore[attr-defined]  # SQLModel makes it
 
 
 def recipients(
@@ -54,8 +54,8 @@ def _read(session: Session, ids: Sequence[str]) -> dict[str, Entity]:
     """Return plain rows, named as the model's columns: objects that can be written take several times as long."""
     found: dict[str, Entity] = {}
     for start in range(0, len(ids), _CHUNK):
-        chunk = _ENTITY.where(among(Entity.id, ids[start : start + _CHUNK]))
-        found.update((row.id, cast("Entity", row)) for row in session.execute(chunk))
+        chunk = {"ids": listed(ids[start : start + _CHUNK])}
+        found.update((row.id, cast("Entity", row)) for row in session.execute(_ENTITIES, chunk))
     return found
 
 

@@ -63,12 +63,12 @@ class Leaving:
     """Of a message."""
 
 
+_ON = sql_select(col(Stop.id), col(Stop.scope), col(Stop.name)).where(col(Stop.ended_at).is_(None))
+
+
 def halts(session: Session) -> tuple[Halt, ...]:
     """Return the kill switches that are on."""
-    rows = session.execute(
-        sql_select(col(Stop.id), col(Stop.scope), col(Stop.name)).where(col(Stop.ended_at).is_(None))
-    )
-    return tuple(Halt(*row) for row in rows)
+    return tuple(Halt(*row) for row in session.execute(_ON))
 
 
 def halted(on: Sequence[Halt], what: Leaving) -> Halt | None:

@@ -1,4 +1,7 @@
-"""`column IN (…)` for many texts as one parameter: the statement is the same for any number of them, and made once."""
+"""`column IN (…)` for many texts as one parameter: the statement is the same for any number of them.
+
+So it is made once and kept, as to make one takes longer than to run it.
+"""
 
 from collections.abc import Collection
 from typing import Any
@@ -18,11 +21,19 @@ class _Listed(FunctionElement[str]):
     name = "listed"
 
 
-def among(column: Any, values: Collection[str]) -> ColumnElement[bool]:
-    """Return whether a column is one of these texts."""
-    listed = bindparam("listed", msgspec.json.encode(sorted(values)).decode(), type_=Text, unique=True)
-    found: ColumnElement[bool] = col(column).op("IN", is_comparison=True)(_Listed(listed))
+def among(column: Any, name: str) -> ColumnElement[bool]:
+    """Return whether a column is one of the texts that the parameter of this name has: see `listed`."""
+    found: ColumnElement[bool] = col(column).op("IN", is_comparison=True)(_Listed(bindparam(name, type_=Text)))
     return found
+
+
+def listed(texts: Collection[str]) -> str:
+    """Return texts as such a parameter takes them.
+
+    >>> listed({"b", "a"})
+    '["a","b"]'
+    """
+    return msgspec.json.encode(sorted(texts)).decode()
 
 
 @compiles(_Listed, "sqlite")

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Integer, bindparam, func, update
 from sqlmodel import Session, col, select
 
 from engine.errors import Permanent
-from engine.store.among import among
+from engine.store.among import among, listed
 from engine.store.database import insert_ignore, unindexed
 from engine.store.models import Intent
 
@@ -56,6 +56,17 @@ DUE = (
 )
 """What to look at: it walks the index and stops after `limit`, however large the table is. Made once, as to make it
 takes longer than to find that there is nothing."""
+
+_PENDING = unindexed(Intent.status) == Status.PENDING
+_CLAIM = (
+    update(_TABLE)
+    .where(
+        col(Intent.id).in_(select(Intent.id).where(among(Intent.id, "ids"), _PENDING).with_for_update(skip_locked=True))
+    )
+    .where(_PENDING)
+    .values(status=Status.CLAIMED.value, claimed_by=bindparam("by"), claimed_at=bindparam("now"))
+    .returning(_TABLE)
+)
 
 
 class IllegalTransition(Permanent):
@@ -104,10 +115,7 @@ def claim(session: Session, ids: Collection[str], by: str, now: float) -> list[I
     Rows another transaction has locked are passed over (SKIP LOCKED on PostgreSQL; SQLite has one writer at a time).
     They are returned as plain values that no session looks after: what is changed on them is not written.
     """
-    pending = unindexed(Intent.status) == Status.PENDING
-    free = select(Intent.id).where(among(Intent.id, ids), pending).with_for_update(skip_locked=True)
-    taken = update(_TABLE).where(col(Intent.id).in_(free) & pending).returning(_TABLE)
-    rows = session.execute(taken.values(status=Status.CLAIMED.value, claimed_by=by, claimed_at=now))
+    rows = session.execute(_CLAIM, {"ids": listed(ids), "by": by, "now": now})
     plain = [cast("Intent", SimpleNamespace(**row)) for row in rows.mappings()]
     return sorted(plain, key=lambda intent: (intent.due_at, intent.id))
 

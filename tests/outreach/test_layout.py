@@ -36,6 +36,6 @@ def test_blocks() -> None:
 def test_preheader_skips_the_greeting_and_is_cut_at_a_word() -> None:
     assert preheader("Hello!\n\nShort.") == "Short."
     long = preheader("Hello,\n\n" + "word " * 100)
-    assert long.endswith("word…")
+    assert long.endswith("word...")
     assert len(long) <= 140
     assert preheader("Hello,") == ""

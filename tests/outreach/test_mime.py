@@ -91,3 +91,21 @@ def test_the_same_headers_as_the_standard_library_would_write() -> None:
 def test_a_text_that_cannot_be_encoded_is_refused() -> None:
     with pytest.raises(ValueError, match="surrogates"):
         written(replace(MESSAGE, text="\ud800"), TO, HEAD, AT)
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Hello\n.\nFrom me", "7bit"),
+        ("x" * 998, "7bit"),
+        ("x" * 999, "quoted-printable"),
+        ("Grüße", "quoted-printable"),
+        ("привет", "base64"),
+        ("a\0b", "quoted-printable"),
+    ],
+)
+def test_what_may_travel_as_it_is_does(text: str, encoding: str) -> None:
+    raw = written(replace(MESSAGE, text=text), TO, HEAD, AT)
+    assert read(raw)["Content-Transfer-Encoding"] == encoding
+    assert content(read(raw)) == lines(text)
+    assert max(map(len, raw.split(b"\r\n"))) <= 998
