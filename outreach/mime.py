@@ -145,7 +145,7 @@ def _pieces(text: str) -> Iterator[bytes]:
 
 
 def _part(subtype: str, text: str) -> bytes:
-    """Return a part with its headers: plain where it may be sent so, else quoted-printable, or base64 if that is less."""
+    """Return a part with its headers: as it is where it may be, else quoted-printable, or base64 if that is less."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n")
     data = f"{lines}\n".replace("\n", "\r\n").encode()
     encoding = _encoding(data, len(text))

@@ -1,4 +1,7 @@
-"""What people read: templates into subject, text and HTML, in their locale, within bounds (`outreach.sandbox`)."""
+"""What people read: templates into subject, text and HTML, in their locale, within bounds (`outreach.sandbox`).
+
+Most messages are a form that is filled in (`outreach.filling`); what no form can take is rendered by Jinja.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,25 +14,21 @@ from jinja2 import TemplateError as JinjaError
 from jinja2 import TemplateNotFound, TemplateSyntaxError
 
 from outreach.files import ARM, BODY, SUBJECT, WITH_SUBJECT, Files, PartsLoader, as_variables
+from outreach.filling import MAIL, WRONG, Filling
 from outreach.formats import FILTERS
-from outreach.forms import Filled, Forms
+from outreach.forms import Filled
 from outreach.layout import Mail
 from outreach.lint import Lint
 from outreach.lint_rules import Problem, Rules
 from outreach.names import Names
-from outreach.plan import Branch, Planner
 from outreach.replies import Grammar
 from outreach.sandbox import Sandbox
 from outreach.segments import plain
 from outreach.settings import BASE, Settings
-from outreach.skeleton import fillable, page
 from outreach.text import CONTROL, one_line, short
-from outreach.values import Said, Unplanned
+from outreach.values import Said
 
 LAYOUT = "_layouts/email.html.j2"
-MAIL = "/email.txt.j2"
-_WRONG = (ValueError, TypeError, ArithmeticError, LookupError, RecursionError, OSError)
-"""What values may raise that a template is not meant for; OSError: a time too far away."""
 
 
 class TemplateError(ValueError):
@@ -71,8 +70,7 @@ class Templates:
         self.files = Files(self.folder, default_locale)
         self.environment = Sandbox(PartsLoader(self.files), FILTERS)
         self._names = Names(self.environment)
-        self._planner = Planner(self.environment, self._names)
-        self._forms: dict[str, Forms | None] = {}
+        self._filling = Filling(self.environment, self._names, self._page)
         self._promotion: dict[str, str] = {}
 
     @cached_property
@@ -96,7 +94,7 @@ class Templates:
         """
         written, name = self._find(template, channel, locale)
         values = Said(variables, locale=_spoken(locale, written), zone=_zone(variables))
-        said = self._filled(name, values) or self._laid_out(name, values)
+        said = self._filling.filled(name, values, has_subject=self._has_subject(name)) or self._laid_out(name, values)
         text = plain(said.text) if name.endswith("/sms.txt.j2") else said.text
         html = said.html
         if html is None:
@@ -203,31 +201,10 @@ class Templates:
         own = name.replace("email.txt.j2", "email.html.j2")
         return own if self.files.has(own) else LAYOUT
 
-    def _filled(self, name: str, values: Said) -> Filled | None:
-        """Return what a template says, where its form can be filled in with these values."""
-        if name not in self._forms:
-            self._forms[name] = self._form(name)
-        forms = self._forms[name]
-        try:
-            return forms.filled(values) if forms else None
-        except (Unplanned, *_WRONG):  # laid out by itself, it says where
-            return None
-
-    def _form(self, name: str) -> Forms | None:
-        try:
-            subject = self._planner.plan(name + SUBJECT) if self._has_subject(name) else Branch([])
-            body, around = self._planner.plan(name + BODY), self._page(name)
-            fits = name.endswith(MAIL) and fillable(self._names, around)
-        except (Unplanned, JinjaError):
-            return None
-        return Forms(
-            subject, body, lambda mail, said: page(self.environment, around, mail.data(), said) if fits else None
-        )
-
     def _run(self, name: str, variables: Mapping[str, Any]) -> str:
         try:
             return self.environment.run(self.environment.get_template(name), variables)
-        except (JinjaError, *_WRONG) as error:
+        except (JinjaError, *WRONG) as error:
             self._fail(error, name)
 
     def _fail(self, error: Exception, name: str) -> NoReturn:

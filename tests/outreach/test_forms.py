@@ -9,15 +9,22 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from outreach.filling import MAIL
 from outreach.forms import is_plain, is_settled
-from outreach.render import LAYOUT, MAIL, Rendered, TemplateError, Templates
+from outreach.render import LAYOUT, Rendered, TemplateError, Templates
 from outreach.skeleton import fillable
 from outreach.values import Said
 
 STARTER = Path(__file__).parents[2] / "templates"
 LINK = "https://status.example.com/m/abc"
+
+
+def no_forms(name: str, *, has_subject: bool) -> None:
+    """Return that a text has no forms."""
+
+
 FILLING, RENDERING = Templates(STARTER), Templates(STARTER)
-RENDERING._filled = lambda name, values: None  # type: ignore[method-assign]  # every message by itself
+RENDERING._filling.forms = no_forms  # type: ignore[method-assign]  # every message by itself
 WRITTEN = sorted(
     (template, locale, Path(name).name.partition(".")[0])
     for template in FILLING.templates()
@@ -101,7 +108,8 @@ def test_odd_values_are_treated_as_ever(at: tuple[str, ...], to: object) -> None
 def test_what_customers_read_is_filled_in(written: tuple[str, str, str]) -> None:
     template, locale, channel = written
     name = f"{template}/{locale}/{channel}.txt.j2"
-    filled = FILLING._filled(name, Said(FILLING._sample(template, locale), locale=locale, zone="Europe/Vienna"))
+    values = Said(FILLING._sample(template, locale), locale=locale, zone="Europe/Vienna")
+    filled = FILLING._filling.filled(name, values, has_subject=channel == "email")
     assert filled is not None
     assert (filled.html is not None) == name.endswith(MAIL)
 
@@ -126,7 +134,7 @@ def test_whatever_a_template_says(
     folder = tmp_path_factory.mktemp("templates")
     page(folder, (STARTER / LAYOUT).read_text(), "\n".join(lines))
     filling, rendering = Templates(folder), Templates(folder)
-    rendering._filled = lambda name, values: None  # type: ignore[method-assign]
+    rendering._filling.forms = no_forms  # type: ignore[method-assign]
     for name in names:
         values = customers(name, vip=vip)
         assert said(filling, ("x/y", "en", "email"), values) == said(rendering, ("x/y", "en", "email"), values)
@@ -167,7 +175,7 @@ def test_the_starter_s_layout_can_be_filled_in() -> None:
 def test_a_layout_that_does_more_than_show_is_rendered(tmp_path: Path, layout: str) -> None:
     page(tmp_path, layout)
     filling, rendering = Templates(tmp_path), Templates(tmp_path)
-    rendering._filled = lambda name, values: None  # type: ignore[method-assign]
+    rendering._filling.forms = no_forms  # type: ignore[method-assign]
     assert not fillable(filling._names, LAYOUT)
     for name in ("a", "somebody"):
         written = "x/y", "en", "email"
@@ -201,7 +209,7 @@ def test_a_page_filled_in_is_bounded_too(tmp_path: Path) -> None:
 def test_a_template_without_end_is_bounded_as_ever(tmp_path: Path, body: str) -> None:
     page(tmp_path, "{{ mail.subject }}", body)
     filling, rendering = Templates(tmp_path), Templates(tmp_path)
-    rendering._filled = lambda name, values: None  # type: ignore[method-assign]
+    rendering._filling.forms = no_forms  # type: ignore[method-assign]
     written, values = ("x/y", "en", "email"), customers("A" * 900)
     assert said(filling, written, values) == said(rendering, written, values)
     assert isinstance(said(filling, written, values), str)
@@ -226,7 +234,7 @@ def test_forms_are_not_kept_without_end(tmp_path: Path, monkeypatch: pytest.Monk
     for number in range(10):
         values = {**customers("Ada"), "sender": {"company": f"No {number}"}}
         assert templates.render("x/y", "email", "en", values).html == f"No {number}"
-    forms = templates._forms["x/y/en/email.txt.j2"]
+    forms = templates._filling._forms["x/y/en/email.txt.j2"]
     assert forms is not None
     assert len(forms._known) <= 3
 
