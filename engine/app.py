@@ -185,7 +185,7 @@ class Engine:
 
     def lag(self) -> int:
         """Return how many events are in the log and not yet processed."""
-        return sum(self.storage.log.end(each.partition) - each.offset for each in self.pipelines)
+        return sum(self.storage.log.lag(each.partition, each.offset) for each in self.pipelines)
 
     def reload(self) -> Sequence[Problem]:
         """Read the configuration anew; with any error in it the running one stays, and the problems are returned."""

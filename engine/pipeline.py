@@ -131,21 +131,30 @@ class Pipeline:
     def process(self, batches: Sequence[Batch]) -> int:
         """Take batches that follow on from `offset`; returns how many events they held. Durable on return."""
         self._commit()  # what could not be written last time comes before anything new
-        for batch in batches:
+        for batch in self._parts(batches):
             taken = self._take(batch)
             if batch.offset >= self._committed:
                 self._pending.dead += taken.dead
                 self._pending.steps += taken.steps
-            self.offset = batch.offset + batch.count
+            self.offset = batch.after
             self.events += batch.count
         self._commit()
         return sum(batch.count for batch in batches)
+
+    def _parts(self, batches: Sequence[Batch]) -> Iterator[Batch]:
+        """Yield the batches; one of which the database has the effects in part is cut there."""
+        for batch in batches:
+            if batch.offset < self._committed < batch.after:
+                yield batch.until(self._committed)
+                yield batch.since(self._committed)
+            else:
+                yield batch
 
     def _take(self, batch: Batch) -> Effects:
         """Run one batch through the models."""
         decoded = self._decoder.decode(batch.payload, batch.appended_at)
         if self._cold is not None:
-            self._cold.offset = batch.offset + batch.count
+            self._cold.offset = batch.after
         effects = Effects(
             [], [_dead(batch, each.line, each.reason, each.detail, each.payload) for each in decoded.rejects]
         )
@@ -205,7 +214,7 @@ class Pipeline:
         """Keep or take back models; returns what could not be done."""
         try:
             for name, station in self.scorer.models(event.detectors):
-                self._version(event, name, station, batch.offset + event.line)
+                self._version(event, name, station, batch.at(event.line))
         except (Permanent, CorruptSnapshot) as error:
             line = batch.payload.split(b"\n")[event.line]
             return [_dead(batch, event.line, UNAPPLIED, error.line(), line)]
@@ -341,5 +350,5 @@ class Pipeline:
 
 
 def _dead(batch: Batch, line: int, reason: str, detail: str, payload: bytes) -> DeadLetter:
-    origin = f"log:{batch.partition}:{batch.offset + line}"
+    origin = f"log:{batch.partition}:{batch.at(line)}"
     return DeadLetter(reason=reason, detail=detail, payload=payload, at=batch.appended_at, origin=origin)

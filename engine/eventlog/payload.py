@@ -56,15 +56,6 @@ def damaged(cause: str, place: str) -> ForewarnError:
     return ForewarnError(f"the event log is damaged: {cause}", place=place, remedy="restore it from a backup")
 
 
-def drop_lines(payload: bytes, count: int) -> bytes:
-    r"""Return `payload` without its first `count` lines.
-
-    >>> drop_lines(b"a\nb\nc", 2)
-    b'c'
-    """
-    return payload.split(b"\n", count)[-1] if count else payload
-
-
 def check_batch(partition: int, payload: bytes, count: int, partitions: int) -> None:
     """Raise ValueError for a batch that a log could not give back as it came."""
     check_partition(partition, partitions)

@@ -17,7 +17,6 @@ from engine.eventlog.payload import (
     check_batch,
     check_partition,
     damaged,
-    drop_lines,
     pack,
     seal,
     unpack,
@@ -142,6 +141,10 @@ class SqliteLog(EventLog):
         check_partition(partition, self.partitions)
         return int(self._one('SELECT "end" FROM "partition" WHERE id = :p', {"p": partition}))
 
+    def lag(self, partition: int, offset: int) -> int:
+        """Return how many events there are from `offset` on."""
+        return max(0, self.end(partition) - max(offset, self.begin(partition)))
+
     def commit(self, group: str, partition: int, offset: int) -> None:
         """Remember, durably, that `group` has dealt with all before `offset`."""
         check_partition(partition, self.partitions)
@@ -189,8 +192,7 @@ class SqliteLog(EventLog):
     def _batch(self, partition: int, offset: int, row: _Stored) -> Batch:
         packed = Packed(row.packing, row.crc, row.payload)
         payload = unpack(packed, partition, row.first, row.count, row.appended_at, str(self._path))
-        cut = max(0, offset - row.first)
-        return Batch(partition, row.first + cut, row.count - cut, row.appended_at, drop_lines(payload, cut))
+        return Batch(partition, row.first, row.count, row.appended_at, payload).since(offset)
 
     def _row(self, batch: Append) -> _Row:
         check_batch(batch.partition, batch.payload, batch.count, self.partitions)
