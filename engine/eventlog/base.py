@@ -39,11 +39,13 @@ class Batch(NamedTuple):
     payload: bytes
     offsets: NDArray[np.int64] | None = None
     """Each event's, where they leave numbers out; None: they count on from the first."""
+    following: int | None = None
+    """The next event's, where numbers are left out before it."""
 
     @property
     def after(self) -> int:
         """The offset from which on to read what follows."""
-        return self.at(self.count - 1) + 1
+        return self.at(self.count - 1) + 1 if self.following is None else self.following
 
     def at(self, line: int) -> int:
         """Return the offset of an event, by its place in the batch."""
@@ -57,7 +59,7 @@ class Batch(NamedTuple):
     def until(self, offset: int) -> "Batch":
         """Return the events before `offset`, of which there is one at least."""
         cut = self._before(offset)
-        return self._part(0, cut, first_lines(self.payload, cut))
+        return self._part(0, cut, first_lines(self.payload, cut))._replace(following=offset)
 
     def _before(self, offset: int) -> int:
         """Return how many events come before `offset`."""
