@@ -18,12 +18,14 @@ from engine.conversations.answers import templates_of
 from engine.desks.polling import Poller
 from engine.dispatching import Dispatcher
 from engine.errors import ConfigError
+from engine.eventlog.membership import Membership
 from engine.events import Decoder, Schema
 from engine.feed import Feed
 from engine.intake import Intake
 from engine.letters import Outside
 from engine.links import Links
-from engine.pipeline import GROUP, Pipeline, Stores
+from engine.partitions import Alone, Partitions
+from engine.pipeline import Pipeline
 from engine.schedule import Job, Schedule, daily, every
 from engine.scoring import Scorer, Subjects
 from engine.status.keeper import Keeper
@@ -38,8 +40,6 @@ from outreach.base import Channel, TicketDesk
 from outreach.tickets.builtin import BuiltinDesk
 
 log = structlog.get_logger()
-READ = 20_000
-"""Events read from the log at once."""
 STATUS = 15.0
 """Seconds between two looks whether maintenance begins, or subscribers are to be told."""
 TICK = 10.0
@@ -50,7 +50,12 @@ class Engine:
     """Every part, put together. Not thread-safe: what `engine/serve.py` has a thread for has one caller each."""
 
     def __init__(
-        self, config: Config, clock: Clock, storage: Storage, channels: Mapping[str, Channel] | None = None
+        self,
+        config: Config,
+        clock: Clock,
+        storage: Storage,
+        channels: Mapping[str, Channel] | None = None,
+        membership: Membership | None = None,
     ) -> None:
         self.config = config
         self.clock = clock
@@ -64,23 +69,22 @@ class Engine:
         self._retired: list[Channel | TicketDesk] = []
         self.traffic: Traffic | None = None
         self.links = Links(config.main.listen.public_url, storage.secret)
-        self.pipelines = self._pipelines()
-        self.intake = Intake(storage.log, storage.dead_letters, self._decoder(), clock)
+        self._partitions = Partitions(config, storage, clock, membership or Alone(storage.log))
+        self.intake = Intake(storage.log, storage.dead_letters, _decoder(config), clock)
         self.schedule = Schedule((), storage.database, clock)
         self._next: tuple[Config, dict[str, Channel], dict[str, TicketDesk]] | None = None
         self._snapshot_due = False
         self._assemble()
 
-    def _pipelines(self) -> list[Pipeline]:
-        storage = self.storage
-        stores = Stores(storage.database, storage.dead_letters, storage.snapshots, storage.versions, storage.cold)
-        partitions = range(self.storage.log.partitions)
-        return [Pipeline(self.config, partition, stores, self.clock) for partition in partitions]
+    @property
+    def pipelines(self) -> list[Pipeline]:
+        """Those of the partitions this process has."""
+        return self._partitions.pipelines
 
     def _assemble(self) -> None:
         """Build what is built anew with a new configuration; models are not."""
         config = self.config
-        self.intake.decoder = self._decoder()
+        self.intake.decoder = _decoder(config)
         self.traffic = Traffic(config, self.channels, self.clock.time(), self.traffic)
         self.dispatcher = Dispatcher(
             config,
@@ -98,9 +102,6 @@ class Engine:
         self.poller = Poller(config, self.storage.database, self.desks, self.intake, self.clock)
         self.upkeep = Upkeep(config, self.storage, self.clock)
         self.schedule.jobs = [*self._jobs(), *self._status_jobs()]
-
-    def _decoder(self) -> Decoder:
-        return _decoder(self.config, self.pipelines[0].scorer)
 
     def _jobs(self) -> list[Job]:
         config, upkeep = self.config.main, self.upkeep
@@ -129,29 +130,17 @@ class Engine:
     def restore(self) -> list[str]:
         """Come back to where the engine was; returns what went wrong on the way, as sentences."""
         self.dispatcher.recover()
-        reasons = [reason for pipeline in self.pipelines for reason in pipeline.restore()]
-        return reasons + [gap for pipeline in self.pipelines if (gap := self._gap(pipeline))]
-
-    def _gap(self, pipeline: Pipeline) -> str:
-        """Return what is missing between a pipeline's snapshot and the log, which forgets what is old."""
-        begin = self.storage.log.begin(pipeline.partition)
-        if begin <= pipeline.offset:
-            return ""
-        lost = f"events {pipeline.offset} to {begin - 1} of partition {pipeline.partition} are in no snapshot"
-        return f"{lost} and no longer in the log; models learn from event {begin} on"
+        return self._partitions.restore()
 
     def step(self) -> int:
         """Process what has come in since; returns how many events that was."""
         self._take_over()
-        count = sum(self._advance(pipeline) for pipeline in self.pipelines)
+        self._partitions.follow()
+        count = self._partitions.step()
         if self._snapshot_due:
             self._snapshot_due = False
             self.snapshot()
         return count
-
-    def _advance(self, pipeline: Pipeline) -> int:
-        batches = self.storage.log.read(pipeline.partition, pipeline.offset, READ)
-        return pipeline.process(batches) if batches or pipeline.unsettled else 0
 
     def dispatch(self) -> int:
         """Do what is due in the outbox; returns how many intents were dealt with."""
@@ -175,9 +164,7 @@ class Engine:
 
     def snapshot(self) -> None:
         """Write every partition's models, and let the log forget what lies before."""
-        for pipeline in self.pipelines:
-            pipeline.snapshot()
-            self.storage.log.commit(GROUP, pipeline.partition, pipeline.offset)
+        self._partitions.snapshot()
 
     def sending(self) -> SendingState:
         """Return how every provider stands, and who is on duty."""
@@ -185,7 +172,7 @@ class Engine:
 
     def lag(self) -> int:
         """Return how many events are in the log and not yet processed."""
-        return sum(self.storage.log.lag(each.partition, each.offset) for each in self.pipelines)
+        return self._partitions.lag()
 
     def reload(self) -> Sequence[Problem]:
         """Read the configuration anew; with any error in it the running one stays, and the problems are returned."""
@@ -220,8 +207,7 @@ class Engine:
         (self.config, channels, desks), self._next = self._next, None
         self._retired += exchange(self.channels, channels)  # one may be sending: closed at the end
         self._retired += exchange(self.desks, desks)
-        for pipeline in self.pipelines:
-            pipeline.reconfigure(self.config)
+        self._partitions.reconfigure(self.config)
         self._assemble()
         log.info("configuration taken over", folder=str(self.config.folder))
 
@@ -229,20 +215,20 @@ class Engine:
         """Let go of connections and files. What was not snapshot is replayed at the next start."""
         with ExitStack() as stack:
             stack.callback(self.storage.close)
+            stack.callback(self._partitions.close)
             for connector in (*self._retired, *self.channels.values(), *self.desks.values()):
                 stack.callback(connector.close)
 
 
 def intake(config: Config, storage: Storage, clock: Clock) -> Intake:
     """Return the way in alone, for a process that puts events into the log and does nothing with them."""
-    nobody = Subjects(lambda _: None, lambda _: {})
-    lateness = float(config.main.events.lateness)
-    scorer = Scorer(config.detectors, config.calendars, lateness=lateness, subjects=nobody)
-    return Intake(storage.log, storage.dead_letters, _decoder(config, scorer), clock)
+    return Intake(storage.log, storage.dead_letters, _decoder(config), clock)
 
 
-def _decoder(config: Config, scorer: Scorer) -> Decoder:
-    rules = config.main.events
+def _decoder(config: Config) -> Decoder:
+    """Return what decodes what any detector of `config` wants."""
+    rules, nobody = config.main.events, Subjects(lambda _: None, lambda _: {})
+    scorer = Scorer(config.detectors, config.calendars, lateness=float(rules.lateness), subjects=nobody)
     return Decoder(Schema.build(scorer.fields, rules.known), future=float(rules.future))
 
 

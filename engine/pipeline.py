@@ -14,12 +14,13 @@ happens once.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from math import isfinite
+from math import inf, isfinite
 from typing import Any, NamedTuple, cast
 
 import structlog
 from numpy.typing import NDArray
-from sqlmodel import Session
+from sqlalchemy import update
+from sqlmodel import Session, col
 
 from engine import evaluations
 from engine.attributes import Attributes
@@ -28,7 +29,7 @@ from engine.cold import ColdStores
 from engine.columnar.dedup import Dedup
 from engine.config.model import Config
 from engine.entities import Entities, with_attributes
-from engine.errors import CorruptSnapshot, Permanent
+from engine.errors import CorruptSnapshot, ForewarnError, Permanent
 from engine.eventlog.base import Batch, DeadLetter, DeadLetters
 from engine.events import (
     UNAPPLIED,
@@ -58,12 +59,18 @@ from engine.scoring import Scorer, Subjects, attributes_wanted, within
 from engine.scoring.quiet import Idle
 from engine.scoring.station import Station
 from engine.snapshots import Snapshots
-from engine.store.database import Database
+from engine.store.database import Database, insert_ignore
 from engine.store.models import Progress
 from engine.versions import Versions
 
 log = structlog.get_logger()
 GROUP = "pipeline"
+
+
+class Fenced(ForewarnError):
+    """Another process has the partition now: nothing of ours may be written any more."""
+
+
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -107,6 +114,8 @@ class Pipeline:
         self._build(config)
         self._watermark = Watermark(float(config.main.events.lateness))
         self._committed = -1
+        self._epoch = 0
+        """How often the partition had been taken when we took it: who has taken it since is its owner."""
         self._pending = Effects([], [])
         self._appraised: set[str] | None = None
         """Detectors of which the database knows how good they are; None: whoever it knew before."""
@@ -252,13 +261,20 @@ class Pipeline:
             for run in self._pending.runs():
                 transitions += self._apply(session, run)
             self._planner.plan(session, transitions, self._clock.time())
-            session.merge(
-                Progress(group=GROUP, partition=self.partition, offset=self.offset, watermark=self._watermark.value)
-            )
+            self._progress(session, offset=self.offset, watermark=self._watermark.value)
             if refused := self._refused():
                 self._stores.dead_letters.add(refused)  # if the commit fails they come again, and are kept once
         self._committed = self.offset
         self._pending = Effects([], [])
+
+    def _progress(self, session: Session, **reached: float) -> None:
+        """Write down how far we are. Raises Fenced, before anything is written, when the partition is another's now."""
+        ours = (col(Progress.group) == GROUP) & (col(Progress.partition) == self.partition)
+        changed: Any = session.execute(
+            update(Progress).where(ours, col(Progress.epoch) == self._epoch).values(**reached)
+        )
+        if changed.rowcount != 1:
+            raise Fenced("another process has taken the partition", place=f"partition {self.partition}")
 
     def _apply(self, session: Session, run: list[Finding] | list[Control]) -> list[Transition]:
         now = self._clock.time()
@@ -271,12 +287,22 @@ class Pipeline:
         now, origin = self._clock.time(), f"log:{self.partition}"
         return [DeadLetter(UNAPPLIED, why, line_of(event), now, origin) for event, why in self._feedback.refused]
 
+    def claim(self, holder: str) -> bool:
+        """Make the partition ours: whoever had it before can no longer write. Returns whether that was us."""
+        new = Progress(group=GROUP, partition=self.partition, offset=0, watermark=-inf, epoch=0)
+        mine = (col(Progress.group) == GROUP) & (col(Progress.partition) == self.partition)
+        taken = update(Progress).where(mine).values(epoch=col(Progress.epoch) + 1, holder=holder)
+        with self._stores.database.transaction() as session:
+            insert_ignore(session, Progress, [new])
+            row = session.execute(taken.returning(col(Progress.epoch), col(Progress.offset))).one()
+        ours = bool(row.epoch == self._epoch + 1)
+        self._epoch, self._committed = row.epoch, max(self._committed, row.offset)
+        return ours
+
     def _done(self) -> int:
         """Return the offset up to which the database has the effects."""
         if self._committed < 0:
-            with self._stores.database.reading() as session:
-                row = session.get(Progress, (GROUP, self.partition))
-                self._committed = row.offset if row else 0
+            self.claim("")
         return self._committed
 
     # -- memory -------------------------------------------------------------------------------------------------------

@@ -13,13 +13,17 @@ from contextlib import ExitStack, closing
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition, errors  # type: ignore[import-untyped]  # has no types
+from kafka.coordinator.assignors.sticky.sticky_assignor import (  # type: ignore[import-untyped]
+    StickyPartitionAssignor,
+)
 from kafka.structs import OffsetAndMetadata  # type: ignore[import-untyped]  # has no types
 
 from engine.errors import ConfigError, Retryable
 from engine.eventlog.base import Append, Batch, EventLog
 from engine.eventlog.brokers import Brokers, failures
+from engine.eventlog.group import KafkaGroup
 from engine.eventlog.payload import check_batch, check_partition
-from engine.eventlog.records import BITS, NDJSON, batches_of, place, record_of, split
+from engine.eventlog.records import NDJSON, batches_of, place, record_of, rest_of, split
 
 LARGEST = 900_000
 """Bytes of a record's value: brokers refuse more than 1,048,588 a batch unless they are told otherwise."""
@@ -30,7 +34,6 @@ FETCH = 5.0
 """Seconds within which a broker must hand out what it says it has."""
 HELD = 32 << 20
 """Bytes of events that are fetched and not yet read, above which a partition is fetched no more."""
-_LOW = (1 << BITS) - 1
 
 
 class KafkaLog(EventLog):
@@ -112,13 +115,13 @@ class KafkaLog(EventLog):
 
     def lag(self, partition: int, offset: int) -> int:
         """Return how many records there are from the one on that holds `offset`, or is the next."""
-        return max(0, record_of(self.end(partition) - offset + _LOW))
+        return max(0, record_of(self.end(partition) - offset + place(1) - 1))
 
     def commit(self, group: str, partition: int, offset: int) -> None:
         """Remember that `group` has dealt with all before `offset`: of a record in part, in the metadata."""
         check_partition(partition, self.partitions)
         where = self._tp(partition)
-        told = OffsetAndMetadata(record_of(offset), str(offset & _LOW), -1)
+        told = OffsetAndMetadata(record_of(offset), str(rest_of(offset)), -1)
         with self._asking, failures(self._place):
             self._committer(group).commit({where: told}, timeout_ms=_ms(self._timeout))
 
@@ -158,6 +161,27 @@ class KafkaLog(EventLog):
         with self._asking, failures(self._place):
             return self._asker.total()
 
+    def join(self, group: str, name: str, *, session: float = 45.0) -> KafkaGroup:
+        """Return a place in `group`; one that is not heard of for `session` seconds loses it.
+
+        At each change all give back what they have, and get most of it again. That costs each a snapshot; with
+        kafka-python's cooperative way, partitions of a member that was thrown out meanwhile would stay without owner.
+        """
+        return KafkaGroup(
+            self._consumer(
+                group,
+                client_id=name,
+                session_timeout_ms=_ms(session),
+                heartbeat_interval_ms=_ms(session / 15),
+                metadata_max_age_ms=30_000,
+                partition_assignment_strategy=[StickyPartitionAssignor],
+            ),
+            self._topic,
+            name,
+            self._place,
+            patience=session / 2,
+        )
+
     def close(self) -> None:
         """Send what is waiting, and let go of all connections."""
         with self._reading, self._asking:
@@ -185,9 +209,10 @@ class KafkaLog(EventLog):
             remedy = f"set partitions to {count}, or run `forewarn repartition`"
             raise ConfigError(cause, place=self._place, remedy=remedy)
 
-    def _consumer(self, group: str | None) -> Any:
+    def _consumer(self, group: str | None, **more: Any) -> Any:
         return KafkaConsumer(
             **self._options,
+            **more,
             group_id=group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",

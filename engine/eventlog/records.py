@@ -63,6 +63,11 @@ def record_of(place: int) -> int:
     return place >> BITS
 
 
+def rest_of(place: int) -> int:
+    """Return an event's place in its record."""
+    return place & (1 << BITS) - 1
+
+
 def batches_of(partition: int, records: Iterable[Record]) -> Iterator[Batch]:
     """Yield the events of records that follow each other, as batches."""
     for many, run in groupby(records, is_batch):

@@ -11,6 +11,10 @@ class Progress(SQLModel, table=True):
     partition: int = Field(primary_key=True)
     offset: int = Field(sa_type=BigInteger)
     watermark: float
+    epoch: int = 0
+    """How often the partition was taken: only who took it last may write."""
+    holder: str = ""
+    """Who took it last."""
 
 
 class JobRun(SQLModel, table=True):
