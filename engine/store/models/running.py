@@ -11,9 +11,9 @@ class Progress(SQLModel, table=True):
     partition: int = Field(primary_key=True)
     offset: int = Field(sa_type=BigInteger)
     watermark: float
-    epoch: int = 0
+    epoch: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     """How often the partition was taken: only who took it last may write."""
-    holder: str = ""
+    holder: str = Field(default="", sa_column_kwargs={"server_default": ""})
     """Who took it last."""
 
 
