@@ -1,6 +1,6 @@
 """What the engine keeps of itself: progress, jobs, tokens."""
 
-from sqlalchemy import BigInteger, Column, LargeBinary
+from sqlalchemy import BigInteger, Column, LargeBinary, text
 from sqlmodel import Field, SQLModel
 
 
@@ -13,7 +13,7 @@ class Progress(SQLModel, table=True):
     watermark: float
     epoch: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     """How often the partition was taken: only who took it last may write."""
-    holder: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    holder: str = Field(default="", sa_column_kwargs={"server_default": text("''")})
     """Who took it last."""
 
 
