@@ -24,6 +24,7 @@ from engine.eventlog.brokers import Brokers, failures
 from engine.eventlog.group import KafkaGroup
 from engine.eventlog.payload import check_batch, check_partition
 from engine.eventlog.records import NDJSON, batches_of, place, record_of, rest_of, split
+from engine.eventlog.whole import by_batches
 
 LARGEST = 900_000
 """Bytes of a record's value: brokers refuse more than 1,048,588 a batch unless they are told otherwise."""
@@ -40,7 +41,8 @@ class KafkaLog(EventLog):
     """An event log in the topic `topic`, which is made with `partitions` partitions if it is not there.
 
     `look` is for how many seconds the ends of the partitions are believed, so that a reader of many does not ask for
-    each; `timeout` how many seconds a call waits for brokers. Raises ConfigError when the topic has another number of
+    each; `timeout` how many seconds a call waits for brokers; `whole` says whether batches are read by compiled code or
+    record by record. Raises ConfigError when the topic has another number of
     partitions: a subject would change its partition; Retryable when no broker answers.
     """
 
@@ -54,9 +56,10 @@ class KafkaLog(EventLog):
         compression: str | None = "zstd",
         look: float = 0.02,
         timeout: float = 30.0,
+        whole: bool = True,
     ) -> None:
         self.partitions = partitions
-        self._topic, self._look, self._timeout = topic, look, timeout
+        self._topic, self._look, self._timeout, self._whole = topic, look, timeout, whole
         self._place = f"{brokers.place}: topic {topic}"
         self._options = {**brokers.options(), "bootstrap_timeout_ms": _ms(timeout)}
         self._reading, self._asking = threading.Lock(), threading.Lock()
@@ -83,7 +86,8 @@ class KafkaLog(EventLog):
         )
         opened.callback(self._producer.close, timeout=self._timeout)
         self._asker = opened.enter_context(closing(_Asker(self._consumer(None), self._topic, self.partitions)))
-        self._reader = opened.enter_context(closing(_Reader(self._consumer(None), self._topic, self._look)))
+        reader = by_batches(self._consumer(None)) if self._whole else self._consumer(None)
+        self._reader = opened.enter_context(closing(_Reader(reader, self._topic, self._look)))
 
     def append(self, batches: Iterable[Append]) -> list[int]:
         """Write, in the order given; on return every broker that must have it has it."""

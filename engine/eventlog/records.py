@@ -14,8 +14,10 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.eventlog.base import Batch
+from engine.eventlog.whole import Many
 
 BITS = 20
 """Of an offset, for the place in a record: a million events, of one byte each, would make it too long for a broker."""
@@ -40,12 +42,13 @@ class Record(Protocol):
     def headers(self) -> Headers: ...
 
 
-class Line(NamedTuple):
-    """An event that came as a record of its own."""
+class Lines(NamedTuple):
+    """Events that came as a record each."""
 
-    offset: int
-    second: int
-    """In which epoch second it was appended: those of one second make a batch, however they are fetched."""
+    offsets: NDArray[np.int64]
+    """Of their records."""
+    seconds: NDArray[np.int64]
+    """In which epoch second each was appended: those of one second make a batch, however they are fetched."""
     text: bytes
 
 
@@ -74,8 +77,9 @@ def batches_of(partition: int, records: Iterable[Record]) -> Iterator[Batch]:
         if many:
             yield from (_whole(partition, record) for record in run)
         else:
-            for _, lines in groupby(map(_line, run), lambda line: line.second):
-                yield _joined(partition, list(lines))
+            seconds = (part for record in run for part in _by_second(_lines(record)))
+            for _, parts in groupby(seconds, lambda lines: lines.seconds[0]):
+                yield _joined(partition, list(parts))
 
 
 def is_batch(record: Record) -> bool:
@@ -108,8 +112,24 @@ def _from_binary(value: bytes | None, headers: Headers) -> bytes:
     return _JSON.encode(event)
 
 
-def _line(record: Record) -> Line:
-    return Line(record.offset, record.timestamp // 1000, line_of(record.value, record.headers))
+def _lines(record: Record) -> Lines:
+    """Return the event of a record, or of the records that it stands for."""
+    if isinstance(record.value, Many):
+        many = record.value.unpacked
+        return Lines(many.offsets, many.seconds, many.text)
+    text = line_of(record.value, record.headers)
+    return Lines(np.array([record.offset]), np.array([record.timestamp // 1000]), text)
+
+
+def _by_second(lines: Lines) -> Iterator[Lines]:
+    """Cut where the second changes, which most often is nowhere."""
+    cuts = np.flatnonzero(np.diff(lines.seconds)) + 1
+    if not len(cuts):
+        yield lines
+        return
+    each = lines.text.split(b"\n")
+    for start, end in zip([0, *cuts.tolist()], [*cuts.tolist(), len(each)], strict=True):
+        yield Lines(lines.offsets[start:end], lines.seconds[start:end], b"\n".join(each[start:end]))
 
 
 def _whole(partition: int, record: Record) -> Batch:
@@ -118,11 +138,12 @@ def _whole(partition: int, record: Record) -> Batch:
     return Batch(partition, first, count, record.timestamp / 1000, payload, following=place(record.offset + 1))
 
 
-def _joined(partition: int, lines: Sequence[Line]) -> Batch:
-    offsets = np.array([place(line.offset) for line in lines], np.int64)
-    payload = b"\n".join(line.text for line in lines)
-    following = place(lines[-1].offset + 1)
-    return Batch(partition, int(offsets[0]), len(lines), float(lines[0].second), payload, offsets, following)
+def _joined(partition: int, parts: Sequence[Lines]) -> Batch:
+    records = np.concatenate([part.offsets for part in parts])
+    payload = b"\n".join(part.text for part in parts)
+    offsets, second = records << BITS, float(parts[0].seconds[0])
+    following = place(int(records[-1]) + 1)
+    return Batch(partition, int(offsets[0]), len(offsets), second, payload, offsets, following)
 
 
 def split(payload: bytes, most: int) -> Iterator[bytes]:

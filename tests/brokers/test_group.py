@@ -38,7 +38,7 @@ def join(broker: Broker) -> Iterator[Join]:
     joined: list[Membership] = []
 
     def one(name: str) -> Membership:
-        joined.append(log.join("pipeline", name, session=6.0))
+        joined.append(log.join("pipeline", name, session=20.0))
         return joined[-1]
 
     yield one

@@ -41,9 +41,10 @@ def topic() -> str:
     return f"own-{os.getpid()}-{next(TOPICS)}"
 
 
-@pytest.fixture
-def log(broker: Broker, topic: str) -> Iterator[KafkaLog]:
-    opened = KafkaLog(Brokers([broker.server]), topic, compression=None, look=0.0)
+@pytest.fixture(params=["whole", "one by one"])
+def log(request: pytest.FixtureRequest, broker: Broker, topic: str) -> Iterator[KafkaLog]:
+    whole = request.param == "whole"
+    opened = KafkaLog(Brokers([broker.server]), topic, compression=None, look=0.0, whole=whole)
     yield opened
     opened.close()
 
