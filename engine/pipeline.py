@@ -28,7 +28,7 @@ from engine.cold import ColdStores
 from engine.columnar.dedup import Dedup
 from engine.config.model import Config
 from engine.entities import Entities, with_attributes
-from engine.errors import CorruptSnapshot, Permanent
+from engine.errors import CorruptSnapshot, ForewarnError, Permanent
 from engine.eventlog.base import Batch, DeadLetter, DeadLetters
 from engine.events import (
     UNAPPLIED,
@@ -58,8 +58,9 @@ from engine.scoring import Scorer, Subjects, attributes_wanted, within
 from engine.scoring.quiet import Idle
 from engine.scoring.station import Station
 from engine.snapshots import Snapshots
-from engine.store.database import Database
+from engine.store.database import Database, lock
 from engine.store.models import Progress
+from engine.store.outbox import PREPARE
 from engine.versions import Versions
 
 log = structlog.get_logger()
@@ -246,19 +247,30 @@ class Pipeline:
             return
         if self._pending.dead:
             self._stores.dead_letters.add(self._pending.dead)
-        with self._stores.database.transaction() as session:
-            self._feedback.refused.clear()
-            transitions: list[Transition] = []
-            for run in self._pending.runs():
-                transitions += self._apply(session, run)
-            self._planner.plan(session, transitions, self._clock.time())
-            session.merge(
-                Progress(group=GROUP, partition=self.partition, offset=self.offset, watermark=self._watermark.value)
-            )
-            if refused := self._refused():
-                self._stores.dead_letters.add(refused)  # if the commit fails they come again, and are kept once
+        self._stores.database.repeat(self._effects, shared=True)
         self._committed = self.offset
         self._pending = Effects([], [])
+
+    def _effects(self, session: Session) -> None:
+        """Write what is pending, unless it is there: a commit whose answer was lost may have been made."""
+        progress = session.get(Progress, (GROUP, self.partition), with_for_update=True)
+        if progress is not None and progress.offset >= self.offset:
+            return
+        if progress is not None and progress.offset != self._committed:
+            cause = f"partition {self.partition} was brought from {self._committed} to {progress.offset} by another"
+            raise ForewarnError(cause, remedy="one process at a time has a partition; this one begins anew")
+        if any(isinstance(step, ConsentEvent) for step in self._pending.steps):
+            lock(session, PREPARE)  # who withdraws it is not written to by what was decided before
+        self._feedback.refused.clear()
+        transitions: list[Transition] = []
+        for run in self._pending.runs():
+            transitions += self._apply(session, run)
+        self._planner.plan(session, transitions, self._clock.time())
+        session.merge(
+            Progress(group=GROUP, partition=self.partition, offset=self.offset, watermark=self._watermark.value)
+        )
+        if refused := self._refused():
+            self._stores.dead_letters.add(refused)  # if the commit fails they come again, and are kept once
 
     def _apply(self, session: Session, run: list[Finding] | list[Control]) -> list[Transition]:
         now = self._clock.time()
@@ -287,7 +299,7 @@ class Pipeline:
         if standings or self._appraised != set():
             reached = self._watermark.value
             at = reached if isfinite(reached) else self._clock.time()  # no event has told the time yet
-            with self._stores.database.transaction() as session:
+            with self._stores.database.transaction(shared=True) as session:
                 evaluations.keep(session, self.partition, standings, at)
             self._appraised = set(standings)
 
