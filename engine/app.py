@@ -4,8 +4,11 @@
 over recorded events with a clock that the events drive: what runs in between is the same.
 """
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from secrets import token_hex
+from socket import gethostname
 
 import structlog
 
@@ -16,7 +19,7 @@ from engine.config.problems import Problem, errors
 from engine.connectors import channels_of, desks_of, exchange, rehearsed
 from engine.conversations.answers import templates_of
 from engine.desks.polling import Poller
-from engine.dispatching import Dispatcher
+from engine.dispatching import Dispatcher, Unfinished
 from engine.errors import ConfigError
 from engine.eventlog.membership import Membership
 from engine.events import Decoder, Schema
@@ -72,6 +75,9 @@ class Engine:
         self._partitions = Partitions(config, storage, clock, membership or Alone(storage.log))
         self.intake = Intake(storage.log, storage.dead_letters, _decoder(config), clock)
         self.schedule = Schedule((), storage.database, clock)
+        self._name = f"{gethostname()}:{os.getpid()}:{token_hex(4)}" if storage.database.several else "dispatcher"
+        """Under which it claims what it sends; no two processes have the same."""
+        self._unfinished = Unfinished()
         self._next: tuple[Config, dict[str, Channel], dict[str, TicketDesk]] | None = None
         self._snapshot_due = False
         self._assemble()
@@ -96,7 +102,9 @@ class Engine:
                 speaker=Speaker(config, self.links),
             ),
             self.clock,
+            name=self._name,
             traffic=self.traffic,
+            unfinished=self._unfinished,
             concurrent=not self._given,
         )
         self.poller = Poller(config, self.storage.database, self.desks, self.intake, self.clock)
@@ -111,7 +119,7 @@ class Engine:
             Job("reconcile", every(60.0), lambda _: self.dispatcher.reconcile(), kept=False),
             Job("deliveries", every(60.0), upkeep.deliveries, kept=False),
             Job("streams", every(60.0), upkeep.streams, kept=False),
-            Job("snapshot", every(float(config.snapshot_every)), self._want_snapshot, kept=False),
+            Job("snapshot", every(float(config.snapshot_every)), self._want_snapshot, kept=False, everywhere=True),
             Job("retention", every(3600.0), upkeep.retain),
             Job("models", daily(config.report_at), upkeep.keep_models),
             Job("report", daily(config.report_at), upkeep.report, every_run=True),
@@ -147,11 +155,15 @@ class Engine:
         return self.dispatcher.run_once()
 
     def collect(self) -> int:
-        """Read the mailboxes of channels; returns how many mails there were."""
+        """Read the mailboxes of channels, if this process leads; returns how many mails there were."""
+        if not self.schedule.leads:
+            return 0
         return mailboxes.collect(services(self, tuple))
 
     def poll(self) -> int:
-        """Ask the ticket desks that are due what became of our tickets; returns how many were asked."""
+        """Ask the ticket desks that are due, if this process leads; returns how many were asked."""
+        if not self.schedule.leads:
+            return 0
         return self.poller.run_once()
 
     def run_due(self) -> list[str]:

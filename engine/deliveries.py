@@ -82,21 +82,23 @@ def sweep(session: Session, now: float) -> list[tuple[str, bytes]]:
 
 def suppress(session: Session, address: str, channel: str, reason: str, now: float) -> None:
     """Send nothing to `address` on `channel` (a kind, or `*`) from now on; the first reason stays."""
-    if session.get(Suppression, (address, channel)) is None:
-        session.add(Suppression(address=address, channel=channel, reason=reason, at=now))
-        session.flush()
+    insert_ignore(session, Suppression, [Suppression(address=address, channel=channel, reason=reason, at=now)])
 
 
 def _meant(session: Session, intent: str, provider_id: str) -> Intent | None:
-    if intent:
-        return session.get(Intent, intent)
+    """Return the message that is spoken of, locked: a dispatcher may be about to send it another way."""
+    named = intent or _known_as(session, provider_id)
+    session.flush()  # the row is read anew
+    return session.get(Intent, named, with_for_update=True) if named else None
+
+
+def _known_as(session: Session, provider_id: str) -> str | None:
+    """Return the id of the message that the provider knows, or knew, by this id."""
     if not provider_id:
         return None
-    now_known = session.exec(select(Intent).where(col(Intent.provider_id) == provider_id)).first()
-    if now_known is not None:
-        return now_known
-    tried = session.exec(select(ReceiptRow).where(col(ReceiptRow.provider_id) == provider_id)).first()
-    return session.get(Intent, tried.intent) if tried else None
+    now = session.exec(select(Intent.id).where(col(Intent.provider_id) == provider_id)).first()
+    tried = select(ReceiptRow.intent).where(col(ReceiptRow.provider_id) == provider_id)
+    return now or session.exec(tried).first()
 
 
 def _claim(session: Session, early: EarlyDelivery, intent: Intent, now: float) -> None:

@@ -59,8 +59,9 @@ from engine.scoring import Scorer, Subjects, attributes_wanted, within
 from engine.scoring.quiet import Idle
 from engine.scoring.station import Station
 from engine.snapshots import Snapshots
-from engine.store.database import Database, insert_ignore
+from engine.store.database import Database, insert_ignore, lock
 from engine.store.models import Progress
+from engine.store.outbox import PREPARE
 from engine.versions import Versions
 
 log = structlog.get_logger()
@@ -255,26 +256,30 @@ class Pipeline:
             return
         if self._pending.dead:
             self._stores.dead_letters.add(self._pending.dead)
-        with self._stores.database.transaction() as session:
-            self._feedback.refused.clear()
-            transitions: list[Transition] = []
-            for run in self._pending.runs():
-                transitions += self._apply(session, run)
-            self._planner.plan(session, transitions, self._clock.time())
-            self._progress(session, offset=self.offset, watermark=self._watermark.value)
-            if refused := self._refused():
-                self._stores.dead_letters.add(refused)  # if the commit fails they come again, and are kept once
+        self._stores.database.repeat(self._effects, shared=True)
         self._committed = self.offset
         self._pending = Effects([], [])
 
-    def _progress(self, session: Session, **reached: float) -> None:
-        """Write down how far we are. Raises Fenced, before anything is written, when the partition is another's now."""
-        ours = (col(Progress.group) == GROUP) & (col(Progress.partition) == self.partition)
-        changed: Any = session.execute(
-            update(Progress).where(ours, col(Progress.epoch) == self._epoch).values(**reached)
-        )
-        if changed.rowcount != 1:
+    def _effects(self, session: Session) -> None:
+        """Write what is pending, unless it is there: a commit whose answer was lost may have been made.
+
+        Raises Fenced, before anything is written, when the partition is another's now.
+        """
+        progress = session.get(Progress, (GROUP, self.partition), with_for_update=True)
+        if progress is None or progress.epoch != self._epoch:
             raise Fenced("another process has taken the partition", place=f"partition {self.partition}")
+        if progress.offset >= self.offset:
+            return
+        if any(isinstance(step, ConsentEvent) for step in self._pending.steps):
+            lock(session, PREPARE)  # who withdraws it is not written to by what was decided before
+        self._feedback.refused.clear()
+        transitions: list[Transition] = []
+        for run in self._pending.runs():
+            transitions += self._apply(session, run)
+        self._planner.plan(session, transitions, self._clock.time())
+        progress.offset, progress.watermark = self.offset, self._watermark.value
+        if refused := self._refused():
+            self._stores.dead_letters.add(refused)  # if the commit fails they come again, and are kept once
 
     def _apply(self, session: Session, run: list[Finding] | list[Control]) -> list[Transition]:
         now = self._clock.time()
@@ -313,7 +318,7 @@ class Pipeline:
         if standings or self._appraised != set():
             reached = self._watermark.value
             at = reached if isfinite(reached) else self._clock.time()  # no event has told the time yet
-            with self._stores.database.transaction() as session:
+            with self._stores.database.transaction(shared=True) as session:
                 evaluations.keep(session, self.partition, standings, at)
             self._appraised = set(standings)
 

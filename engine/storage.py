@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import make_url
+
 from engine.clock import Clock
 from engine.cold import ColdStores
 from engine.config.model import Config
@@ -38,13 +40,13 @@ class Storage:
 
     @classmethod
     def embedded(cls, config: Config, clock: Clock, *, synchronous: str = "FULL") -> "Storage":
-        """Open everything in the configuration's data folder: SQLite files and a folder of snapshots."""
+        """Open everything in the configuration's data folder, and the database where it says: files else."""
         folder = config.data_dir
         folder.mkdir(parents=True, exist_ok=True)
         return cls(
             log=SqliteLog(folder / LOG, partitions=config.main.events.partitions, clock=clock),
             dead_letters=SqliteDeadLetters(folder / DEAD_LETTERS),
-            database=Database.open(folder / DATABASE, synchronous=synchronous),
+            database=open_database(config, synchronous=synchronous),
             snapshots=Snapshots(folder / SNAPSHOTS, keep=config.main.retention.snapshots),
             secret=secret_at(folder / "links.key"),
             versions=Versions(folder / MODELS),
@@ -53,9 +55,20 @@ class Storage:
         )
 
     def close(self) -> None:
-        """Let go of all files."""
+        """Let go of all files and connections."""
         self.log.close()
         self.dead_letters.close()
         self.database.close()
         if self.cold is not None:
             self.cold.close()
+
+
+def open_database(config: Config, *, create: bool = True, check: bool = True, synchronous: str = "FULL") -> Database:
+    """Open the PostgreSQL that the configuration names, or the file in its data folder; the rest as `Database.open`."""
+    store = config.main.store
+    if not store.url:
+        return Database.open(config.data_dir / DATABASE, create=create, check=check, synchronous=synchronous)
+    url = make_url(store.url)
+    if store.password:
+        url = url.set(password=str(store.password))
+    return Database.open(url.render_as_string(hide_password=False), create=create, check=check, pool=store.pool)

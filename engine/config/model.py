@@ -632,6 +632,18 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreConfig:
+    """Where issues, the outbox and all that is known of customers are kept."""
+
+    url: str = ""
+    """`postgresql://user@host/database?sslmode=verify-full`, without a password; empty: a file in the data folder."""
+    password: str = ""
+    """`{env: NAME}` or `{file: PATH}`."""
+    pool: int = 10
+    """Connections of one process at most."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sender:
     """Who messages come from."""
 
@@ -655,6 +667,7 @@ class MainConfig:
     listen: Listen = Listen()
     events: EventRules = EventRules()
     retention: Retention = Retention()
+    store: StoreConfig = StoreConfig()
     snapshot_every: Duration = Duration(60.0)
     report_at: str = "06:00"
     """UTC time of the daily report."""

@@ -10,6 +10,6 @@ at a time, and of any channel at most `batch` (channels.yaml).
 what was stopped · `rows` what the ledgers keep.
 """
 
-from engine.dispatching.dispatcher import Dispatcher
+from engine.dispatching.dispatcher import Dispatcher, Unfinished
 
-__all__ = ["Dispatcher"]
+__all__ = ["Dispatcher", "Unfinished"]

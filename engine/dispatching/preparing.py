@@ -54,7 +54,14 @@ class Preparer:
     """Prepares batches for one dispatcher, under one configuration."""
 
     def __init__(
-        self, config: Config, gatherer: Gatherer, writer: Writer, traffic: Traffic, sender: Sender, name: str
+        self,
+        config: Config,
+        gatherer: Gatherer,
+        writer: Writer,
+        traffic: Traffic,
+        sender: Sender,
+        waves: Waves,
+        name: str,
     ) -> None:
         self._config = config
         self._gatherer = gatherer
@@ -62,7 +69,7 @@ class Preparer:
         self._traffic = traffic
         self._sender = sender
         self._name = name
-        self._waves = Waves(config)
+        self._waves = waves
 
     def prepare(self, session: Session, intents: Sequence[Intent], now: float) -> Prepared:
         """Decide about claimed intents, which are the session's no more; what leaves is written down as leaving."""

@@ -54,19 +54,24 @@ class Settler:
         now = self._clock.time()
         for intent, receipt, _ in came:
             self._traffic.told(intent.channel, receipt, now)
-        with self._database.transaction() as session:
-            changes = [self._change(intent, receipt, facts, now) for intent, receipt, facts in came]
-            lost = change_all(session, self._name, changes)
-            upsert(session, ReceiptRow, [receipt_row(intent, got, now, "attempt") for intent, got, _ in came], ["id"])
-            known_all(session, [receipt.provider_id for _, receipt, _ in came if receipt.provider_id], now)
-            streams.count(session, [intent for intent, got, _ in came if got.outcome is Outcome.ACCEPTED], sent=1)
-            for (intent, receipt, _), change in zip(came, changes, strict=True):
-                self._suppress(session, intent, receipt, now)
-                self._desk_did(session, intent, receipt, now)
-                if intent.id not in lost:
-                    offers.settle(session, intent, change["status"])
+        lost = self._database.repeat(lambda session: self._written(session, came, now), shared=True)
         if lost:
             log.warning("another dispatcher took it for lost", intents=lost)
+
+    def _written(self, session: Session, came: Sequence[tuple[Intent, Receipt, Facts]], now: float) -> list[str]:
+        """Write down what came; returns the intents of which another says what becomes of them, or it is said."""
+        changes = [self._change(intent, receipt, facts, now) for intent, receipt, facts in came]
+        lost = change_all(session, self._name, changes)
+        upsert(session, ReceiptRow, [receipt_row(intent, got, now, "attempt") for intent, got, _ in came], ["id"])
+        known_all(session, [receipt.provider_id for _, receipt, _ in came if receipt.provider_id], now)
+        accepted = [intent for intent, got, _ in came if got.outcome is Outcome.ACCEPTED and intent.id not in lost]
+        streams.count(session, accepted, sent=1)
+        for (intent, receipt, _), change in zip(came, changes, strict=True):
+            self._suppress(session, intent, receipt, now)
+            self._desk_did(session, intent, receipt, now)
+            if intent.id not in lost:
+                offers.settle(session, intent, change["status"])
+        return lost
 
     def reconcile(self, limit: int) -> int:
         """Ask about intents whose outcome is unknown; returns how many became known."""
@@ -129,7 +134,7 @@ class Settler:
             told["provider_id"] = receipt.provider_id
         if receipt and elsewhere:
             told["payload"] = _with_tried(intent, receipt)
-        with self._database.transaction() as session:
+        with self._database.transaction(shared=True) as session:
             if receipt:
                 upsert(session, ReceiptRow, [receipt_row(intent, receipt, now, "reconcile")], ["id"])
             due = now if status is Status.PENDING else now + ASK_AGAIN

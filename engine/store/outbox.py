@@ -45,6 +45,9 @@ TRANSITIONS: Mapping[Status, frozenset[Status]] = {
 """From → to. `sending` goes back to `pending` only when it surely was not taken, `sent` to `skipped` only when the
 provider gave it back, and to `pending` only when the provider says that it did not arrive: then it goes another way."""
 
+PREPARE = "prepare"
+"""Who holds this lock (`engine.store.database.lock`) decides alone: what one person was sent, how many are told and
+what is left of a budget is counted over all batches."""
 DUE = (
     select(Intent)
     .where(col(Intent.status) == bindparam("status"), col(Intent.due_at) <= bindparam("now"))
@@ -192,6 +195,16 @@ def hasten(session: Session, *where: ColumnElement[bool], now: float) -> int:
     for condition in where:
         waiting &= condition
     return len(_change(session, waiting, {"due_at": now}))
+
+
+def take_back(session: Session, ids: Collection[str], by: str) -> int:
+    """Put back what `by` has of `ids` and surely did not send; returns how many that were."""
+    mine = col(Intent.id).in_(ids) & (col(Intent.claimed_by) == by)
+    free = {"status": Status.PENDING, "claimed_by": "", "claimed_at": None}
+    claimed = _change(session, mine & (col(Intent.status) == Status.CLAIMED), free)
+    counted = {**free, "attempts": col(Intent.attempts) - 1}
+    leaving = _change(session, mine & (col(Intent.status) == Status.SENDING), counted)
+    return len(claimed) + len(leaving)
 
 
 def release_stale(session: Session, before: float) -> Released:

@@ -35,8 +35,13 @@ class _Counted:
     room: float
     """How many more may be told before there could be a wave; where there is one, that tells."""
 
-    def holds(self, batch: int, now: float) -> bool:
-        """Return whether it need not be counted anew: in the same batch, or for a while where nobody has to wait."""
+    def holds(self, batch: int, now: float, *, several: bool) -> bool:
+        """Return whether it need not be counted anew: in the same batch, or for a while where nobody has to wait.
+
+        Where `several` dispatch, others tell people meanwhile.
+        """
+        if several:
+            return self.batch == batch
         waits = self.wave.full if self.wave else self.room <= 0.0
         return self.batch == batch or (not waits and 0.0 <= now - self.at < COUNTED)
 
@@ -50,8 +55,10 @@ class _Counted:
 class Waves:
     """Keeps the waves of one configuration; `look` before each batch, `sent` for each message that leaves."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, *, several: bool = False) -> None:
+        """`several`: others may dispatch at the same time."""
         self._config = config
+        self._several = several
         self._counted: dict[str, _Counted] = {}
         self._batch = 0
         self._usual: dict[str, tuple[float, int]] = {}
@@ -66,7 +73,7 @@ class Waves:
         if playbook is None or (intent.kind, intent.occasion) != ("message", "opened"):
             return None
         known = self._counted.get(playbook.name)
-        if known is None or not known.holds(self._batch, now):
+        if known is None or not known.holds(self._batch, now, several=self._several):
             known = self._counted[playbook.name] = self._count(session, playbook, intent, now)
         return known.wave
 

@@ -24,7 +24,7 @@ class JobRun(SQLModel, table=True):
     job: str = Field(primary_key=True)
     due_at: float = Field(primary_key=True)
     status: str
-    """running, done or failed."""
+    """running, done or failed; begun: nothing was due, the job is new."""
     started_at: float
     ended_at: float | None = None
     detail: str = ""
