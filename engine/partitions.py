@@ -1,8 +1,6 @@
 """The partitions that this process works on: taken, advanced, written down, given back."""
 
-import os
 from collections.abc import Callable, Collection, Iterable
-from secrets import token_hex
 
 import structlog
 
@@ -21,9 +19,8 @@ READ = 20_000
 class Alone(Membership):
     """The membership of a process that has all partitions, because there is no other."""
 
-    def __init__(self, log: EventLog) -> None:
-        self.name = f"{os.getpid()}-{token_hex(4)}"
-        self._log = log
+    def __init__(self, log: EventLog, name: str) -> None:
+        self.name, self._log = name, log
 
     def settle(self, give_back: Callable[[Collection[int]], None]) -> Collection[int]:
         """Return them all."""
@@ -32,6 +29,22 @@ class Alone(Membership):
     def commit(self, partition: int, offset: int) -> None:
         """Remember it in the log."""
         self._log.commit(GROUP, partition, offset)
+
+    def close(self) -> None:
+        """Do nothing: there is no group."""
+
+
+class Nowhere(Membership):
+    """The membership of a process that works on no partition."""
+
+    name = ""
+
+    def settle(self, give_back: Callable[[Collection[int]], None]) -> Collection[int]:
+        """Return none."""
+        return ()
+
+    def commit(self, partition: int, offset: int) -> None:
+        """Never asked."""
 
     def close(self) -> None:
         """Do nothing: there is no group."""

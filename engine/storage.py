@@ -40,15 +40,15 @@ class Storage:
 
     @classmethod
     def embedded(cls, config: Config, clock: Clock, *, synchronous: str = "FULL") -> "Storage":
-        """Open everything in the configuration's data folder, and the database where it says: files else."""
+        """Open log and database where the configuration says, and all else in its data folder."""
         folder = config.data_dir
         folder.mkdir(parents=True, exist_ok=True)
         return cls(
-            log=SqliteLog(folder / LOG, partitions=config.main.events.partitions, clock=clock),
+            log=open_log(config, clock),
             dead_letters=SqliteDeadLetters(folder / DEAD_LETTERS),
             database=open_database(config, synchronous=synchronous),
             snapshots=Snapshots(folder / SNAPSHOTS, keep=config.main.retention.snapshots),
-            secret=secret_at(folder / "links.key"),
+            secret=config.main.link_secret.encode() or secret_at(folder / "links.key"),
             versions=Versions(folder / MODELS),
             cold=ColdStores(folder / COLD, synchronous=synchronous),
             reports=folder / "reports",
@@ -61,6 +61,20 @@ class Storage:
         self.database.close()
         if self.cold is not None:
             self.cold.close()
+
+
+def open_log(config: Config, clock: Clock) -> EventLog:
+    """Open the topic that the configuration names, or the file in its data folder."""
+    told, partitions = config.main.log, config.main.events.partitions
+    if not told.kafka:
+        return SqliteLog(config.data_dir / LOG, partitions=partitions, clock=clock)
+    from engine.eventlog.brokers import Brokers  # noqa: PLC0415 -- as below
+    from engine.eventlog.kafka import KafkaLog  # noqa: PLC0415 -- kafka-python takes half a second to import
+
+    compression = None if told.compression == "none" else told.compression
+    return KafkaLog(
+        Brokers(told.kafka, told), told.topic, partitions=partitions, replicas=told.replicas, compression=compression
+    )
 
 
 def open_database(config: Config, *, create: bool = True, check: bool = True, synchronous: str = "FULL") -> Database:
