@@ -45,7 +45,7 @@ class Storage:
         folder.mkdir(parents=True, exist_ok=True)
         return cls(
             log=open_log(config, clock),
-            dead_letters=SqliteDeadLetters(folder / DEAD_LETTERS),
+            dead_letters=open_dead_letters(config),
             database=open_database(config, synchronous=synchronous),
             snapshots=Snapshots(folder / SNAPSHOTS, keep=config.main.retention.snapshots),
             secret=config.main.link_secret.encode() or secret_at(folder / "links.key"),
@@ -75,6 +75,17 @@ def open_log(config: Config, clock: Clock) -> EventLog:
     return KafkaLog(
         Brokers(told.kafka, told), told.topic, partitions=partitions, replicas=told.replicas, compression=compression
     )
+
+
+def open_dead_letters(config: Config) -> DeadLetters:
+    """Open the topic beside that of the events, or the file in the data folder."""
+    told = config.main.log
+    if not told.kafka:
+        return SqliteDeadLetters(config.data_dir / DEAD_LETTERS)
+    from engine.eventlog.brokers import Brokers  # noqa: PLC0415 -- as below
+    from engine.eventlog.kafka_letters import KafkaDeadLetters  # noqa: PLC0415 -- heavy: only where it is used
+
+    return KafkaDeadLetters(Brokers(told.kafka, told), f"{told.topic}.dead", replicas=told.replicas)
 
 
 def open_database(config: Config, *, create: bool = True, check: bool = True, synchronous: str = "FULL") -> Database:

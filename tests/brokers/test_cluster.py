@@ -125,7 +125,7 @@ def test_a_worker_that_is_killed_is_replaced_and_nothing_is_lost_or_doubled(
         hand_in(config, 1, failed=True)
         with process("worker", config):
             assert until(lambda: len(holders()) == 2)
-            first.kill()
+            first.send_signal(DEATH.get(broker.name, signal.SIGKILL))
             hand_in(config, 2, failed=True)
             assert until(lambda: len(holders()) == 1)
             for minute in (3, 4):
