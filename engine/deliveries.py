@@ -7,7 +7,7 @@ transaction that writes this id down. What nobody has claimed by then becomes a 
 It may say later that a message did not arrive: then it goes another way, if there is one and nothing else was told.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -18,7 +18,7 @@ from engine.events import DeliveryEvent, line_of
 from engine.ids import derive
 from engine.issues.view import ACTIVE
 from engine.policy.streams import count
-from engine.store import outbox
+from engine.store import digests, outbox
 from engine.store.database import insert_ignore, upsert
 from engine.store.models import Consent, EarlyDelivery, Intent, Issue, ReceiptRow, Suppression
 
@@ -33,14 +33,14 @@ LOST, ARRIVED = frozenset({"bounced", "failed"}), frozenset({"delivered", "read"
 
 def take(session: Session, event: DeliveryEvent, now: float) -> None:
     """Write down what `event` says of the message it means; if there is none yet, keep it."""
-    intent = _meant(session, event.intent, event.provider_id)
-    if intent is None:
+    meant = _meant(session, event.intent, event.provider_id)
+    if not meant:
         kept = EarlyDelivery(
             id=_id(event), provider_id=event.provider_id, intent=event.intent, kept_at=now, event=_plain(event)
         )
         insert_ignore(session, EarlyDelivery, [kept])
     else:
-        _apply(session, intent, event, now)
+        _apply_all(session, meant, event, now)
 
 
 def known(session: Session, intent: Intent, now: float) -> None:
@@ -50,7 +50,7 @@ def known(session: Session, intent: Intent, now: float) -> None:
     if intent.provider_id:
         kept = select(EarlyDelivery).where(col(EarlyDelivery.provider_id) == intent.provider_id)
         for early in session.exec(kept.order_by(col(EarlyDelivery.kept_at), col(EarlyDelivery.id))).all():
-            _claim(session, early, intent, now)
+            _claim(session, early, digests.members(session, intent), now)
 
 
 def known_all(session: Session, provider_ids: Collection[str], now: float) -> None:
@@ -58,8 +58,8 @@ def known_all(session: Session, provider_ids: Collection[str], now: float) -> No
     kept = select(EarlyDelivery).where(col(EarlyDelivery.provider_id).in_(provider_ids))
     rows = session.exec(kept.order_by(col(EarlyDelivery.kept_at), col(EarlyDelivery.id))).all() if provider_ids else ()
     for early in rows:
-        if (intent := _meant(session, early.intent, early.provider_id)) is not None:
-            _claim(session, early, intent, now)
+        if meant := _meant(session, early.intent, early.provider_id):
+            _claim(session, early, meant, now)
 
 
 def sweep(session: Session, now: float) -> list[tuple[str, bytes]]:
@@ -71,8 +71,11 @@ def sweep(session: Session, now: float) -> list[tuple[str, bytes]]:
     named = col(EarlyDelivery.intent) == Intent.id
     known_by_now = (col(EarlyDelivery.intent) == "") & (col(EarlyDelivery.provider_id) == Intent.provider_id)
     for meant in (named, known_by_now):  # two questions that each have an index: many may wait that are not ours
-        for early, intent in session.exec(select(EarlyDelivery, Intent).where(meant)).all():
-            _claim(session, early, intent, now)
+        found = {
+            early.id: (early, intent) for early, intent in session.exec(select(EarlyDelivery, Intent).where(meant))
+        }
+        for early, intent in found.values():
+            _claim(session, early, digests.members(session, intent), now)
     session.flush()
     overdue = session.exec(select(EarlyDelivery).where(col(EarlyDelivery.kept_at) <= now - KEPT)).all()
     for early in overdue:
@@ -87,29 +90,37 @@ def suppress(session: Session, address: str, channel: str, reason: str, now: flo
         session.flush()
 
 
-def _meant(session: Session, intent: str, provider_id: str) -> Intent | None:
+def _meant(session: Session, intent: str, provider_id: str) -> list[Intent]:
+    """Return the message that is meant; of one that told of several things together, all of them."""
     if intent:
-        return session.get(Intent, intent)
+        named = session.get(Intent, intent)
+        return digests.members(session, named) if named else []
     if not provider_id:
-        return None
-    now_known = session.exec(select(Intent).where(col(Intent.provider_id) == provider_id)).first()
+        return []
+    now_known = session.exec(select(Intent).where(col(Intent.provider_id) == provider_id).order_by(Intent.id)).first()
     if now_known is not None:
-        return now_known
-    tried = session.exec(select(ReceiptRow).where(col(ReceiptRow.provider_id) == provider_id)).first()
-    return session.get(Intent, tried.intent) if tried else None
+        return digests.members(session, now_known)
+    tried = session.exec(select(ReceiptRow.intent).where(col(ReceiptRow.provider_id) == provider_id)).all()
+    return list(session.exec(select(Intent).where(col(Intent.id).in_(set(tried))).order_by(Intent.id)).all())
 
 
-def _claim(session: Session, early: EarlyDelivery, intent: Intent, now: float) -> None:
-    _apply(session, intent, _event(early), now)
+def _claim(session: Session, early: EarlyDelivery, meant: Sequence[Intent], now: float) -> None:
+    _apply_all(session, meant, _event(early), now)
     session.delete(early)
 
 
-def _apply(session: Session, intent: Intent, event: DeliveryEvent, now: float) -> None:
+def _apply_all(session: Session, meant: Sequence[Intent], event: DeliveryEvent, now: float) -> None:
+    """Apply what was said of one message to all that it told of; it is counted once."""
+    for number, intent in enumerate(meant):
+        _apply(session, intent, event, now, counted=number == 0)
+
+
+def _apply(session: Session, intent: Intent, event: DeliveryEvent, now: float, *, counted: bool) -> None:
     earlier = _earlier(session, intent, event.provider_id)
     channel, address = (earlier or intent).channel, (earlier or intent).address
     session.merge(
         ReceiptRow(
-            id=_id(event),
+            id=_id(event) if counted else derive("rcp", event.source, event.id, intent.id),
             intent=intent.id,
             at=event.time,
             kind="delivery",
@@ -128,7 +139,7 @@ def _apply(session: Session, intent: Intent, event: DeliveryEvent, now: float) -
         _complained(session, intent, event, address)
     if earlier is None and _rank(event.state) > _rank(intent.delivery):
         before, intent.delivery = intent.delivery, event.state
-        if event.state in {"bounced", "complained"}:
+        if counted and event.state in {"bounced", "complained"}:
             count(session, [intent], **{event.state: 1})
         if event.state in LOST and before not in ARRIVED:
             _another_way(session, intent, event, now)

@@ -17,6 +17,7 @@ from engine.policy.facts import ChannelFacts, Decision
 from engine.policy.gather import Gathered
 from engine.policy.reach import session_until
 from engine.status import news
+from engine.store import digests
 from engine.store.models import Entity, Intent, Issue
 from engine.waves import incidents
 from engine.wording import Speaker, buttons, keys
@@ -100,22 +101,38 @@ class Writer:
             return desk.noted(str(intent.payload["ticket"]), drafts.reference(intent.id)) if desk else None
         channel = self._outside.channels.get(intent.channel)
         text, content = (str(intent.payload.get(name, "")) for name in ("text", "content"))
-        message = Message(intent.id, intent.address, text, content=content)
+        message = Message(digests.first(intent), intent.address, text, content=content)
         return channel.find(message) if channel else None
 
     def _message(self, session: Session, intent: Intent, gathered: Gathered, decision: Decision, now: float) -> Letter:
+        addressed, words = self.worded(session, intent, gathered, decision, now)
+        locale = gathered.person.locale if gathered.person else self._config.main.locale
+        until = self.session_until(gathered, decision)
+        return self._letter(addressed, Form(decision.channel, gathered.facts.step.template, locale, until), words)
+
+    def session_until(self, gathered: Gathered, decision: Decision) -> float:
+        """Return until when free words may be sent by the channel that was chosen."""
+        return session_until(gathered.facts, decision.channel)
+
+    def worded(
+        self, session: Session, intent: Intent, gathered: Gathered, decision: Decision, now: float
+    ) -> tuple[Intent, dict[str, Any]]:
+        """Return a message with its address and what it offers, and the variables of its words.
+
+        Raises TemplateError where its template's folder says something wrong.
+        """
         person, issue = gathered.person, gathered.issue
+        if gathered.wrong is not None:
+            raise gathered.wrong
         if person is None or issue is None:
             raise LookupError(f"intent {intent.id} was decided to be sent to nobody")
         step = gathered.facts.step
         remedy, kept = self._offered(session, intent, now)
-        said = {**intent.payload, **kept, "ticket": gathered.facts.ticket, "purpose": step.purpose}
+        said = {**digests.alone(intent.payload), **kept, "ticket": gathered.facts.ticket, "purpose": step.purpose}
         if step.arm:
             said |= {"arm": step.arm, "experiment": step.experiment}
         addressed = intent.model_copy(update={"address": decision.address, "payload": said})
-        words = self._outside.speaker.to_person(addressed, issue, gathered.account, person, now, remedy)
-        form = Form(decision.channel, step.template, person.locale, session_until(gathered.facts, decision.channel))
-        return self._letter(addressed, form, words)
+        return addressed, self._outside.speaker.to_person(addressed, issue, gathered.account, person, now, remedy)
 
     def _offered(self, session: Session, intent: Intent, now: float) -> tuple[Mapping[str, Any] | None, dict[str, str]]:
         """Keep what the message offers; return what templates read of it, and what the intent keeps."""

@@ -1,8 +1,9 @@
 """Where templates lie, and which file speaks for a template, a channel and a locale.
 
-``<playbook>/<template>/<locale>/<channel>.txt.j2``, beside it an optional ``email.html.j2`` and ``whatsapp.yaml``
-(`outreach.approved`), and ``digest.txt.j2``: what it says where several are told in one; in the template's folder ``sample.json``, where the shared one will not do, and ``template.yaml``
-(`outreach.settings`). E-mails, tickets and digests begin with a line ``Subject: …``.
+``<playbook>/<template>/<locale>/<channel>.txt.j2``, beside it an optional ``email.html.j2``, ``whatsapp.yaml``
+(`outreach.approved`) and ``digest.txt.j2``: what it says where several are told in one message; in the template's
+folder ``sample.json``, where the shared one will not do, and ``template.yaml`` (`outreach.settings`). E-mails, tickets
+and digests begin with a line ``Subject: …``.
 
 ``<playbook>/<template>@<arm>/`` is the same template in other words: an arm of an A/B experiment.
 """

@@ -7,7 +7,7 @@ from engine.config.check_templates import kinds_of
 from engine.config.digest_model import FEWEST, MOST, TOLD_BY, DigestConfig, terms
 from engine.config.load import POLICY
 from engine.config.loaded import Loaded
-from engine.config.model import SAFETY, MessageStep, Place, PlaybookConfig, Step
+from engine.config.model import SAFETY, MessageStep, Place, PlaybookConfig, Step, TicketStep
 from outreach.render import FRAME, TemplateError, Templates
 from outreach.segments import segments
 
@@ -60,15 +60,13 @@ def _check_urgent(loaded: Loaded, playbook: PlaybookConfig, place: Place) -> Non
         loaded.problems.warning(place, what, "leave it out, or write digest: never")
 
 
-def _check_deadline(
-    loaded: Loaded, playbook: PlaybookConfig, step: Step, rules: DigestConfig, place: Place
-) -> None:
+def _check_deadline(loaded: Loaded, playbook: PlaybookConfig, step: Step, rules: DigestConfig, place: Place) -> None:
     """Note a wait that ends after what the playbook does next, or after the issue itself."""
     if rules.wait >= playbook.expire:
         what = f"messages wait for {rules.wait} and the issue expires after {playbook.expire}: they are never sent"
         loaded.problems.error(place, what, "wait for less, or write digest: never in the playbook")
     elif not isinstance(step, MessageStep) and step.after and rules.wait >= step.after:
-        kind = type(step).__name__.removesuffix("Step").lower()
+        kind = "ticket" if isinstance(step, TicketStep) else "escalation"
         what = f"messages wait for {rules.wait}, and the {kind} of {playbook.name} comes after {step.after} already"
         hint = "customers are told after our people act: wait for less, or write digest: never in the playbook"
         loaded.problems.warning(place, what, hint)

@@ -1,6 +1,6 @@
 """What is said to an answer: a template below `templates/_replies`, in the person's language."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,8 @@ from engine.config.model import Config
 from engine.conversations.people import Correspondent
 from engine.links import LIFETIME, Claims, Links
 from engine.policy.consent import ALLOWED, Entry, Use, standing
-from engine.store.models import Consent, Entity
+from engine.store import digests
+from engine.store.models import Consent, Entity, Intent
 from outreach.render import TemplateError, Templates
 
 log = structlog.get_logger()
@@ -73,7 +74,17 @@ class Answers:
             "person": {"name": entity.name if entity else "", "zone": entity.zone if entity else ""},
             "links": self._links(person, now),
             "number": number,
+            "choices": self._choices(session, person, now),
         }
+
+    def _choices(self, session: Session, person: Correspondent, now: float) -> Sequence[Mapping[str, str]]:
+        """Return what was told together and is still open, each with the link to its page; nothing where it is one."""
+        first = session.get(Intent, person.intent) if person.others else None
+        if first is None:
+            return ()
+        told = [(first.id, digests.headline(first)), *((id_, about) for _, id_, about in person.others)]
+        rest = (person.id, person.address, "service", now + LIFETIME)
+        return [{"headline": about, "link": self.links.url(Claims("page", id_, *rest))} for id_, about in told]
 
     def _links(self, person: Correspondent, now: float) -> Mapping[str, str]:
         """Return links to the pages of the message that was answered; empty ones where there is none."""

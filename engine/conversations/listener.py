@@ -16,7 +16,7 @@ from engine.config.model import Config
 from engine.conversations import book
 from engine.conversations.answers import Answers, templates_of
 from engine.conversations.people import Correspondent
-from engine.conversations.reactions import MOST, Reaction, react, silenced
+from engine.conversations.reactions import MOST, Reaction, react, silenced, unclear
 from engine.conversations.said import Said
 from engine.errors import InvalidEvent
 from engine.intake import Intake
@@ -114,6 +114,8 @@ class Listener:
             return None
         reaction = react(reading, state, self.config.policy.conversations.turns)
         answer, reaction = self._answer(session, heard, person, reading, reaction, now)
+        if unclear(reaction):
+            reading = Reading(Meaning.OTHER)  # it says nothing of any of them
         issue = session.get(Issue, person.issue) if person.issue else None
         return Said(heard, tuple(people), conversation.id, reading, reaction, answer, issue, now)
 

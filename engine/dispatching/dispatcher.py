@@ -1,12 +1,15 @@
 """The loop: what is due, batch by batch."""
 
 from collections.abc import Sequence
+from itertools import chain
 
 import structlog
 
 from engine.clock import Clock
 from engine.config.model import Config
+from engine.digests import Digester
 from engine.dispatching.batching import size, together
+from engine.dispatching.companions import Companions
 from engine.dispatching.preparing import Prepared, Preparer
 from engine.dispatching.recalling import Recaller
 from engine.dispatching.sending import Sender
@@ -47,7 +50,9 @@ class Dispatcher:
         self._sender = Sender(self.traffic.sending, clock, concurrent=concurrent)
         writer = Writer(config, outside)
         gatherer = Gatherer(config, outside.facts, outside.templates)
-        self._preparer = Preparer(config, gatherer, writer, self.traffic, self._sender, name)
+        digester = Digester(config, outside, writer)
+        self._preparer = Preparer(config, gatherer, writer, digester, self.traffic, self._sender, name)
+        self._companions = Companions(config)
         self._settler = Settler(database, outside, writer, self.traffic, clock, name)
         self._recaller = Recaller(database, outside, clock)
 
@@ -90,6 +95,7 @@ class Dispatcher:
         now = self._clock.time()
         with self._database.transaction() as session:
             claimed = outbox.claim(session, ids, self._name, now)
-            for intent in claimed:
+            along = self._companions.claim(session, claimed, self._name, now)
+            for intent in [*claimed, *chain.from_iterable(along.values())]:
                 session.expunge(intent)  # a plain value from here on: its row is changed with the batch's
-            return self._preparer.prepare(session, claimed, now)
+            return self._preparer.prepare(session, claimed, now, along)

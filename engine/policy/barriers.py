@@ -61,7 +61,7 @@ def _caps(facts: Facts, way: Way, zones: Sequence[str]) -> Iterator[Barrier]:
 def contacts(sends: Iterable[Sent]) -> list[float]:
     """Return when they were contacted: what was told together was one contact.
 
-    >>> contacts([Sent(1.0, "sms", "service"), Sent(2.0, "sms", "service", digest="a"), Sent(2.0, "sms", "", digest="a")])
+    >>> contacts([Sent(1.0, "sms", ""), Sent(2.0, "sms", "", digest="a"), Sent(2.0, "sms", "", digest="a")])
     [1.0, 2.0]
     """
     together: dict[str, float] = {}

@@ -17,8 +17,8 @@ from engine.playbooks import REPLY, TOLD, Told, open_outreach
 from engine.policy.caps import Sent
 from engine.policy.consent import Entry
 from engine.policy.facts import WRITTEN, Suppressed
-from engine.store.digests import TOGETHER
 from engine.store.database import unindexed
+from engine.store.digests import TOGETHER
 from engine.store.models import Consent, Conversation, CustomerContact, Intent, Issue, Suppression, Turn
 
 CONVERSATION = 4 * 3600.0
@@ -69,7 +69,15 @@ def sends(session: Session, persons: Collection[Person], since: float) -> dict[s
     at = func.coalesce(Intent.sent_at, Intent.claimed_at, Intent.created_at)
     purpose = func.coalesce(col(Intent.payload)["purpose"].as_string(), "service")
     first = func.coalesce(col(Intent.payload)[TOGETHER]["first"].as_string(), "")
-    columns = (col(Intent.recipient), at, col(Intent.channel), purpose, col(Intent.playbook), col(Intent.occasion), first)
+    columns = (
+        col(Intent.recipient),
+        at,
+        col(Intent.channel),
+        purpose,
+        col(Intent.playbook),
+        col(Intent.occasion),
+        first,
+    )
     rows = session.execute(
         sql_select(*columns).where(
             col(Intent.recipient).in_([person.id for person in persons]),

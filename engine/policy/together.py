@@ -6,6 +6,7 @@ is told is not settled then. Only e-mail, and the channels that carry texts, tel
 """
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from engine.config.digest_model import TOLD_BY, terms
 from engine.config.model import SAFETY, Config
@@ -65,6 +66,16 @@ def waits_until(facts: Facts) -> float | None:
         return None
     hours = contact_hours(person, facts.policy.hours, facts.policy.regions)
     return digest.until if hours.next(digest.until) == digest.until else None
+
+
+def along(facts: Facts) -> Facts | None:
+    """Return the facts of a message that another takes along; None: it goes by itself, whatever the other does."""
+    return replace(facts, digest=replace(facts.digest, along=True)) if facts.digest and facts.wave is None else None
+
+
+def told_with(facts: Facts, others: int) -> Facts:
+    """Return the facts of a message that is told with so many others."""
+    return replace(facts, digest=replace(facts.digest, others=others)) if facts.digest else facts
 
 
 def sentence(digest: Digest | None) -> list[str]:

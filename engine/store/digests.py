@@ -7,6 +7,7 @@ went last: what is decided anew goes with others, or by itself.
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from sqlalchemy import ColumnElement, func
 from sqlmodel import Session, col, or_, select
 
 from engine.store.database import unindexed
@@ -37,6 +38,11 @@ def first(intent: Intent) -> str:
 def headline(intent: Intent) -> str:
     """Return in a few words what one of several was about; empty where it went by itself."""
     return str(intent.payload.get(TOGETHER, {}).get("headline", ""))
+
+
+def counted() -> ColumnElement[bool]:
+    """Return the condition of being the one that counts where several were one message, or the only one."""
+    return func.coalesce(col(Intent.payload)[TOGETHER]["first"].as_string(), col(Intent.id)) == Intent.id
 
 
 def members(session: Session, intent: Intent) -> list[Intent]:
