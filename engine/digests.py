@@ -109,6 +109,7 @@ class Digester:
     def _text(self, channel: Channel, items: Sequence[Item], now: float) -> Rendered:
         first = items[0].words
         links = {f"page_{n}": item.words["links"]["page"] for n, item in enumerate(items, 1)}
+        links |= {f"article_{n}": each["url"] for n, item in enumerate(items, 1) if (each := item.words.get("article"))}
         told = ("sender", "customer", "person", "next_update_at")
         words = {
             **{name: first[name] for name in told},

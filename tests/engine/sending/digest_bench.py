@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from engine.store.models import Address, Entity, Intent, Issue
+from engine.store.models import Address, Entity, Issue
 from outreach.base import Channel
 from tests.engine.sending.bench import ROOT, Bench, bench
 
@@ -64,8 +64,3 @@ def _issue(name: str, issue: str, severity: str, now: float) -> Issue:
     times = {"opened_at": now, "noticed_at": now, "updated_at": now}
     about: dict[str, Any] = {"severity": severity, "status": "open", "summary": "trouble"}
     return Issue(id=f"iss_{issue}", fingerprint=issue, **fixed, **times, **about)
-
-
-def openings(at: Bench) -> list[Intent]:
-    """Return every opening message that is about an issue made by `wrong`."""
-    return [row for row in at.rows(Intent, occasion="opened") if row.detail != "" or row.status != "skipped"]

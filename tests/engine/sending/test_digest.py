@@ -8,8 +8,9 @@ import pytest
 
 from engine.policy import stops
 from engine.policy.facts import Facts
-from engine.store.models import DecisionRow, Intent, ReceiptRow, StreamHour
+from engine.store.models import DecisionRow, ReceiptRow, StreamHour
 from outreach.base import Message, Outcome, Receipt
+from outreach.segments import segments
 from tests.engine.sending.bench import NOON, Bench, by_address, channel
 from tests.engine.sending.digest_bench import POLICY, WAIT, by_mail, gathering, statuses, wrong
 
@@ -38,7 +39,7 @@ def test_what_is_not_urgent_waits_and_is_told_in_one_message(tmp_path: Path) -> 
         (message,) = sent(at)
         assert message.id == "int_a"
         assert message.subject == "ann: a is in trouble, you need not do anything; and 2 more things"
-        assert [f"{n}. {name} is in trouble" in message.text for n, name in enumerate("abc", 1)] == [True] * 3
+        assert [f"{n}. {name} is in trouble" in message.text for n, name in enumerate("ABC", 1)] == [True] * 3
         assert message.text.count("Is this message genuine?") == message.text.count("You get this message because") == 1
         assert message.html.count("How this stands, or to tell us something about it</a>") == 3
         assert len({line for line in message.text.splitlines() if "/m/" in line}) == 3
@@ -241,7 +242,7 @@ def test_what_was_surely_not_taken_is_tried_again_together(tmp_path: Path) -> No
         at.pass_(600.0, 60.0)
         assert statuses(at, "a", "b", "c") == ["sent"] * 3
         assert [at.message(each).attempts for each in "abc"] == [2, 2, 2]
-        assert len(sent(at)) == 2, "refused once, taken once"
+        assert len(sent(at)) == 1
 
 
 def test_a_digest_that_fails_goes_another_way_together(tmp_path: Path) -> None:
@@ -251,7 +252,7 @@ def test_a_digest_that_fails_goes_another_way_together(tmp_path: Path) -> None:
         at.run()
         at.pass_(WAIT, WAIT)
         assert statuses(at, "a", "b") == ["sent", "sent"]
-        assert [message.id for message in sent(at)] == ["int_a"]
+        assert len(sent(at)) == 1
         assert at.tries("b") == [("email", "ann@example.com", "accepted"), ("sms", "+12025550000", "permanent")]
 
 
@@ -277,13 +278,15 @@ def _early(message: Message) -> Receipt:
 
 def test_by_text_as_many_go_together_as_its_budget_holds(tmp_path: Path) -> None:
     with gathering(tmp_path) as at:
-        wrong(at, "ann", *(f"device-with-a-name-that-is-long-{n}" for n in range(4)))
+        names = [f"čapek-{n}" for n in range(4)]  # no letter of GSM-7: 67 of them are a text message
+        wrong(at, "ann", *names)
         at.run()
         at.pass_(WAIT, WAIT)
-        texts = sent(at, "sms")
-        assert len(texts) == 2
-        assert texts[0].text.startswith("Acme: 1) device-with-a-name-that-is-long-0 is in trouble, you need not do")
-        assert all(row.status == "sent" for row in at.rows(Intent) if row.issue.startswith("iss_device"))
+        texts = [message.text for message in sent(at, "sms")]
+        assert [text.count("is in trouble, you need not do anything") for text in texts] == [2, 2]
+        assert texts[0].startswith("Acme: 1) čapek-0 is in trouble")
+        assert [segments(text.strip()).messages for text in texts] == [3, 3]
+        assert statuses(at, *names) == ["sent"] * 4
 
 
 def test_without_words_for_it_nothing_waits(tmp_path: Path) -> None:
