@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -46,15 +46,50 @@ def faults(town: Town) -> list[str]:
         read = books(session)
         session.expunge_all()
     carried = [each for provider in town.providers.values() for each in provider.carried if each.message.to != OURS]
+    told = list(_apart(carried, read))
     return [
         *_twice(carried),
+        *_twice(told),
+        *_unlike(carried, told),
         *_at_night(town, carried, read),
         *_over_cap(town, carried, read),
+        *_over_playbook(told, read),
         *_after_opt_out(carried, read),
-        *_left_open(town, carried, read),
+        *_left_open(town, told, read),
         *_without_reason(read),
-        *_counts(carried, read),
+        *_counts(told, read),
     ]
+
+
+def digests(carried: list[Carried]) -> list[Carried]:
+    """Return those messages that told of several issues."""
+    return [each for each in carried if "issues" in each.message.data]
+
+
+def _apart(carried: list[Carried], read: Books) -> Iterator[Carried]:
+    """Yield what was told, one for each issue: a digest is one contact, and tells of several."""
+    by_text: dict[tuple[str, str], list[Intent]] = defaultdict(list)
+    for intent in read.intents.values():
+        if intent.occasion == "opened" and "text" in intent.payload:
+            by_text[intent.recipient, intent.payload["text"]].append(intent)
+    for each in carried:
+        issues = {one["id"] for one in each.message.data.get("issues", ())}
+        if not issues:
+            yield each
+            continue
+        who = read.intents[each.message.id].recipient
+        for intent in by_text[who, each.message.text]:
+            if intent.issue in issues:
+                yield replace(each, message=replace(each.message, id=intent.id))
+
+
+def _unlike(carried: list[Carried], told: list[Carried]) -> Iterator[str]:
+    """Every issue that a digest names is one that counts as told by it, and no more of them than may be are in one."""
+    counts = Counter((each.at, each.message.to, each.message.text) for each in told)
+    for each in digests(carried):
+        named = len(each.message.data["issues"])
+        if counts[each.at, each.message.to, each.message.text] != named or not 2 <= named <= 3:
+            yield f"{each.message.id} tells of {named} issues, and not all of them count as told by it"
 
 
 def _twice(carried: list[Carried]) -> Iterator[str]:
@@ -76,9 +111,8 @@ def _at_night(town: Town, carried: list[Carried], read: Books) -> Iterator[str]:
 
 
 def _over_cap(town: Town, carried: list[Carried], read: Books) -> Iterator[str]:
-    """Opening messages: one text and three in all on a day of the person's own; of one playbook two within a day."""
+    """Opening messages: one text and three in all on a day of the person's own."""
     days: Counter[tuple[str, str, str]] = Counter()
-    of_playbook: dict[tuple[str, str], list[float]] = defaultdict(list)
     for each in sorted(carried, key=lambda one: one.at):
         intent = read.intents[each.message.id]
         day = f"{_local(town, each, read):%Y-%m-%d}"
@@ -89,11 +123,19 @@ def _over_cap(town: Town, carried: list[Carried], read: Books) -> Iterator[str]:
         for name, most in ((each.channel, {"sms": 1}.get(each.channel, 99)), ("all", 3)):
             if days[intent.recipient, day, name] > most:
                 yield f"{each.message.id} was one too many of {name} on {day}"
-        if intent.playbook == "api-errors":
-            earlier = of_playbook[intent.recipient, intent.playbook]
-            if sum(at > each.at - DAY for at in earlier) >= 2:
-                yield f"{each.message.id} was one too many of its playbook"
-            earlier.append(each.at)
+
+
+def _over_playbook(told: list[Carried], read: Books) -> Iterator[str]:
+    """Of one playbook a person is told twice within a day at most; what is told together is one contact."""
+    contacts: dict[str, list[float]] = defaultdict(list)
+    for each in sorted(told, key=lambda one: one.at):
+        intent = read.intents[each.message.id]
+        earlier = contacts[intent.recipient]
+        if (intent.playbook, intent.occasion) != ("api-errors", "opened") or each.at in earlier:
+            continue
+        if sum(at > each.at - DAY for at in earlier) >= 2:
+            yield f"{each.message.id} was one too many of its playbook"
+        earlier.append(each.at)
 
 
 def _after_opt_out(carried: list[Carried], read: Books) -> Iterator[str]:
