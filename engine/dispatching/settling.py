@@ -148,7 +148,7 @@ class Settler:
         with self._database.transaction() as session:
             settled = []
             for each in together:
-                tried = {"payload": _with_tried(each, receipt)} if receipt and elsewhere else {}
+                tried: dict[str, Any] = {"payload": _with_tried(each, receipt)} if receipt and elsewhere else {}
                 settled.append(outbox.settle(session, each.id, status, now=now, due_at=due, **told, **tried))
                 if receipt:
                     upsert(session, ReceiptRow, [receipt_row(each, receipt, now, "reconcile")], ["id"])

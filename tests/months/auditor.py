@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, select
@@ -66,6 +67,12 @@ def digests(carried: list[Carried]) -> list[Carried]:
     return [each for each in carried if "issues" in each.message.data]
 
 
+def _named(each: Carried) -> list[str]:
+    """Return the issues that a digest names; none, where it is none."""
+    found: Any = each.message.data.get("issues", ())
+    return [one["id"] for one in found]
+
+
 def _apart(carried: list[Carried], read: Books) -> Iterator[Carried]:
     """Yield what was told, one for each issue: a digest is one contact, and tells of several."""
     by_text: dict[tuple[str, str], list[Intent]] = defaultdict(list)
@@ -73,7 +80,7 @@ def _apart(carried: list[Carried], read: Books) -> Iterator[Carried]:
         if intent.occasion == "opened" and "text" in intent.payload:
             by_text[intent.recipient, intent.payload["text"]].append(intent)
     for each in carried:
-        issues = {one["id"] for one in each.message.data.get("issues", ())}
+        issues = _named(each)
         if not issues:
             yield each
             continue
@@ -87,7 +94,7 @@ def _unlike(carried: list[Carried], told: list[Carried]) -> Iterator[str]:
     """Every issue that a digest names is one that counts as told by it, and no more of them than may be are in one."""
     counts = Counter((each.at, each.message.to, each.message.text) for each in told)
     for each in digests(carried):
-        named = len(each.message.data["issues"])
+        named = len(_named(each))
         if counts[each.at, each.message.to, each.message.text] != named or not 2 <= named <= 3:
             yield f"{each.message.id} tells of {named} issues, and not all of them count as told by it"
 

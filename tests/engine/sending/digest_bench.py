@@ -61,6 +61,6 @@ def statuses(at: Bench, *issues: str) -> list[str]:
 def _issue(name: str, issue: str, severity: str, now: float) -> Issue:
     account = f"account/{name}"
     fixed: dict[str, Any] = {"detector": "errors", "series": account, "subject": f"device/{issue}", "account": account}
-    times = {"opened_at": now, "noticed_at": now, "updated_at": now}
+    times: dict[str, Any] = {"opened_at": now, "noticed_at": now, "updated_at": now}
     about: dict[str, Any] = {"severity": severity, "status": "open", "summary": "trouble"}
     return Issue(id=f"iss_{issue}", fingerprint=issue, **fixed, **times, **about)

@@ -8,8 +8,10 @@ import pytest
 
 from engine.policy import stops
 from engine.policy.facts import Facts
-from engine.store.models import DecisionRow, ReceiptRow, StreamHour
+from engine.store.models import DecisionRow, Intent, ReceiptRow, StreamHour
 from outreach.base import Message, Outcome, Receipt
+from outreach.channels.memory import MemoryChannel
+from outreach.registry import channel_class
 from outreach.segments import segments
 from tests.engine.sending.bench import NOON, Bench, by_address, channel
 from tests.engine.sending.digest_bench import POLICY, WAIT, by_mail, gathering, statuses, wrong
@@ -41,7 +43,7 @@ def test_what_is_not_urgent_waits_and_is_told_in_one_message(tmp_path: Path) -> 
         assert message.subject == "ann: a is in trouble, you need not do anything; and 2 more things"
         assert [f"{n}. {name} is in trouble" in message.text for n, name in enumerate("ABC", 1)] == [True] * 3
         assert message.text.count("Is this message genuine?") == message.text.count("You get this message because") == 1
-        assert message.html.count("How this stands, or to tell us something about it</a>") == 3
+        assert message.html.count("See how this stands, or tell us something about it</a>") == 3
         assert len({line for line in message.text.splitlines() if "/m/" in line}) == 3
         assert message.unsubscribe_url
         assert at.message("a").sent_at == NOON + WAIT
@@ -87,8 +89,8 @@ def test_what_is_urgent_goes_at_once_and_by_itself(tmp_path: Path, more: dict[st
 
 
 def test_what_becomes_critical_waits_no_longer(tmp_path: Path) -> None:
-    from engine.issues.view import Transition  # noqa: PLC0415 -- beside its use
     from engine.issues.book import view  # noqa: PLC0415 -- beside its use
+    from engine.issues.view import Transition  # noqa: PLC0415 -- beside its use
     from engine.planning import Planner  # noqa: PLC0415 -- beside its use
     from engine.store.models import Issue  # noqa: PLC0415 -- beside its use
 
@@ -117,7 +119,7 @@ def test_more_than_at_most_go_in_another_message(tmp_path: Path) -> None:
 
 
 def test_a_playbook_may_stay_out_of_it(tmp_path: Path) -> None:
-    with gathering(tmp_path) as at:
+    with gathering(tmp_path):
         path = tmp_path / "config/playbooks/errors.yaml"
         path.write_text(path.read_text() + "digest: never\n")
     (tmp_path / "forewarn.db").unlink()
@@ -287,6 +289,25 @@ def test_by_text_as_many_go_together_as_its_budget_holds(tmp_path: Path) -> None
         assert texts[0].startswith("Acme: 1) čapek-0 is in trouble")
         assert [segments(text.strip()).messages for text in texts] == [3, 3]
         assert statuses(at, *names) == ["sent"] * 4
+
+
+def test_what_is_recalled_for_one_of_them_lets_the_others_go_on(tmp_path: Path) -> None:
+    recalled: list[str] = []
+
+    class Holding(MemoryChannel.like(channel_class("email"))):  # type: ignore[misc]  # made for this test
+        def recall(self, provider_id: str) -> Receipt:
+            recalled.append(provider_id)
+            return Receipt(Outcome.ACCEPTED)
+
+    with gathering(tmp_path, channels={"email": Holding(), "sms": channel("sms")}) as at:
+        three(at)
+        with at.database.transaction() as session:
+            session.get_one(Intent, "int_b").playbook = "other"
+            stops.throw(session, "playbook", "other", "ann", "wrong", at.clock.time())
+        at.run()
+        assert recalled == ["memory-int_a"]
+        assert statuses(at, "a", "b", "c") == ["sent", "skipped", "sent"]
+        assert [message.text.count("is in trouble, you") for message in sent(at)] == [3, 2]
 
 
 def test_without_words_for_it_nothing_waits(tmp_path: Path) -> None:

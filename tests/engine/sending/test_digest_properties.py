@@ -133,7 +133,8 @@ def _opened(message: Message) -> list[str]:
     """Return the issues that a message tells of for the first time."""
     if message.data["occasion"] != "opened":
         return []
-    return [each["id"] for each in message.data.get("issues", [message.data.get("issue")])]
+    found: Any = message.data.get("issues", [message.data.get("issue")])
+    return [each["id"] for each in found]
 
 
 Gathering.TestCase.settings = settings(
