@@ -1,4 +1,4 @@
-"""What people answer to a message that told of several things: it is asked once which they mean, then a person reads."""
+"""What people answer to a message that told of several things: it is asked once which they mean, then a person."""
 
 from collections.abc import Iterator
 from pathlib import Path
