@@ -5,13 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from engine.conversations.people import correspondents
+from engine.app import services
+from engine.conversations.people import correspondents, recipient
 from engine.conversations.reactions import Reaction, State, react
 from engine.issues.book import history
+from engine.links import Claims
 from engine.store import digests
 from engine.store.models import Intent, Issue, Turn
+from engine.web.server import create_app
 from outreach.replies import Meaning, Reading
 from tests.engine.test_conversations import answers, furnished, hear, tickets
+from tests.engine.web.conftest import Server
 from tests.faults.house import House, opened, people
 
 OTHER = "iss_other"
@@ -91,14 +95,26 @@ def test_still_broken_is_a_persons_at_once_and_noted_on_each(house: House) -> No
 
 
 def test_on_a_page_it_is_known_which(house: House) -> None:
-    from engine.conversations.people import recipient  # noqa: PLC0415 -- beside its use
-
     with house.engine.storage.database.reading() as session:
         message = session.get_one(Intent, "int_other")
         meant = recipient(session, "contact/ann", "ann@example.com", message)
         assert (meant.issue, meant.others) == (OTHER, ())
         [answering] = correspondents(session, "email", "ann@example.com")
         assert [each[0] for each in answering.others] == [OTHER]
+
+
+def test_each_has_a_page_of_its_own_that_mirrors_the_message(house: House) -> None:
+    hear(house, "fixed")
+    end(house, OTHER)
+    server = Server(create_app(services(house.engine, list)))
+    opening = next(row for row in house.rows(Intent) if row.kind == "message" and row.issue != OTHER)
+    for intent, state in ((opening.id, "We are still working on it."), ("int_other", "It is over, since")):
+        claims = Claims("page", intent, "contact/ann", "ann@example.com", "service", house.clock.time() + 60.0)
+        path = "/" + "/".join(house.engine.links.url(claims).rsplit("/", 2)[1:])
+        page = server.get(path).text
+        assert state in page
+        assert str(opening.payload["text"]).strip().partition("\n")[0] in page
+        assert ("If you meant this one, tell us here." in page) == (intent == opening.id), "it was said of the first"
 
 
 @pytest.mark.parametrize("meaning", [Meaning.STOP, Meaning.THANKS, Meaning.HELP, Meaning.CALL, Meaning.DISTRESS])
