@@ -1,12 +1,14 @@
-"""Answers without end, robots that answer robots: at most two texts, one ticket, few rows, and an opt-out is heard."""
+"""Thousands of answers, robots that answer robots: at most two texts, one ticket, few rows, and an opt-out is heard."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from email.headerregistry import Address as HeaderAddress
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from engine.conversations.answers import templates_of
 from engine.conversations.listener import Heard, Listener
 from engine.conversations.people import correspondents
 from engine.conversations.reactions import MOST
@@ -18,7 +20,7 @@ from outreach.mime import letterhead, written
 from tests.engine.test_conversations import furnished, tickets
 from tests.faults.house import House, opened, people
 
-BOMB = 400
+BOMB = 1_000
 ANN = "ann@example.com"
 
 
@@ -37,7 +39,8 @@ class Robot:
     def __init__(self, house: House, thread: str = "") -> None:
         engine = house.engine
         self.house, self.thread, self.written = house, thread, 0
-        self.listener = Listener(engine.config, engine.storage.database, engine.intake, engine.links, house.clock)
+        config = replace(engine.config, templates=templates_of(engine.config))  # read once, as in `forewarn run`
+        self.listener = Listener(config, engine.storage.database, engine.intake, engine.links, house.clock)
 
     def writes(self, text: str, sender: str = ANN) -> None:
         """Write once; the engine does what it can do now after every fiftieth."""
