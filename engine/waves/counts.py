@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, distinct, func, or_
+from sqlalchemy import ColumnElement, Select, distinct, func, or_
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, col
 
@@ -39,7 +39,9 @@ def seen(session: Session, playbook: str, members: Members, now: float, most: in
     """
     told = (*_told(playbook, members.since), col(Intent.created_at) <= members.until)
     number = session.scalar(sql_select(func.count(distinct(col(Intent.recipient)))).where(*told))
-    waiting = sql_select(col(Intent.recipient).label("who")).where(*_waiting(playbook, members, now))
+    waiting: Select[tuple[str]] = sql_select(col(Intent.recipient).label("who")).where(
+        *_waiting(playbook, members, now)
+    )
     some = waiting.distinct().limit(most + 1).subquery()
     return Seen(number or 0, session.scalar(sql_select(func.count()).select_from(some)) or 0)
 
