@@ -11,8 +11,8 @@ The rules stand in `RULES` in the order they are asked; the first that objects d
 4. What makes it early: quiet hours and caps; they are asked together, so that `until` is a moment at which all allow
    it. Then the wave it is part of (`engine.waves`). A held message is decided again when it comes due: by then it may
    be pointless.
-5. What has no room now: a provider that is away, that takes only so much at a time, or people who could not answer all
-   who would call (`engine.traffic`). It is asked last, as who asks takes a place in the queue.
+5. What has no room now: a provider or ticket desk that is away, that takes only so much at a time, or people who could
+   not answer all who would call (`engine.traffic`). It is asked last, as who asks takes a place in the queue.
 
 A closing message is a promise to someone who was told (C16): it goes on the channel and to the address they were told
 on, passes caps, silences, inhibition and collision, but neither opt-outs nor quiet hours. An emergency class passes
@@ -291,7 +291,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         _few_enough,
         _room,
     ),
-    "ticket": (*_STILL_SO, _unsilenced, _uninhibited, _no_ticket_yet, _one_ticket, _going),
+    "ticket": (*_STILL_SO, _unsilenced, _uninhibited, _no_ticket_yet, _one_ticket, _going, _answering, _room),
     "escalate": (*_STILL_SO, _unsilenced, _uninhibited, _going, _answering, _room),
     "notify": (_going, _answering, _room),
     "annotate": (),
