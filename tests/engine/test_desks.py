@@ -182,7 +182,9 @@ def test_a_desk_that_is_away_is_left_alone_and_asked_by_one_ticket(
             zendesk.answer_next(Answer(503))
         engine.dispatcher.run_once()
         assert len(zendesk.requests) == 5
-        (lane,) = engine.traffic.state(clock.time()).away
+        traffic = engine.traffic
+        assert traffic is not None
+        (lane,) = traffic.state(clock.time()).away
         assert (lane.provider, lane.state) == ("support", "open")
         with engine.storage.database.reading() as session:
             held = session.exec(select(DecisionRow).where(DecisionRow.verdict == "hold")).all()
@@ -194,17 +196,17 @@ def test_a_desk_that_is_away_is_left_alone_and_asked_by_one_ticket(
             clock.advance(60.0)
             engine.dispatcher.run_once()
         assert len(zendesk.tickets) == 12
-        assert engine.traffic.state(clock.time()).away == []
+        assert traffic.state(clock.time()).away == []
     finally:
         engine.close()
 
 
 def _waiting(number: int) -> list[SQLModel]:
     """Return an issue of a customer, and the ticket that is to be made of it."""
-    about = {"id": f"iss_{number}", "fingerprint": f"f{number}", "detector": "errors", "series": f"account/{number}"}
+    who = f"account/{number}"
     issue = Issue(
-        **about, subject=f"account/{number}", account=f"account/{number}", severity="high", status="open",
-        opened_at=NOW, noticed_at=NOW, updated_at=NOW,
+        id=f"iss_{number}", fingerprint=f"f{number}", detector="errors", series=who, subject=who, account=who,
+        severity="high", status="open", opened_at=NOW, noticed_at=NOW, updated_at=NOW,
     )  # fmt: skip
     payload = {"desk": "support", "queue": "tier-2", "template": "errors/agent"}
     ticket = Intent(

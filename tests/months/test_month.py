@@ -53,8 +53,10 @@ TRIPS = (
     Trip(19.9, "approved", 0.45),
     Trip(24.4, "expired", 0.8),
 )
-"""Few enough that nobody need be asked; a bad release of a detector; an outage, while mail is down too and clocks change
-in Europe; one on a free day."""
+"""Few enough that nobody need be asked; a bad release of a detector; an outage, while mail is down too and clocks
+change in Europe; one on a free day."""
+OFTEN = (15, 16, 17)
+"""People in Vienna, Berlin and London for whom the same goes wrong every other hour of one day."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -84,6 +86,16 @@ def plans(count: int, draws: random.Random) -> Iterator[Plan]:
             yield Plan(START + draws.uniform(0.0, DAYS * DAY), "withdrawn", number)
         if draws.random() < 0.02:
             yield Plan(START + draws.uniform(0.0, DAYS * DAY), "granted", number)
+    yield from _arranged(count)
+
+
+def _arranged(count: int) -> Iterator[Plan]:
+    """Yield what is not left to chance."""
+    for hour in range(8, 18, 2):
+        for number in OFTEN:
+            at = START + 3 * DAY + hour * HOUR
+            yield Plan(at, "raised", number, "api-errors")
+            yield Plan(at + HOUR / 3, "cleared", number, "api-errors")
     for trip in TRIPS:
         for number in range(0, count, trip.every):
             at = START + trip.at * DAY + number % 600
@@ -191,6 +203,7 @@ def lived(folder: Path, count: int, seed: int) -> Month:
     made.settle(range(count), draws)
     for number in draws.sample(range(count), count // 15):
         made.providers["email"].dead.add(mail_of(number))
+        made.consent(number, "granted", "sms")
     coming = list(plans(count, draws))
     heapq.heapify(coming)
     month = Month(made, coming, draws, count)
