@@ -3,7 +3,7 @@
 import heapq
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +16,7 @@ from engine.waves.approvals import dismissals, vote
 from outreach.base import Message
 from tests.months.auditor import faults
 from tests.months.happened import MUST, happened
-from tests.months.town import DAY, HOUR, START, Town, finding, mail_of, town
+from tests.months.town import DAY, HOUR, START, ZONES, Town, finding, mail_of, town
 
 ROOT = Path(__file__).parents[2]
 DAYS = 31
@@ -55,8 +55,8 @@ TRIPS = (
 )
 """Few enough that nobody need be asked; a bad release of a detector; an outage, while mail is down too and clocks
 change in Europe; one on a free day."""
-OFTEN = (15, 16, 17)
-"""People in Vienna, Berlin and London for whom the same goes wrong every other hour of one day."""
+AWAKE = range(12, 18)
+"""Places in `ZONES`, from Athens to London."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -69,7 +69,7 @@ class Plan:
     name: str = ""
 
 
-def plans(count: int, draws: random.Random) -> Iterator[Plan]:
+def plans(count: int, draws: random.Random, often: Sequence[int]) -> Iterator[Plan]:
     """Yield everything that happens to `count` customers in a month."""
     for number in range(count):
         rate = A_DAY * (1 if number % 20 else UNLUCKY)
@@ -86,13 +86,13 @@ def plans(count: int, draws: random.Random) -> Iterator[Plan]:
             yield Plan(START + draws.uniform(0.0, DAYS * DAY), "withdrawn", number)
         if draws.random() < 0.02:
             yield Plan(START + draws.uniform(0.0, DAYS * DAY), "granted", number)
-    yield from _arranged(count)
+    yield from _arranged(count, often)
 
 
-def _arranged(count: int) -> Iterator[Plan]:
-    """Yield what is not left to chance."""
+def _arranged(count: int, often: Sequence[int]) -> Iterator[Plan]:
+    """Yield what is not left to chance; for `often` the same goes wrong every other hour of one day."""
     for hour in range(8, 18, 2):
-        for number in OFTEN:
+        for number in often:
             at = START + 3 * DAY + hour * HOUR
             yield Plan(at, "raised", number, "api-errors")
             yield Plan(at + HOUR / 3, "cleared", number, "api-errors")
@@ -204,7 +204,8 @@ def lived(folder: Path, count: int, seed: int) -> Month:
     for number in draws.sample(range(count), count // 15):
         made.providers["email"].dead.add(mail_of(number))
         made.consent(number, "granted", "sms")
-    coming = list(plans(count, draws))
+    often = [number for number in range(count) if number % len(ZONES) in AWAKE and number not in made.texted][:6]
+    coming = list(plans(count, draws, often))
     heapq.heapify(coming)
     month = Month(made, coming, draws, count)
     for provider in made.providers.values():

@@ -139,6 +139,8 @@ class Town:
     planner: Planner
     zones: dict[str, str] = field(default_factory=dict)
     """Person → zone."""
+    texted: set[int] = field(default_factory=set)
+    """Numbers of those who allowed text messages when they moved in."""
 
     @property
     def now(self) -> float:
@@ -169,6 +171,7 @@ class Town:
                 addresses.append(Address(id=f"{who}{kind}", entity=who, kind=kind, value=value, updated_at=self.now))
             if draws.random() < 0.5:
                 consents.append(_granted(number, self.now))
+                self.texted.add(number)
         with self.database.transaction() as session:
             insert_all(session, Entity, entities)
             insert_all(session, Address, addresses)
