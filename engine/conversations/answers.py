@@ -10,7 +10,7 @@ from sqlmodel import Session, or_, select
 from engine.config.model import Config
 from engine.conversations.people import Correspondent
 from engine.links import LIFETIME, Claims, Links
-from engine.policy.consent import ALLOWED, Entry, Use, standing
+from engine.policy.consent import ALLOWED, Entry, Standing, Use, standing
 from engine.store import digests
 from engine.store.models import Consent, Entity, Intent
 from outreach.render import TemplateError, Templates
@@ -49,11 +49,15 @@ class Answers:
 
     def allowed(self, session: Session, person: Correspondent, kind: str) -> bool:
         """Return whether the ledger allows us to write to them there: an answer is a message like any other (C1)."""
+        return self.standing(session, person, kind) in ALLOWED
+
+    def standing(self, session: Session, person: Correspondent, kind: str) -> Standing:
+        """Return how it stands with service messages to them on a kind of channel."""
         covers = or_(Consent.entity == person.id, Consent.address == person.address)
         rows = session.exec(select(Consent).where(covers)).all()
         policy = self.config.policy
         use = Use(person.address, kind, "service")
-        return standing([Entry.of(row) for row in rows], use, policy.revocation_scope, policy.consent) in ALLOWED
+        return standing([Entry.of(row) for row in rows], use, policy.revocation_scope, policy.consent)
 
     def _variables(self, session: Session, person: Correspondent, number: str, now: float) -> Mapping[str, Any]:
         entity, account = session.get(Entity, person.id), session.get(Entity, person.account)

@@ -38,6 +38,8 @@ ARMS = (Reason.ALLOWED, Reason.HELD_OUT)
 """Reasons of decisions that put a customer into an arm of a holdout: those who are, or would have been, told."""
 NOBODY: Along = {}
 Pair = tuple[Intent, Gathered]
+_GATED = frozenset({"message", "ticket", "escalate", "notify"})
+"""Kinds of what goes to a provider that may be away: the built-in desk and notes on tickets never wait."""
 SLOW_WAIT = 1.0
 """Seconds after which what found a slow channel busy is looked at again."""
 
@@ -188,7 +190,7 @@ class Preparer:
         guess = playbook.worth.calls if playbook and playbook.worth else None
         detector = known.issue.detector if known.issue else ""
         asked = Asked(intent.id, _through(known.facts, decision), decision.address, known.facts, detector, guess)
-        gate = self._traffic.ask(session, asked, now) if intent.kind in {"message", "escalate", "notify"} else None
+        gate = self._traffic.ask(session, asked, now) if intent.kind in _GATED else None
         return replace(known.facts, gate=gate) if gate else known.facts
 
     def _write(

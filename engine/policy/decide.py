@@ -12,8 +12,8 @@ The rules stand in `RULES` in the order they are asked; the first that objects d
    it. Then the wave it is part of (`engine.waves`). A held message is decided again when it comes due: by then it may
    be pointless.
 5. What may be told together with more to the same person: it waits a little for that (`engine.policy.together`).
-6. What has no room now: a provider that is away, that takes only so much at a time, or people who could not answer all
-   who would call (`engine.traffic`). It is asked last, as who asks takes a place in the queue.
+6. What has no room now: a provider or ticket desk that is away, that takes only so much at a time, or people who could
+   not answer all who would call (`engine.traffic`). It is asked last, as who asks takes a place in the queue.
 
 A closing message is a promise to someone who was told (C16): it goes on the channel and to the address they were told
 on, passes caps, silences, inhibition and collision, but neither opt-outs nor quiet hours. An emergency class passes
@@ -304,7 +304,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         _alone,
         _room,
     ),
-    "ticket": (*_STILL_SO, _unsilenced, _uninhibited, _no_ticket_yet, _one_ticket, _going),
+    "ticket": (*_STILL_SO, _unsilenced, _uninhibited, _no_ticket_yet, _one_ticket, _going, _answering, _room),
     "escalate": (*_STILL_SO, _unsilenced, _uninhibited, _going, _answering, _room),
     "notify": (_going, _answering, _room),
     "annotate": (),

@@ -118,7 +118,7 @@ def _at_night(town: Town, carried: list[Carried], read: Books) -> Iterator[str]:
 
 
 def _over_cap(town: Town, carried: list[Carried], read: Books) -> Iterator[str]:
-    """Opening messages: one text and three in all on a day of the person's own."""
+    """Opening messages: one text and five in all on a day of the person's own."""
     days: Counter[tuple[str, str, str]] = Counter()
     for each in sorted(carried, key=lambda one: one.at):
         intent = read.intents[each.message.id]
@@ -127,7 +127,7 @@ def _over_cap(town: Town, carried: list[Carried], read: Books) -> Iterator[str]:
         days[intent.recipient, day, "all"] += 1
         if intent.occasion != "opened":
             continue
-        for name, most in ((each.channel, {"sms": 1}.get(each.channel, 99)), ("all", 3)):
+        for name, most in ((each.channel, {"sms": 1}.get(each.channel, 99)), ("all", 5)):
             if days[intent.recipient, day, name] > most:
                 yield f"{each.message.id} was one too many of {name} on {day}"
 
@@ -165,6 +165,7 @@ def _after_opt_out(carried: list[Carried], read: Books) -> Iterator[str]:
 def _left_open(town: Town, carried: list[Carried], read: Books) -> Iterator[str]:
     """Whoever was told hears how it ended, once, on the same channel; or there is a decision that says why not."""
     told: dict[tuple[str, str], list[Carried]] = defaultdict(list)
+    closing = _closing(read)
     for each in sorted(carried, key=lambda one: one.at):
         intent = read.intents[each.message.id]
         told[intent.issue, intent.recipient].append(each)
@@ -175,7 +176,7 @@ def _left_open(town: Town, carried: list[Carried], read: Books) -> Iterator[str]
         if len({each.message.to for each in messages}) > 1:
             yield f"{recipient} was told of {issue} in several places"
         ended = row.status in CLOSED and (row.resolved_at or town.now) < town.now - PROMISES_KEPT_LATER
-        if ended and kinds[-1] == "opened" and not _excused(issue, recipient, read):
+        if ended and kinds[-1] == "opened" and not _excused(closing.get((issue, recipient), []), read):
             yield f"{recipient} never heard how {issue} ended"
 
 
@@ -187,16 +188,19 @@ def _turns(issue: str, recipient: str, kinds: list[str]) -> Iterator[str]:
         yield f"{recipient} heard the end of {issue} and not its beginning"
 
 
-def _excused(issue: str, recipient: str, read: Books) -> bool:
+def _closing(read: Books) -> dict[tuple[str, str], list[Intent]]:
+    """Return what was to tell the end, by issue and person."""
+    found: dict[tuple[str, str], list[Intent]] = defaultdict(list)
+    for intent in read.intents.values():
+        if intent.occasion != "opened":
+            found[intent.issue, intent.recipient].append(intent)
+    return found
+
+
+def _excused(closing: list[Intent], read: Books) -> bool:
     allowed = {"opted_out", "suppressed", "no_consent", "suspended", "objected"}
-    closing = [
-        intent
-        for intent in read.intents.values()
-        if (intent.issue, intent.recipient) == (issue, recipient) and intent.occasion != "opened"
-    ]
     reasons = {row.reason for intent in closing for row in read.decisions[intent.id] if row.verdict == "skip"}
-    failed = any(intent.status == "failed" for intent in closing)
-    return bool(reasons & allowed) or failed
+    return bool(reasons & allowed) or any(intent.status == "failed" for intent in closing)
 
 
 def _without_reason(read: Books) -> Iterator[str]:
