@@ -50,9 +50,8 @@ class Index(caching.IndexDataCacheFile):
     """Numba's list of what is cached of a function; one that names what is there no more is as good as none."""
 
     def _load_index(self) -> dict[Any, str]:
-        numbas: Any = super()
         try:
-            return dict(numbas._load_index())
+            return dict(super()._load_index())  # type: ignore[no-untyped-call]
         except (AttributeError, ImportError):  # a class or a module of an older version of ours
             return {}
 
