@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 import structlog
 
 from engine.clock import Clock
 from engine.config.model import Config
+from engine.digests import Digester
 from engine.dispatching.batching import size, together
+from engine.dispatching.companions import Companions
 from engine.dispatching.preparing import Prepared, Preparer
 from engine.dispatching.recalling import Recaller
 from engine.dispatching.sending import Back, Sender
@@ -63,8 +66,10 @@ class Dispatcher:
         self._sender = Sender(self.traffic.sending, clock, concurrent=concurrent)
         writer = Writer(config, outside)
         gatherer = Gatherer(config, outside.facts, outside.templates)
+        digester = Digester(config, outside, writer)
         waves = Waves(config, several=database.several)
-        self._preparer = Preparer(config, gatherer, writer, self.traffic, self._sender, waves, name)
+        self._preparer = Preparer(config, gatherer, writer, digester, self.traffic, self._sender, waves, name)
+        self._companions = Companions(config)
         self._settler = Settler(database, outside, writer, self.traffic, clock, name)
         self._recaller = Recaller(database, outside, clock)
         self.unfinished = unfinished or Unfinished()
@@ -132,6 +137,7 @@ class Dispatcher:
         with self._database.transaction(shared=True) as session:
             lock(session, outbox.PREPARE)
             claimed = outbox.claim(session, ids, self._name, now)
-            for intent in claimed:
+            along = self._companions.claim(session, claimed, self._name, now)
+            for intent in [*claimed, *chain.from_iterable(along.values())]:
                 session.expunge(intent)  # a plain value from here on: its row is changed with the batch's
-            return self._preparer.prepare(session, claimed, now)
+            return self._preparer.prepare(session, claimed, now, along)
