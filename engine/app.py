@@ -4,26 +4,33 @@
 over recorded events with a clock that the events drive: what runs in between is the same.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
+from secrets import token_hex
+from socket import gethostname
 
 import structlog
 
 from engine.clock import Clock
+from engine.cluster.leadership import Follower
+from engine.cluster.roles import ALL, Role
 from engine.config.check import checked
 from engine.config.model import NOWHERE, Config
 from engine.config.problems import Problem, errors
 from engine.connectors import channels_of, desks_of, exchange, rehearsed
 from engine.conversations.answers import templates_of
 from engine.desks.polling import Poller
-from engine.dispatching import Dispatcher
+from engine.dispatching import Dispatcher, Unfinished
 from engine.errors import ConfigError
+from engine.eventlog.membership import Membership
 from engine.events import Decoder, Schema
 from engine.feed import Feed
 from engine.intake import Intake
 from engine.letters import Outside
 from engine.links import Links
-from engine.pipeline import GROUP, Pipeline, Stores
+from engine.partitions import Alone, Nowhere, Partitions
+from engine.pipeline import Pipeline
 from engine.schedule import Job, Schedule, daily, every
 from engine.scoring import Scorer, Subjects
 from engine.status.keeper import Keeper
@@ -38,8 +45,6 @@ from outreach.base import Channel, TicketDesk
 from outreach.tickets.builtin import BuiltinDesk
 
 log = structlog.get_logger()
-READ = 20_000
-"""Events read from the log at once."""
 STATUS = 15.0
 """Seconds between two looks whether maintenance begins, or subscribers are to be told."""
 TICK = 10.0
@@ -50,9 +55,15 @@ class Engine:
     """Every part, put together. Not thread-safe: what `engine/serve.py` has a thread for has one caller each."""
 
     def __init__(
-        self, config: Config, clock: Clock, storage: Storage, channels: Mapping[str, Channel] | None = None
+        self,
+        config: Config,
+        clock: Clock,
+        storage: Storage,
+        channels: Mapping[str, Channel] | None = None,
+        roles: Collection[Role] = ALL,
     ) -> None:
         self.config = config
+        self.roles = frozenset(roles)
         self.clock = clock
         self.storage = storage
         self.tickets = Tickets(storage.database, clock)
@@ -64,23 +75,33 @@ class Engine:
         self._retired: list[Channel | TicketDesk] = []
         self.traffic: Traffic | None = None
         self.links = Links(config.main.listen.public_url, storage.secret)
-        self.pipelines = self._pipelines()
-        self.intake = Intake(storage.log, storage.dead_letters, self._decoder(), clock)
-        self.schedule = Schedule((), storage.database, clock)
+        self._name = f"{gethostname()}:{os.getpid()}:{token_hex(4)}" if storage.database.several else "dispatcher"
+        """Under which it claims what it sends, and partitions; no two processes have the same."""
+        self._partitions = Partitions(config, storage, clock, self._membership())
+        self.intake = Intake(storage.log, storage.dead_letters, _decoder(config), clock)
+        leadership = None if Role.SCHEDULE in self.roles else Follower()
+        self.schedule = Schedule((), storage.database, clock, leadership)
+        self._unfinished = Unfinished()
         self._next: tuple[Config, dict[str, Channel], dict[str, TicketDesk]] | None = None
         self._snapshot_due = False
         self._assemble()
 
-    def _pipelines(self) -> list[Pipeline]:
-        storage = self.storage
-        stores = Stores(storage.database, storage.dead_letters, storage.snapshots, storage.versions, storage.cold)
-        partitions = range(self.storage.log.partitions)
-        return [Pipeline(self.config, partition, stores, self.clock) for partition in partitions]
+    def _membership(self) -> Membership:
+        if Role.WORKER not in self.roles:
+            return Nowhere()
+        told = self.config.main.log
+        joined = self.storage.log.join(told.group, self._name, session=told.session)
+        return joined or Alone(self.storage.log, self._name)
+
+    @property
+    def pipelines(self) -> list[Pipeline]:
+        """Those of the partitions this process has."""
+        return self._partitions.pipelines
 
     def _assemble(self) -> None:
         """Build what is built anew with a new configuration; models are not."""
         config = self.config
-        self.intake.decoder = self._decoder()
+        self.intake.decoder = _decoder(config)
         self.traffic = Traffic(config, self.channels, self.clock.time(), self.traffic)
         self.dispatcher = Dispatcher(
             config,
@@ -92,15 +113,14 @@ class Engine:
                 speaker=Speaker(config, self.links),
             ),
             self.clock,
+            name=self._name,
             traffic=self.traffic,
+            unfinished=self._unfinished,
             concurrent=not self._given,
         )
         self.poller = Poller(config, self.storage.database, self.desks, self.intake, self.clock)
         self.upkeep = Upkeep(config, self.storage, self.clock)
         self.schedule.jobs = [*self._jobs(), *self._status_jobs()]
-
-    def _decoder(self) -> Decoder:
-        return _decoder(self.config, self.pipelines[0].scorer)
 
     def _jobs(self) -> list[Job]:
         config, upkeep = self.config.main, self.upkeep
@@ -110,7 +130,7 @@ class Engine:
             Job("reconcile", every(60.0), lambda _: self.dispatcher.reconcile(), kept=False),
             Job("deliveries", every(60.0), upkeep.deliveries, kept=False),
             Job("streams", every(60.0), upkeep.streams, kept=False),
-            Job("snapshot", every(float(config.snapshot_every)), self._want_snapshot, kept=False),
+            Job("snapshot", every(float(config.snapshot_every)), self._want_snapshot, kept=False, everywhere=True),
             Job("retention", every(3600.0), upkeep.retain),
             Job("models", daily(config.report_at), upkeep.keep_models),
             Job("report", daily(config.report_at), upkeep.report, every_run=True),
@@ -128,41 +148,34 @@ class Engine:
 
     def restore(self) -> list[str]:
         """Come back to where the engine was; returns what went wrong on the way, as sentences."""
-        self.dispatcher.recover()
-        reasons = [reason for pipeline in self.pipelines for reason in pipeline.restore()]
-        return reasons + [gap for pipeline in self.pipelines if (gap := self._gap(pipeline))]
-
-    def _gap(self, pipeline: Pipeline) -> str:
-        """Return what is missing between a pipeline's snapshot and the log, which forgets what is old."""
-        begin = self.storage.log.begin(pipeline.partition)
-        if begin <= pipeline.offset:
-            return ""
-        lost = f"events {pipeline.offset} to {begin - 1} of partition {pipeline.partition} are in no snapshot"
-        return f"{lost} and no longer in the log; models learn from event {begin} on"
+        if Role.DISPATCH in self.roles:
+            self.dispatcher.recover()
+        return self._partitions.restore()
 
     def step(self) -> int:
         """Process what has come in since; returns how many events that was."""
         self._take_over()
-        count = sum(self._advance(pipeline) for pipeline in self.pipelines)
+        self._partitions.follow()
+        count = self._partitions.step()
         if self._snapshot_due:
             self._snapshot_due = False
             self.snapshot()
         return count
-
-    def _advance(self, pipeline: Pipeline) -> int:
-        batches = self.storage.log.read(pipeline.partition, pipeline.offset, READ)
-        return pipeline.process(batches) if batches or pipeline.unsettled else 0
 
     def dispatch(self) -> int:
         """Do what is due in the outbox; returns how many intents were dealt with."""
         return self.dispatcher.run_once()
 
     def collect(self) -> int:
-        """Read the mailboxes of channels; returns how many mails there were."""
+        """Read the mailboxes of channels, if this process leads; returns how many mails there were."""
+        if not self.schedule.leads:
+            return 0
         return mailboxes.collect(services(self, tuple))
 
     def poll(self) -> int:
-        """Ask the ticket desks that are due what became of our tickets; returns how many were asked."""
+        """Ask the ticket desks that are due, if this process leads; returns how many were asked."""
+        if not self.schedule.leads:
+            return 0
         return self.poller.run_once()
 
     def run_due(self) -> list[str]:
@@ -175,9 +188,11 @@ class Engine:
 
     def snapshot(self) -> None:
         """Write every partition's models, and let the log forget what lies before."""
-        for pipeline in self.pipelines:
-            pipeline.snapshot()
-            self.storage.log.commit(GROUP, pipeline.partition, pipeline.offset)
+        self._partitions.snapshot()
+
+    def leave(self) -> None:
+        """Give up the partitions: others need not wait until this process is missed."""
+        self._partitions.close()
 
     def sending(self) -> SendingState:
         """Return how every provider stands, and who is on duty."""
@@ -185,7 +200,7 @@ class Engine:
 
     def lag(self) -> int:
         """Return how many events are in the log and not yet processed."""
-        return sum(self.storage.log.end(each.partition) - each.offset for each in self.pipelines)
+        return self._partitions.lag()
 
     def reload(self) -> Sequence[Problem]:
         """Read the configuration anew; with any error in it the running one stays, and the problems are returned."""
@@ -220,8 +235,7 @@ class Engine:
         (self.config, channels, desks), self._next = self._next, None
         self._retired += exchange(self.channels, channels)  # one may be sending: closed at the end
         self._retired += exchange(self.desks, desks)
-        for pipeline in self.pipelines:
-            pipeline.reconfigure(self.config)
+        self._partitions.reconfigure(self.config)
         self._assemble()
         log.info("configuration taken over", folder=str(self.config.folder))
 
@@ -235,14 +249,13 @@ class Engine:
 
 def intake(config: Config, storage: Storage, clock: Clock) -> Intake:
     """Return the way in alone, for a process that puts events into the log and does nothing with them."""
-    nobody = Subjects(lambda _: None, lambda _: {})
-    lateness = float(config.main.events.lateness)
-    scorer = Scorer(config.detectors, config.calendars, lateness=lateness, subjects=nobody)
-    return Intake(storage.log, storage.dead_letters, _decoder(config, scorer), clock)
+    return Intake(storage.log, storage.dead_letters, _decoder(config), clock)
 
 
-def _decoder(config: Config, scorer: Scorer) -> Decoder:
-    rules = config.main.events
+def _decoder(config: Config) -> Decoder:
+    """Return what decodes what any detector of `config` wants."""
+    rules, nobody = config.main.events, Subjects(lambda _: None, lambda _: {})
+    scorer = Scorer(config.detectors, config.calendars, lateness=float(rules.lateness), subjects=nobody)
     return Decoder(Schema.build(scorer.fields, rules.known), future=float(rules.future))
 
 

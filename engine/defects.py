@@ -18,6 +18,7 @@ from engine.errors import Permanent
 from engine.ids import derive
 from engine.issues.view import Transition
 from engine.store import outbox
+from engine.store.database import lock
 from engine.store.models import CustomerContact, Defect, Intent, Issue
 
 TEMPLATE = "_common/defect"
@@ -42,9 +43,15 @@ def record(session: Session, transitions: Iterable[Transition], config: Config) 
         shown = transition.kind in ("opened", "reopened") and not transition.issue.shadow
         if not shown or detector is None or detector.demand.class_ != "remove":
             continue
-        if current(session, detector.name) is None:
+        if current(session, detector.name) is None and _is_first(session, detector.name):
             opened.append(_open(session, transition, config))
     return opened
+
+
+def _is_first(session: Session, detector: str) -> bool:
+    """Say whether still no defect is open once whoever was about to open one is done: another partition may be."""
+    lock(session, f"defect {detector}")
+    return current(session, detector) is None
 
 
 def _open(session: Session, transition: Transition, config: Config) -> Defect:

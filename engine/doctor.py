@@ -18,8 +18,7 @@ from engine.config.ready import ready, ready_desks
 from engine.errors import ForewarnError
 from engine.lock import locked
 from engine.snapshots import Snapshots
-from engine.storage import DATABASE, DEAD_LETTERS, LOG, SNAPSHOTS
-from engine.store.database import Database
+from engine.storage import DATABASE, DEAD_LETTERS, LOG, SNAPSHOTS, open_database
 from outreach.base import Channel, TicketDesk
 from outreach.registry import channel_class, desk_class
 
@@ -109,12 +108,12 @@ def _integrity(path: Path) -> str:
 
 
 def _schema(config: Config) -> Iterator[Found]:
-    path = config.data_dir / DATABASE
-    if not path.exists():
+    if not config.main.store.url and not (config.data_dir / DATABASE).exists():
         yield Found("schema", "ok", "no database yet: it is made at the first run")
         return
-    Database.open(path, create=False).close()
-    yield Found("schema", "ok")
+    opened = open_database(config, create=False)
+    opened.close()
+    yield Found("schema", "ok", opened.place if opened.several else "")
 
 
 def _clock(config: Config, clock: Clock) -> Iterator[Found]:

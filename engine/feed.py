@@ -64,7 +64,7 @@ class Feed:
     def _writing(self) -> Iterator[Session]:
         """Nothing was written when a transaction fails in a way that passes: the channel may try again."""
         try:
-            with self._database.transaction() as session:
+            with self._database.transaction(shared=True) as session:
                 yield session
         except Retryable as error:
             raise ConnectionError(str(error)) from error
@@ -96,7 +96,7 @@ class Feed:
     def read(self, ids: Sequence[str]) -> None:
         """Write down that items were read; the first time stays."""
         changed = update(FeedItem).where(col(FeedItem.id).in_(ids), col(FeedItem.read_at).is_(None))
-        with self._database.transaction() as session:
+        with self._database.transaction(shared=True) as session:
             session.execute(changed.values(read_at=self._clock.time()))
 
     def forget(self) -> None:

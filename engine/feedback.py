@@ -92,7 +92,8 @@ class Feedback:
     def _contact(self, session: Session, event: ContactEvent, now: float) -> list[Transition]:
         account = self._entities.owner(event.subject)
         issue = reached(session, account, event.time, "contact", event.issue) if account else event.issue
-        session.merge(
+        _keep(
+            session,
             CustomerContact(
                 id=derive("cct", event.source, event.id),
                 at=event.time,
@@ -101,7 +102,7 @@ class Feedback:
                 channel=event.channel,
                 text=event.text,
                 issue=issue,
-            )
+            ),
         )
         return []
 
@@ -116,7 +117,8 @@ class Feedback:
         account = self._entities.owner(event.subject)
         if account:
             reached(session, account, event.time, event.what)
-        session.merge(
+        _keep(
+            session,
             OutcomeRow(
                 id=derive("out", event.source, event.id),
                 at=event.time,
@@ -124,12 +126,13 @@ class Feedback:
                 account=account,
                 what=event.what,
                 value=event.value,
-            )
+            ),
         )
         return []
 
     def _verdict(self, session: Session, event: VerdictEvent, now: float) -> list[Transition]:
-        session.merge(
+        _keep(
+            session,
             Label(
                 id=derive("lab", event.source, event.id),
                 at=event.time,
@@ -139,7 +142,7 @@ class Feedback:
                 verdict=event.verdict,
                 who=event.who,
                 note=event.note,
-            )
+            ),
         )
         if event.verdict == "false" and event.issue:
             return self._dismiss(session, event, now)
@@ -208,10 +211,16 @@ class Feedback:
         return []
 
 
+def _keep(session: Session, row: CustomerContact | OutcomeRow | Label | DeclaredChange) -> None:
+    """Write a row, once: what everyone is told, every partition writes."""
+    upsert(session, type(row), [row], ["id"])
+
+
 def _declared(
     session: Session, event: ChangeEvent | ModelEvent, what: str, lasts: float | None, *, reset: bool = False
 ) -> None:
-    session.merge(
+    _keep(
+        session,
         DeclaredChange(
             id=derive("dcl", event.source, event.id),
             at=event.time,
@@ -222,7 +231,7 @@ def _declared(
             reset=reset,
             who=event.who,
             note=event.note,
-        )
+        ),
     )
 
 

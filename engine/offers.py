@@ -35,7 +35,7 @@ def reserve(session: Session, config: GoodwillConfig | None, wish: Wish, now: fl
 
     Raises `goodwill.Refused`, with the reason.
     """
-    found = session.get(GoodwillGrant, wish.id)
+    found = session.get(GoodwillGrant, wish.id, with_for_update=True)  # `settle` may be about to release it
     if found is not None and found.status != RELEASED:
         return found
     remedy, rules = goodwill.known(config, wish.remedy)
@@ -59,6 +59,7 @@ def settle(session: Session, intent: Intent, status: str) -> None:
     wish = offer(intent)
     if wish is None:
         return
+    session.get(GoodwillGrant, wish.id, with_for_update=True)  # of two that fail at once, the second sees the first
     if status == "sent":
         _move(session, wish.id, (RESERVED,), GRANTED)
     elif status in {"pending", "failed", "skipped"} and not _others(session, intent):

@@ -14,12 +14,13 @@ happens once.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from math import isfinite
+from math import inf, isfinite
 from typing import Any, NamedTuple, cast
 
 import structlog
 from numpy.typing import NDArray
-from sqlmodel import Session
+from sqlalchemy import update
+from sqlmodel import Session, col
 
 from engine import evaluations
 from engine.attributes import Attributes
@@ -28,7 +29,7 @@ from engine.cold import ColdStores
 from engine.columnar.dedup import Dedup
 from engine.config.model import Config
 from engine.entities import Entities, with_attributes
-from engine.errors import CorruptSnapshot, Permanent
+from engine.errors import CorruptSnapshot, ForewarnError, Permanent
 from engine.eventlog.base import Batch, DeadLetter, DeadLetters
 from engine.events import (
     UNAPPLIED,
@@ -58,12 +59,19 @@ from engine.scoring import Scorer, Subjects, attributes_wanted, within
 from engine.scoring.quiet import Idle
 from engine.scoring.station import Station
 from engine.snapshots import Snapshots
-from engine.store.database import Database
+from engine.store.database import Database, insert_ignore, lock
 from engine.store.models import Progress
+from engine.store.outbox import PREPARE
 from engine.versions import Versions
 
 log = structlog.get_logger()
 GROUP = "pipeline"
+
+
+class Fenced(ForewarnError):
+    """Another process has the partition now: nothing of ours may be written any more."""
+
+
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -107,6 +115,8 @@ class Pipeline:
         self._build(config)
         self._watermark = Watermark(float(config.main.events.lateness))
         self._committed = -1
+        self._epoch = 0
+        """How often the partition had been taken when we took it: who has taken it since is its owner."""
         self._pending = Effects([], [])
         self._appraised: set[str] | None = None
         """Detectors of which the database knows how good they are; None: whoever it knew before."""
@@ -131,21 +141,30 @@ class Pipeline:
     def process(self, batches: Sequence[Batch]) -> int:
         """Take batches that follow on from `offset`; returns how many events they held. Durable on return."""
         self._commit()  # what could not be written last time comes before anything new
-        for batch in batches:
+        for batch in self._parts(batches):
             taken = self._take(batch)
             if batch.offset >= self._committed:
                 self._pending.dead += taken.dead
                 self._pending.steps += taken.steps
-            self.offset = batch.offset + batch.count
+            self.offset = batch.after
             self.events += batch.count
         self._commit()
         return sum(batch.count for batch in batches)
+
+    def _parts(self, batches: Sequence[Batch]) -> Iterator[Batch]:
+        """Yield the batches; one of which the database has the effects in part is cut there."""
+        for batch in batches:
+            if batch.offset < self._committed < batch.after:
+                yield batch.until(self._committed)
+                yield batch.since(self._committed)
+            else:
+                yield batch
 
     def _take(self, batch: Batch) -> Effects:
         """Run one batch through the models."""
         decoded = self._decoder.decode(batch.payload, batch.appended_at)
         if self._cold is not None:
-            self._cold.offset = batch.offset + batch.count
+            self._cold.offset = batch.after
         effects = Effects(
             [], [_dead(batch, each.line, each.reason, each.detail, each.payload) for each in decoded.rejects]
         )
@@ -205,7 +224,7 @@ class Pipeline:
         """Keep or take back models; returns what could not be done."""
         try:
             for name, station in self.scorer.models(event.detectors):
-                self._version(event, name, station, batch.offset + event.line)
+                self._version(event, name, station, batch.at(event.line))
         except (Permanent, CorruptSnapshot) as error:
             line = batch.payload.split(b"\n")[event.line]
             return [_dead(batch, event.line, UNAPPLIED, error.line(), line)]
@@ -237,19 +256,30 @@ class Pipeline:
             return
         if self._pending.dead:
             self._stores.dead_letters.add(self._pending.dead)
-        with self._stores.database.transaction() as session:
-            self._feedback.refused.clear()
-            transitions: list[Transition] = []
-            for run in self._pending.runs():
-                transitions += self._apply(session, run)
-            self._planner.plan(session, transitions, self._clock.time())
-            session.merge(
-                Progress(group=GROUP, partition=self.partition, offset=self.offset, watermark=self._watermark.value)
-            )
-            if refused := self._refused():
-                self._stores.dead_letters.add(refused)  # if the commit fails they come again, and are kept once
+        self._stores.database.repeat(self._effects, shared=True)
         self._committed = self.offset
         self._pending = Effects([], [])
+
+    def _effects(self, session: Session) -> None:
+        """Write what is pending, unless it is there: a commit whose answer was lost may have been made.
+
+        Raises Fenced, before anything is written, when the partition is another's now.
+        """
+        progress = session.get(Progress, (GROUP, self.partition), with_for_update=True)
+        if progress is None or progress.epoch != self._epoch:
+            raise Fenced("another process has taken the partition", place=f"partition {self.partition}")
+        if progress.offset >= self.offset:
+            return
+        if any(isinstance(step, ConsentEvent) for step in self._pending.steps):
+            lock(session, PREPARE)  # who withdraws it is not written to by what was decided before
+        self._feedback.refused.clear()
+        transitions: list[Transition] = []
+        for run in self._pending.runs():
+            transitions += self._apply(session, run)
+        self._planner.plan(session, transitions, self._clock.time())
+        progress.offset, progress.watermark = self.offset, self._watermark.value
+        if refused := self._refused():
+            self._stores.dead_letters.add(refused)  # if the commit fails they come again, and are kept once
 
     def _apply(self, session: Session, run: list[Finding] | list[Control]) -> list[Transition]:
         now = self._clock.time()
@@ -262,12 +292,22 @@ class Pipeline:
         now, origin = self._clock.time(), f"log:{self.partition}"
         return [DeadLetter(UNAPPLIED, why, line_of(event), now, origin) for event, why in self._feedback.refused]
 
+    def claim(self, holder: str) -> bool:
+        """Make the partition ours: whoever had it before can no longer write. Returns whether that was us."""
+        new = Progress(group=GROUP, partition=self.partition, offset=0, watermark=-inf, epoch=0)
+        mine = (col(Progress.group) == GROUP) & (col(Progress.partition) == self.partition)
+        taken = update(Progress).where(mine).values(epoch=col(Progress.epoch) + 1, holder=holder)
+        with self._stores.database.transaction() as session:
+            insert_ignore(session, Progress, [new])
+            row = session.execute(taken.returning(col(Progress.epoch), col(Progress.offset))).one()
+        ours = bool(row.epoch == self._epoch + 1)
+        self._epoch, self._committed = row.epoch, max(self._committed, row.offset)
+        return ours
+
     def _done(self) -> int:
         """Return the offset up to which the database has the effects."""
         if self._committed < 0:
-            with self._stores.database.reading() as session:
-                row = session.get(Progress, (GROUP, self.partition))
-                self._committed = row.offset if row else 0
+            self.claim("")
         return self._committed
 
     # -- memory -------------------------------------------------------------------------------------------------------
@@ -278,7 +318,7 @@ class Pipeline:
         if standings or self._appraised != set():
             reached = self._watermark.value
             at = reached if isfinite(reached) else self._clock.time()  # no event has told the time yet
-            with self._stores.database.transaction() as session:
+            with self._stores.database.transaction(shared=True) as session:
                 evaluations.keep(session, self.partition, standings, at)
             self._appraised = set(standings)
 
@@ -341,5 +381,5 @@ class Pipeline:
 
 
 def _dead(batch: Batch, line: int, reason: str, detail: str, payload: bytes) -> DeadLetter:
-    origin = f"log:{batch.partition}:{batch.offset + line}"
+    origin = f"log:{batch.partition}:{batch.at(line)}"
     return DeadLetter(reason=reason, detail=detail, payload=payload, at=batch.appended_at, origin=origin)

@@ -19,8 +19,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
 from engine.clock import Clock
+from engine.cluster.leadership import Leadership
+from engine.cluster.leadership import leadership as leadership_of
 from engine.errors import ForewarnError
-from engine.store.database import Database
+from engine.store.database import Database, insert_ignore
 from engine.store.models import JobRun
 
 log = structlog.get_logger()
@@ -40,6 +42,8 @@ class Job:
     """Whether each missed run is made up for (a daily report) or only the latest (a check of the present state)."""
     kept: bool = True
     """Whether its runs are remembered over a restart; what runs every few seconds need not be."""
+    everywhere: bool = False
+    """Whether each of the processes that share a database does it for itself; else the one that leads does, for all."""
 
 
 def every(seconds: float) -> BaseTrigger:
@@ -54,20 +58,35 @@ def daily(at: str) -> BaseTrigger:
 
 
 class Schedule:
-    """The jobs of one engine."""
+    """The jobs of one process. Of those that share a database the one that leads does what is done for all."""
 
-    def __init__(self, jobs: Sequence[Job], database: Database, clock: Clock) -> None:
+    def __init__(
+        self, jobs: Sequence[Job], database: Database, clock: Clock, leadership: Leadership | None = None
+    ) -> None:
         self.jobs = jobs
         """May be exchanged; a job that keeps its name goes on where it was."""
         self._database = database
         self._clock = clock
+        self._leadership = leadership or leadership_of(database)
+        self.leads = not database.several
+        """Whether this process led when it last looked."""
         self._last: dict[str, float] = {}
         self._scheduler: BackgroundScheduler | None = None
 
     def run_due(self) -> list[str]:
         """Run all that is due by the clock; returns the names of the jobs that ran, in order."""
+        self._look()
         now = self._clock.time()
-        return [job.name for job in self.jobs for due in self._due(job, now) if self._run(job, due)]
+        mine = [job for job in self.jobs if self.leads or job.everywhere]
+        return [job.name for job in mine for due in self._due(job, now) if self._run(job, due)]
+
+    def _look(self) -> None:
+        """See who leads. One who has just begun to knows nothing of what was done meanwhile."""
+        before, self.leads = self.leads, False
+        self.leads = self._leadership.leads()
+        if self.leads and not before:
+            everywhere = {job.name for job in self.jobs if job.everywhere}
+            self._last = {name: at for name, at in self._last.items() if name in everywhere}
 
     def next_due(self) -> float:
         """Return the epoch second at which something is due next."""
@@ -86,29 +105,48 @@ class Schedule:
         if self._scheduler is not None:
             self._scheduler.shutdown(wait=True)
             self._scheduler = None
+        self._leadership.resign()
+        self.leads = False
 
     def _due(self, job: Job, now: float) -> Iterator[float]:
         due = list(_between(job.trigger, self._latest(job, now), now, CATCH_UP if job.every_run else 1))
         yield from due if job.every_run else due[-1:]
 
     def _latest(self, job: Job, now: float) -> float:
-        """Return when the job was last due and dealt with; a new job starts from now."""
+        """Return when the job was last due and dealt with; a new job starts from now, which is written down."""
         if job.name not in self._last:
+            if job.kept and not self._interrupted_is_over(job):
+                return now  # nothing of it is due before that
             self._last[job.name] = self._recorded(job) if job.kept else now
         return self._last[job.name]
 
     def _recorded(self, job: Job) -> float:
-        self._forget_interrupted(job)
         with self._database.reading() as session:
             latest = session.scalar(select(func.max(col(JobRun.due_at))).where(col(JobRun.job) == job.name))
-        return self._clock.time() if latest is None else float(latest)
+        return self._begun(job) if latest is None else float(latest)
 
-    def _forget_interrupted(self, job: Job) -> None:
-        """A run that was under way when the engine stopped is due again."""
+    def _begun(self, job: Job) -> float:
+        """Write down that a job begins now: whoever leads when it is first due knows that it is."""
+        now = self._clock.time()
         with self._database.transaction() as session:
-            session.execute(delete(JobRun).where(col(JobRun.job) == job.name, col(JobRun.status) == "running"))
+            insert_ignore(session, JobRun, [JobRun(job=job.name, due_at=now, status="begun", started_at=now)])
+        return now
+
+    def _interrupted_is_over(self, job: Job) -> bool:
+        """Make a run that was under way when its process ended due again; False: its process is at it still."""
+        with self._leadership.doing(job.name) as free:
+            if free:
+                with self._database.transaction() as session:
+                    session.execute(delete(JobRun).where(col(JobRun.job) == job.name, col(JobRun.status) == "running"))
+        return free
 
     def _run(self, job: Job, due: float) -> bool:
+        if not job.kept:
+            return self._done(job, due)
+        with self._leadership.doing(job.name) as free:
+            return free and self._done(job, due)
+
+    def _done(self, job: Job, due: float) -> bool:
         mine = not job.kept or self._claim(job, due)
         self._last[job.name] = due  # not before: a claim that could not be written now is made later
         if not mine:

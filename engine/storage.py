@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import make_url
+
 from engine.clock import Clock
 from engine.cold import ColdStores
 from engine.config.model import Config
@@ -38,24 +40,60 @@ class Storage:
 
     @classmethod
     def embedded(cls, config: Config, clock: Clock, *, synchronous: str = "FULL") -> "Storage":
-        """Open everything in the configuration's data folder: SQLite files and a folder of snapshots."""
+        """Open log and database where the configuration says, and all else in its data folder."""
         folder = config.data_dir
         folder.mkdir(parents=True, exist_ok=True)
         return cls(
-            log=SqliteLog(folder / LOG, partitions=config.main.events.partitions, clock=clock),
-            dead_letters=SqliteDeadLetters(folder / DEAD_LETTERS),
-            database=Database.open(folder / DATABASE, synchronous=synchronous),
+            log=open_log(config, clock),
+            dead_letters=open_dead_letters(config),
+            database=open_database(config, synchronous=synchronous),
             snapshots=Snapshots(folder / SNAPSHOTS, keep=config.main.retention.snapshots),
-            secret=secret_at(folder / "links.key"),
+            secret=config.main.link_secret.encode() or secret_at(folder / "links.key"),
             versions=Versions(folder / MODELS),
             cold=ColdStores(folder / COLD, synchronous=synchronous),
             reports=folder / "reports",
         )
 
     def close(self) -> None:
-        """Let go of all files."""
+        """Let go of all files and connections."""
         self.log.close()
         self.dead_letters.close()
         self.database.close()
         if self.cold is not None:
             self.cold.close()
+
+
+def open_log(config: Config, clock: Clock) -> EventLog:
+    """Open the topic that the configuration names, or the file in its data folder."""
+    told, partitions = config.main.log, config.main.events.partitions
+    if not told.kafka:
+        return SqliteLog(config.data_dir / LOG, partitions=partitions, clock=clock)
+    from engine.eventlog.brokers import Brokers  # noqa: PLC0415 -- as below
+    from engine.eventlog.kafka import KafkaLog  # noqa: PLC0415 -- kafka-python takes half a second to import
+
+    compression = None if told.compression == "none" else told.compression
+    return KafkaLog(
+        Brokers(told.kafka, told), told.topic, partitions=partitions, replicas=told.replicas, compression=compression
+    )
+
+
+def open_dead_letters(config: Config) -> DeadLetters:
+    """Open the topic beside that of the events, or the file in the data folder."""
+    told = config.main.log
+    if not told.kafka:
+        return SqliteDeadLetters(config.data_dir / DEAD_LETTERS)
+    from engine.eventlog.brokers import Brokers  # noqa: PLC0415 -- as below
+    from engine.eventlog.kafka_letters import KafkaDeadLetters  # noqa: PLC0415 -- heavy: only where it is used
+
+    return KafkaDeadLetters(Brokers(told.kafka, told), f"{told.topic}.dead", replicas=told.replicas)
+
+
+def open_database(config: Config, *, create: bool = True, check: bool = True, synchronous: str = "FULL") -> Database:
+    """Open the PostgreSQL that the configuration names, or the file in its data folder; the rest as `Database.open`."""
+    store = config.main.store
+    if not store.url:
+        return Database.open(config.data_dir / DATABASE, create=create, check=check, synchronous=synchronous)
+    url = make_url(store.url)
+    if store.password:
+        url = url.set(password=str(store.password))
+    return Database.open(url.render_as_string(hide_password=False), create=create, check=check, pool=store.pool)

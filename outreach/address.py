@@ -1,5 +1,6 @@
 """Addresses, looked at before anything is sent to them. Nothing here asks the network."""
 
+import hashlib
 import re
 from collections.abc import Collection, Mapping
 from email.headerregistry import Address
@@ -30,6 +31,15 @@ ROLES = frozenset(
 """Mailboxes of roles and not of people (RFC 2142), and those that nobody reads."""
 LONGEST: Mapping[str, int] = {"email": 254, "phone": 20, "url": 2048}
 """Characters an address may have (RFC 5321, 4.5.3.1.3; E.164 with some punctuation; what web servers take)."""
+
+
+def digest(value: str) -> str:
+    """Return what an address is remembered by once it was erased: who knows the address finds it, and nobody else.
+
+    >>> digest("Ann@Acme.example") == digest(" ann@acme.example"), digest("ann@acme.example")[:14]
+    (True, 'sha256:b759382')
+    """
+    return f"sha256:{hashlib.sha256(value.strip().casefold().encode()).hexdigest()}"
 
 
 @lru_cache(maxsize=65_536)

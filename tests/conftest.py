@@ -3,10 +3,15 @@
 import logging
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 import structlog
 from hypothesis import settings
+
+from tests import stores
+from tests.brokers.broker import Missing
+from tests.brokers.postgres import Postgres, running
 
 # No test is about how long something takes. `make test` tries the same examples each time; `make nightly` new ones.
 settings.register_profile("forewarn", deadline=None, print_blob=True, derandomize=True)
@@ -24,3 +29,58 @@ def logs_as_before() -> Iterator[None]:
     root.setLevel(level)
     logging.captureWarnings(capture=False)
     structlog.reset_defaults()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Postgres]:
+    """A PostgreSQL that runs for as long as any test needs it."""
+    with ExitStack() as stack:
+        try:
+            started = stack.enter_context(running())
+        except Missing as error:
+            pytest.skip(f"PostgreSQL: {error}")
+        RAN.add(started.name)
+        yield started
+
+
+@pytest.fixture(scope="session")
+def template(server: Postgres) -> str:
+    """The name of a database with all tables, to copy."""
+    return stores.migrated(server)
+
+
+@pytest.fixture
+def postgres(server: Postgres, template: str) -> Iterator[str]:
+    """The URL of a database with all tables and no rows."""
+    url = server.create(template)
+    yield stores.text(url)
+    server.drop(url)
+
+
+@pytest.fixture(autouse=True)
+def store(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The kind of database that `Database.open` makes of a file's name."""
+    kind = getattr(request, "param", "postgres" if stores.EVERYWHERE else "sqlite")
+    if kind == "postgres":
+        instead = stores.Instead(request.getfixturevalue("server"), request.getfixturevalue("template"))
+        with pytest.MonkeyPatch.context() as patch:
+            stores.install(instead, patch)
+            yield kind
+        instead.drop()
+    else:
+        yield kind
+
+
+RAN: set[str] = set()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run on both databases what a module says is to be."""
+    if getattr(metafunc.module, "BOTH_STORES", False) and not stores.EVERYWHERE:
+        metafunc.parametrize("store", ["sqlite", "postgres"], indirect=True)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which PostgreSQL the tests ran against."""
+    for name in sorted(RAN):
+        terminalreporter.write_line(f"database: {name}")

@@ -1,13 +1,14 @@
 """`forewarn db`"""
 
+from contextlib import nullcontext
+
 import typer
 
 from engine.commands.output import emit, facts
 from engine.commands.shared import AsJson, ConfigFolder, configured
 from engine.lock import locked
-from engine.storage import DATABASE
+from engine.storage import open_database
 from engine.store import schema
-from engine.store.database import Database
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="The database's schema.")
 
@@ -15,13 +16,12 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help="The database
 @app.command()
 def status(config: ConfigFolder = None, json: AsJson = False) -> None:
     """Say which schema the database has and which this version needs. Exit code 1 if they differ."""
-    path = configured(config).data_dir / DATABASE
-    opened = Database.open(path, create=False, check=False)
+    opened = open_database(configured(config), create=False, check=False)
     try:
         revision = opened.revision()
     finally:
         opened.close()
-    told = {"database": str(path), "schema": revision, "needed": schema.revisions()[0]}
+    told = {"database": opened.place, "schema": revision, "needed": schema.revisions()[0]}
     if json:
         emit(told)
     else:
@@ -33,15 +33,16 @@ def status(config: ConfigFolder = None, json: AsJson = False) -> None:
 def upgrade(config: ConfigFolder = None) -> None:
     """Bring the database to this version's schema, in one transaction; makes one where there is none.
 
-    Refused while an engine runs on it.
+    Of a file, refused while an engine runs on it. On PostgreSQL engines of the version before may go on running, and
+    of two upgrades at once one does it.
     """
-    folder = configured(config).data_dir
-    with locked(folder):
-        opened = Database.open(folder / DATABASE, check=False)
+    loaded = configured(config)
+    with nullcontext() if loaded.main.store.url else locked(loaded.data_dir):
+        opened = open_database(loaded, check=False)
         try:
             before = opened.revision()
             opened.upgrade()
             after = opened.revision()
         finally:
             opened.close()
-    typer.echo(f"{folder / DATABASE}: {after}" + ("" if before == after else f", was {before}"))
+    typer.echo(f"{opened.place}: {after}" + ("" if before == after else f", was {before}"))

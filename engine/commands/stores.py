@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from engine.commands.shared import CLOCK
 from engine.config.model import Config
 from engine.logs import quiet
-from engine.storage import DATABASE, Storage
+from engine.storage import Storage, open_database
 from engine.store.database import Database
 
 
@@ -25,7 +25,7 @@ def storage(config: Config) -> Iterator[Storage]:
 def database(config: Config) -> Iterator[Database]:
     """Open the database of an engine that has run. Raises ConfigError if there is none yet."""
     quiet()
-    opened = Database.open(config.data_dir / DATABASE, create=False)
+    opened = open_database(config, create=False)
     try:
         yield opened
     finally:

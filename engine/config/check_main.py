@@ -1,17 +1,25 @@
 """What forewarn.yaml and channels.yaml say."""
 
+from urllib.parse import urlsplit
+
 from babel import Locale, UnknownLocaleError
 from babel.localedata import locale_identifiers
 
 from engine.config import convert
 from engine.config.check_connectors import check_connector
+from engine.config.check_log import check_log
 from engine.config.load import MAIN
 from engine.config.loaded import Loaded
-from engine.config.model import BEST, PREFERRED, Escalation, MainConfig, Place
+from engine.config.model import BEST, PREFERRED, Escalation, MainConfig, Place, StoreConfig
 from engine.config.problems import nearest
+from engine.config.secrets import Secret, Unset
 from engine.config.yamlsource import Scalar
 from outreach.address import FORMS
 
+SCHEMES = frozenset({"postgresql", "postgres", "postgresql+psycopg"})
+SECRET = 32
+FEWEST = 4
+"""Connections that the threads of one process need at least."""
 STANDS_FOR = {PREFERRED: "it stands for the person's own", BEST: "it stands for what has worked"}
 """In a list of channels: the recipient's own choice, so no name for a channel."""
 
@@ -22,6 +30,9 @@ def check_main(loaded: Loaded) -> None:
     if loaded.main is not None:
         _check_numbers(loaded, loaded.main)
         _check_texts(loaded, loaded.main)
+        _check_store(loaded, loaded.main.store)
+        check_log(loaded, loaded.main.log)
+        _check_links(loaded, loaded.main)
         for name, escalation in loaded.main.escalations.items():
             _check_escalation(loaded, name, escalation)
 
@@ -43,6 +54,36 @@ def _check_numbers(loaded: Loaded, main: MainConfig) -> None:
         loaded.problems.error(_at(loaded, "retention", "models"), "at least one version of a model is kept")
     if main.snapshot_every <= 0:
         loaded.problems.error(_at(loaded, "snapshot_every"), "must be longer than nothing", "write 1m")
+
+
+def _check_store(loaded: Loaded, store: StoreConfig) -> None:
+    error = loaded.problems.error
+    url = urlsplit(store.url)
+    if store.url and (url.scheme not in SCHEMES or not url.path.strip("/")):
+        error(_at(loaded, "store", "url"), "is no address of a PostgreSQL", "write postgresql://user@host/database")
+    if url.password:
+        error(_at(loaded, "store", "url"), "a password stands in it", "write password: {env: NAME} beside url")
+    if store.password and not isinstance(store.password, Secret):
+        error(_at(loaded, "store", "password"), "a password stands here", "write {env: NAME} or {file: PATH}")
+    if isinstance(store.password, Unset):
+        error(_at(loaded, "store", "password"), store.password.reason, "set it, or leave password out")
+    if (store.password or store.pool != StoreConfig().pool) and not store.url:
+        error(_at(loaded, "store"), "it has no url", "write url: postgresql://user@host/database")
+    if store.pool < FEWEST:
+        error(_at(loaded, "store", "pool"), f"{store.pool} connections are too few", f"write {FEWEST} or more")
+
+
+def _check_links(loaded: Loaded, main: MainConfig) -> None:
+    place, secret = _at(loaded, "link_secret"), main.link_secret
+    if isinstance(secret, Unset):
+        loaded.problems.error(place, secret.reason, "set it, or leave link_secret out")
+    elif secret and not isinstance(secret, Secret):
+        loaded.problems.error(place, "a secret stands here", "write {env: NAME} or {file: PATH}")
+    elif secret and len(secret) < SECRET:
+        loaded.problems.error(place, "too short to sign with", f"write {SECRET} characters or more, at random")
+    elif main.log.kafka and not secret:
+        what = "processes on other machines do not know what links are signed with"
+        loaded.problems.warning(loaded.where(loaded.roots[MAIN].place, "log"), what, "write link_secret: {env: NAME}")
 
 
 def _check_texts(loaded: Loaded, main: MainConfig) -> None:

@@ -89,7 +89,7 @@ def _read_main(loaded: Loaded) -> None:
     if node is None:
         loaded.problems.error(Place(MAIN, 1, 1), "is empty", "it names at least the sender")
         return
-    main = _root(loaded, MAIN, node, MainConfig)
+    main = _root(loaded, MAIN, node, MainConfig, Vault(loaded.environ, loaded.folder, "the store"))
     loaded.main = main if isinstance(main, MainConfig) else None
 
 
@@ -107,10 +107,10 @@ def _read_status(loaded: Loaded) -> None:
         loaded.status = status
 
 
-def _root(loaded: Loaded, name: str, node: Node, cls: type) -> Any:
+def _root(loaded: Loaded, name: str, node: Node, cls: type, vault: Vault | None = None) -> Any:
     if isinstance(node, Table):
         loaded.roots[name] = node
-    return _reader(loaded).record(cls, node)
+    return _reader(loaded, vault).record(cls, node)
 
 
 def _read_channels(loaded: Loaded) -> None:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NewType, get_args
 
 from detectors.base import Detector
 from detectors.durations import Duration
+from engine.config.digest_model import DigestConfig, Digested
+from engine.config.log_model import LogConfig
 from engine.expressions import Expression
 
 if TYPE_CHECKING:
@@ -401,6 +403,8 @@ class PlaybookConfig:
     """An issue still open after so long is closed as expired, and those told are told so (C16)."""
     article: Article | None = None
     """What customers can do themselves, instead of the detector's."""
+    digest: Digested = None
+    """When its messages are told together with others, instead of the policy's; `never`: each goes by itself."""
     place: Place = NOWHERE
 
 
@@ -540,6 +544,8 @@ class PolicyConfig:
     goodwill: GoodwillConfig | None = None
     role_addresses: tuple[str, ...] = ()
     """Mailboxes of roles (RFC 2142) that may be written to all the same: `noc`, or `abuse@acme.example` alone."""
+    digest: DigestConfig | None = None
+    """When several issues are told to a person in one message; None: each is a message of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -632,6 +638,18 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreConfig:
+    """Where issues, the outbox and all that is known of customers are kept."""
+
+    url: str = ""
+    """`postgresql://user@host/database?sslmode=verify-full`, without a password; empty: a file in the data folder."""
+    password: str = ""
+    """`{env: NAME}` or `{file: PATH}`."""
+    pool: int = 10
+    """Connections of one process at most."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sender:
     """Who messages come from."""
 
@@ -655,6 +673,11 @@ class MainConfig:
     listen: Listen = Listen()
     events: EventRules = EventRules()
     retention: Retention = Retention()
+    store: StoreConfig = StoreConfig()
+    log: LogConfig = LogConfig()
+    link_secret: str = ""
+    """What links to customers are signed with, `{env: NAME}` or `{file: PATH}`: the same for all processes. Empty: a
+    secret made at the first start and kept in the data folder."""
     snapshot_every: Duration = Duration(60.0)
     report_at: str = "06:00"
     """UTC time of the daily report."""

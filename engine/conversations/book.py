@@ -7,7 +7,7 @@ from sqlmodel import Session, col, select
 from engine.conversations.people import Correspondent
 from engine.conversations.reactions import State
 from engine.ids import derive
-from engine.store.among import among, listed
+from engine.store.among import among
 from engine.store.models import Consent, Conversation, Ticket, Turn
 
 LAPSES = 3 * 86400.0
@@ -47,6 +47,8 @@ def state(session: Session, found: Conversation, person: Correspondent, now: flo
         lately=sum(turn.way == "in" and turn.at > now - HOUR for turn in said),
         confirmed=_confirmed(session, person.id),
         closed=person.closed,
+        several=bool(person.others),
+        asked=any(turn.way == "out" and turn.meaning == "other" for turn in said),
     )
 
 
@@ -76,7 +78,7 @@ _ABOUT = select(Conversation).where(among(Conversation.issue, "issues")).order_b
 
 def live(session: Session, issues: Collection[str], now: float) -> dict[tuple[str, str | None], str]:
     """Return, by issue and account, a conversation that a person of ours has not finished (C17)."""
-    asked = {"issues": listed([issue for issue in issues if issue])}
+    asked = {"issues": [issue for issue in issues if issue]}
     return {
         (each.issue, each.account or None): each.id
         for each in session.scalars(_ABOUT, asked).all()

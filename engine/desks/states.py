@@ -18,6 +18,7 @@ from engine.config.model import BUILTIN
 from engine.desks.known import OVER, Ref, ticket_id
 from engine.events import TicketEvent, make_event
 from engine.ids import derive
+from engine.store.database import insert_ignore
 from engine.store.models import DeskCursor, DeskTicket, Intent, Issue
 from outreach.base import Receipt, TicketDesk, TicketState
 
@@ -39,13 +40,12 @@ def made(session: Session, intent: Intent, desk: TicketDesk, receipt: Receipt, n
     issue = session.get(Issue, intent.issue)
     if desk.kind == BUILTIN or not number or issue is None:
         return
-    if session.get(DeskTicket, ticket_id(name, number)) is None:
-        row = _row(Ref(name, number), issue, intent.id, intent.claimed_at or now)
-        row.name = receipt.detail.partition(";")[0].strip()[:80]
-        row.url = desk.page(number)
-        row.queue = str(intent.payload.get("queue", ""))
-        row.subject = str(intent.payload.get("subject", ""))
-        session.add(row)
+    row = _row(Ref(name, number), issue, intent.id, intent.claimed_at or now)
+    row.name = receipt.detail.partition(";")[0].strip()[:80]
+    row.url = desk.page(number)
+    row.queue = str(intent.payload.get("queue", ""))
+    row.subject = str(intent.payload.get("subject", ""))
+    insert_ignore(session, DeskTicket, [row])
     _read_from(session, name, intent.created_at, now)  # an attempt before this one may have made it
 
 
@@ -67,7 +67,8 @@ class Taken:
 
 def take(session: Session, event: TicketEvent) -> Taken | None:
     """Apply an event; None: it is older than what is known, or of no issue that is known."""
-    row = session.get(DeskTicket, ticket_id(event.desk, event.ticket)) or _rebuilt(session, event)
+    row = session.get(DeskTicket, ticket_id(event.desk, event.ticket), with_for_update=True)
+    row = row or _rebuilt(session, event)
     if row is None or event.updated < row.updated_at:
         return None
     claimed = event.assignee not in ("", row.assignee)
@@ -140,7 +141,8 @@ def _rebuilt(session: Session, event: TicketEvent) -> DeskTicket | None:
         return None
     row = _row(Ref(event.desk, event.ticket), issue, event.intent, event.time)
     row.url = event.url
-    return row
+    insert_ignore(session, DeskTicket, [row])
+    return session.get_one(DeskTicket, row.id, with_for_update=True)
 
 
 def _row(ref: Ref, issue: Issue, intent: str, opened_at: float) -> DeskTicket:
@@ -162,9 +164,7 @@ def _row(ref: Ref, issue: Issue, intent: str, opened_at: float) -> DeskTicket:
 
 def _read_from(session: Session, desk: str, begun: float, now: float) -> None:
     """Let the next polling begin no later than `begun`: what was told of a ticket nobody knew was passed over."""
-    cursor = session.get(DeskCursor, desk, with_for_update=True)
-    if cursor is None:
-        session.add(DeskCursor(desk=desk, since=begun, due_at=now))
-    elif cursor.since > begun:
-        cursor.since = begun
+    insert_ignore(session, DeskCursor, [DeskCursor(desk=desk, since=begun, due_at=now)])
+    cursor = session.get_one(DeskCursor, desk, with_for_update=True)
+    cursor.since = min(cursor.since, begun)
     session.flush()

@@ -7,10 +7,10 @@ crash leaves at most one batch of outcomes unknown, and those are asked about, n
 an eighth of what is due, so where little is due messages go one at a time, and of any channel at most `batch`
 (channels.yaml).
 
-`dispatcher` the loop · `batching` who goes together · `preparing` before · `sending` · `settling` after · `recalling`
-what was stopped · `rows` what the ledgers keep.
+`dispatcher` the loop · `batching` who goes together · `companions` who goes along in one message · `preparing` before ·
+`sending` · `settling` after · `recalling` what was stopped · `rows` what the ledgers keep · `changes` of an intent.
 """
 
-from engine.dispatching.dispatcher import Dispatcher
+from engine.dispatching.dispatcher import Dispatcher, Unfinished
 
-__all__ = ["Dispatcher"]
+__all__ = ["Dispatcher", "Unfinished"]

@@ -1,27 +1,44 @@
 """The loop: what is due, batch by batch."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import structlog
 
 from engine.clock import Clock
 from engine.config.model import Config
+from engine.digests import Digester
 from engine.dispatching.batching import LARGEST, SHARE, size, together
+from engine.dispatching.companions import Companions
 from engine.dispatching.preparing import Prepared, Preparer
 from engine.dispatching.recalling import Recaller
-from engine.dispatching.sending import Sender
+from engine.dispatching.sending import Back, Sender
 from engine.dispatching.settling import Settler
+from engine.errors import Retryable
 from engine.letters import Outside, Writer
 from engine.policy.gather import Gatherer
 from engine.store import batches, outbox
-from engine.store.database import Database
+from engine.store.database import Database, lock
 from engine.traffic import Traffic
+from engine.waves.keeper import Waves
 
 log = structlog.get_logger()
 LOOK = SHARE * LARGEST
 """Intents looked at at once: where there are so many, batches are as large as they may be."""
 QUESTIONS = 50
 """Unknown outcomes asked about at once."""
+LEASE = 600.0
+"""Seconds after which what another dispatcher was sending counts as left behind by one that died."""
+
+
+@dataclass(slots=True)
+class Unfinished:
+    """What the database could not be told when it was to be, over a reload."""
+
+    back: list[Back] = field(default_factory=list)
+    """What left and came back."""
+    doubtful: set[str] = field(default_factory=set)
+    """What may be written down as leaving and did not leave, as the commit's answer was lost."""
 
 
 class Dispatcher:
@@ -36,6 +53,7 @@ class Dispatcher:
         *,
         name: str = "dispatcher",
         traffic: Traffic | None = None,
+        unfinished: Unfinished | None = None,
         concurrent: bool = True,
     ) -> None:
         """`traffic`: what is known of the providers, over a reload; `concurrent=False` sends one after the other."""
@@ -47,12 +65,17 @@ class Dispatcher:
         self._sender = Sender(self.traffic.sending, clock, concurrent=concurrent)
         writer = Writer(config, outside)
         gatherer = Gatherer(config, outside.facts, outside.templates)
-        self._preparer = Preparer(config, gatherer, writer, self.traffic, self._sender, name)
+        digester = Digester(config, outside, writer)
+        waves = Waves(config, several=database.several)
+        self._preparer = Preparer(config, gatherer, writer, digester, self.traffic, self._sender, waves, name)
+        self._companions = Companions(config)
         self._settler = Settler(database, outside, writer, self.traffic, clock, name)
         self._recaller = Recaller(database, outside, clock)
+        self.unfinished = unfinished or Unfinished()
 
     def run_once(self, limit: int = LOOK) -> int:
         """Deal with up to `limit` intents that are due; returns how many there were."""
+        self._finish()
         self.recall()
         with self._database.reading() as session:
             due = batches.upcoming(session, self._clock.time(), limit)
@@ -63,14 +86,20 @@ class Dispatcher:
         return len(due)
 
     def recover(self) -> None:
-        """After a start: what this dispatcher had claimed is free again, what it was sending is unknown."""
+        """What a dispatcher that died had claimed is free again, what it was sending is unknown.
+
+        Where there is one at most, that is all there is after a start; else what is as old as no living one's.
+        """
+        before = self._clock.time() - LEASE if self._database.several else float("inf")
         with self._database.transaction() as session:
-            released = outbox.release_stale(session, float("inf"))
+            released = outbox.release_stale(session, before)
         if released.pending or released.unknown:
             log.info("outbox recovered", pending=released.pending, unknown=released.unknown)
 
     def reconcile(self, limit: int = QUESTIONS) -> int:
         """Ask about intents whose outcome is unknown; returns how many became known."""
+        if self._database.several:
+            self.recover()
         return self._settler.reconcile(limit)
 
     def recall(self) -> int:
@@ -78,16 +107,34 @@ class Dispatcher:
         return self._recaller.recall()
 
     def _batch(self, ids: Sequence[str]) -> None:
-        prepared = self._prepare(ids)
+        try:
+            prepared = self._prepare(ids)
+        except Retryable:
+            self.unfinished.doubtful |= set(ids)
+            raise
         if prepared.leaving:
-            self._settler.settle(self._sender.send(prepared.leaving))
+            self.unfinished.back = self._sender.send(prepared.leaving)
+            self._finish()
         if (error := self._sender.broken) is not None:
             self._sender.broken = None
             raise error
 
+    def _finish(self) -> None:
+        """Write down what could not be when it was to be, before anything new is begun."""
+        left = self.unfinished
+        if left.back:
+            self._settler.settle(left.back)
+            left.back = []
+        if left.doubtful:
+            with self._database.transaction(shared=True) as session:
+                outbox.take_back(session, left.doubtful, self._name)
+            left.doubtful = set()
+
     def _prepare(self, ids: Sequence[str]) -> Prepared:
         """Claim a batch, decide, and write down what leaves: until this is committed, a STOP still counts (C13)."""
         now = self._clock.time()
-        with self._database.transaction() as session:
+        with self._database.transaction(shared=True) as session:
+            lock(session, outbox.PREPARE)
             claimed = outbox.claim(session, ids, self._name, now)
-            return self._preparer.prepare(session, claimed, now)
+            along = self._companions.claim(session, claimed, self._name, now)
+            return self._preparer.prepare(session, claimed, now, along)

@@ -2,13 +2,13 @@
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 from engine.clock import Clock
 from engine.eventlog.base import Append, Batch, DeadLetter, DeadLetters, EventLog
 from engine.eventlog.deadletters import unknown_letter, with_id
-from engine.eventlog.payload import check_batch, check_partition, drop_lines
+from engine.eventlog.payload import changed_lines, check_batch, check_partition
 
 
 class MemoryLog(EventLog):
@@ -41,7 +41,7 @@ class MemoryLog(EventLog):
             for batch in self._from(partition, offset):
                 if sum(one.count for one in found) >= limit:
                     break
-                found.append(_cut(batch, offset))
+                found.append(batch.since(offset))
         return found
 
     def begin(self, partition: int) -> int:
@@ -56,6 +56,10 @@ class MemoryLog(EventLog):
         check_partition(partition, self.partitions)
         with self._changed:
             return self._ends[partition]
+
+    def lag(self, partition: int, offset: int) -> int:
+        """Return how many events there are from `offset` on."""
+        return max(0, self.end(partition) - max(offset, self.begin(partition)))
 
     def commit(self, group: str, partition: int, offset: int) -> None:
         """Remember that `group` has dealt with all before `offset`."""
@@ -72,6 +76,16 @@ class MemoryLog(EventLog):
         """Delete old batches that every group dealt with; always the oldest, so that no hole comes to be."""
         with self._changed:
             return sum(self._trim(partition, before) for partition in range(self.partitions))
+
+    def rewrite(self, change: Callable[[bytes, int], bytes]) -> int:
+        """Change events where they stand."""
+        with self._changed:
+            changed = 0
+            for batches in self._batches:
+                for place, batch in enumerate(batches):
+                    payload, count = changed_lines(batch.payload, batch.offset, change)
+                    batches[place], changed = batch._replace(payload=payload), changed + count
+            return changed
 
     def wait(self, timeout: float) -> None:
         """Block until something was appended since the calling thread's last call, or for `timeout` seconds."""
@@ -91,7 +105,7 @@ class MemoryLog(EventLog):
         return first
 
     def _from(self, partition: int, offset: int) -> Iterator[Batch]:
-        return (batch for batch in self._batches[partition] if batch.offset + batch.count > offset)
+        return (batch for batch in self._batches[partition] if batch.after > offset)
 
     def _trim(self, partition: int, before: float) -> int:
         dealt_with = min((of.get(partition, 0) for of in self._progress.values()), default=self._ends[partition])
@@ -148,8 +162,3 @@ class MemoryDeadLetters(DeadLetters):
             for id_ in old:
                 del self._letters[id_]
         return len(old)
-
-
-def _cut(batch: Batch, offset: int) -> Batch:
-    cut = max(0, offset - batch.offset)
-    return batch._replace(offset=batch.offset + cut, count=batch.count - cut, payload=drop_lines(batch.payload, cut))

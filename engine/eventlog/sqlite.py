@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,10 +14,10 @@ from engine.errors import ConfigError, ForewarnError, Retryable
 from engine.eventlog.base import Append, Batch, EventLog
 from engine.eventlog.payload import (
     Packed,
+    changed_lines,
     check_batch,
     check_partition,
     damaged,
-    drop_lines,
     pack,
     seal,
     unpack,
@@ -36,6 +36,8 @@ CREATE TABLE IF NOT EXISTS progress (
 _INSERT = (
     'INSERT INTO batch ("partition", first, count, appended_at, packing, crc, payload) VALUES (?, ?, ?, ?, ?, ?, ?)'
 )
+_ONE = 'SELECT "partition", first, count, appended_at, packing, crc, payload FROM batch WHERE id = ?'
+_CHANGE = "UPDATE batch SET packing = ?, crc = ?, payload = ? WHERE id = ?"
 _READ = """
 SELECT first, count, appended_at, packing, crc, payload FROM batch WHERE "partition" = :partition AND first >= coalesce(
     (SELECT max(first) FROM batch WHERE "partition" = :partition AND first <= :offset), 0) ORDER BY first
@@ -142,6 +144,10 @@ class SqliteLog(EventLog):
         check_partition(partition, self.partitions)
         return int(self._one('SELECT "end" FROM "partition" WHERE id = :p', {"p": partition}))
 
+    def lag(self, partition: int, offset: int) -> int:
+        """Return how many events there are from `offset` on."""
+        return max(0, self.end(partition) - max(offset, self.begin(partition)))
+
     def commit(self, group: str, partition: int, offset: int) -> None:
         """Remember, durably, that `group` has dealt with all before `offset`."""
         check_partition(partition, self.partitions)
@@ -158,6 +164,15 @@ class SqliteLog(EventLog):
         """Delete old batches that every group dealt with; always the oldest, so that no hole comes to be."""
         with self._writing, failures(self._path), transaction(self._writer):
             return sum(self._trim_partition(partition, before) for partition in range(self.partitions))
+
+    def rewrite(self, change: Callable[[bytes, int], bytes]) -> int:
+        """Change events where they stand, each batch in a transaction; what stood there is overwritten."""
+        with self._writing, failures(self._path):
+            self._writer.execute("PRAGMA secure_delete = ON")
+            ids = [row[0] for row in self._writer.execute("SELECT id FROM batch ORDER BY id").fetchall()]
+            changed = sum(self._rewrite(id_, change) for id_ in ids)
+            self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            return changed
 
     def wait(self, timeout: float) -> None:
         """Block until any process appended since the calling thread's last call, or for `timeout` seconds."""
@@ -189,8 +204,7 @@ class SqliteLog(EventLog):
     def _batch(self, partition: int, offset: int, row: _Stored) -> Batch:
         packed = Packed(row.packing, row.crc, row.payload)
         payload = unpack(packed, partition, row.first, row.count, row.appended_at, str(self._path))
-        cut = max(0, offset - row.first)
-        return Batch(partition, row.first + cut, row.count - cut, row.appended_at, drop_lines(payload, cut))
+        return Batch(partition, row.first, row.count, row.appended_at, payload).since(offset)
 
     def _row(self, batch: Append) -> _Row:
         check_batch(batch.partition, batch.payload, batch.count, self.partitions)
@@ -214,6 +228,19 @@ class SqliteLog(EventLog):
                 return [[self._insert(row) for row in request.rows] for request in group], None
         except ForewarnError as error:
             return [[] for _ in group], error
+
+    def _rewrite(self, id_: int, change: Callable[[bytes, int], bytes]) -> int:
+        with transaction(self._writer):
+            found = self._writer.execute(_ONE, (id_,)).fetchone()
+            if found is None:  # trimmed meanwhile
+                return 0
+            partition, row = found[0], _Stored(*found[1:])
+            packed = Packed(row.packing, row.crc, row.payload)
+            place = partition, row.first, row.count, row.appended_at
+            payload, changed = changed_lines(unpack(packed, *place, str(self._path)), row.first, change)
+            if changed:
+                self._writer.execute(_CHANGE, (*seal(pack(payload), *place), id_))
+            return changed
 
     def _insert(self, row: _Row) -> int:
         (after,) = self._writer.execute(

@@ -5,6 +5,7 @@ from sqlmodel import Session, col, select
 
 from engine.config.model import SEVERITIES
 from engine.playbooks import TOLD
+from engine.store.database import insert_ignore
 from engine.store.models import Intent, Issue, LeadTime
 
 AFTERMATH = 86400.0
@@ -23,8 +24,8 @@ def reached(session: Session, account: str, at: float, by: str, issue: str = "")
     if session.get(LeadTime, (found.id, account)) is None:
         warned = _warned_at(session, found.id, account, at)
         lead = None if warned is None else at - warned
-        session.add(LeadTime(issue=found.id, account=account, warned_at=warned, reached_at=at, by=by, lead_s=lead))
-        session.flush()
+        made = LeadTime(issue=found.id, account=account, warned_at=warned, reached_at=at, by=by, lead_s=lead)
+        insert_ignore(session, LeadTime, [made])  # another of the account's people may do so at the same moment
     return found.id
 
 

@@ -18,6 +18,7 @@ from engine.ids import derive
 from engine.issues.view import IssueView
 from engine.playbooks import matches
 from engine.policy.contact_hours import zone_info
+from engine.store.database import insert_ignore
 from engine.store.models import Change, Silence
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -83,22 +84,20 @@ def create(
     window = dict(recurring or {})
     check(matcher, starts_at, ends_at, window)
     key = derive("sil", sorted(matcher.items()), who, why, starts_at, ends_at, sorted(window.items()), now)
-    silence = session.get(Silence, key)
-    if silence is None:
-        silence = Silence(
-            id=key,
-            matcher=dict(matcher),
-            starts_at=starts_at,
-            ends_at=ends_at,
-            recurring=window,
-            who=who,
-            why=why,
-            created_at=now,
-        )
-        session.add(silence)
+    silence = Silence(
+        id=key,
+        matcher=dict(matcher),
+        starts_at=starts_at,
+        ends_at=ends_at,
+        recurring=window,
+        who=who,
+        why=why,
+        created_at=now,
+    )
+    if insert_ignore(session, Silence, [silence]):
         session.add(_change(silence, "silenced", who, why, now))
         session.flush()
-    return silence
+    return session.get_one(Silence, key)
 
 
 def end(session: Session, silence: str, who: str, now: float, why: str = "") -> Silence:

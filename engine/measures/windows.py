@@ -105,7 +105,7 @@ def add(
         if ints[row, _REACH] == 0 and ints[row, _QUIET] == 0:
             floats[row, 0] = window[i] - plan.ring + 1
         elif window[i] >= floats[row, 0] + plan.ring:
-            _close(floats, ints, points, pictured, pool, closed, size, plan, row, window[i] - plan.ring + 1)
+            _close(floats, ints, points, pictured, pool, closed, size, plan, row, window[i] - plan.ring + 1, True)
         ahead = int(window[i] - floats[row, 0])
         if (
             ahead >= 0
@@ -137,7 +137,7 @@ def advance(memory: Memory, plan: Plan, until: float, done: int) -> int:
         if (ints[row, _REACH] > 0 or told) and floats[row, 0] < until:
             if not _room(closed, size, plan):
                 return row
-            _close(floats, ints, points, pictured, pool, closed, size, plan, row, until)
+            _close(floats, ints, points, pictured, pool, closed, size, plan, row, until, False)
     return plan.known
 
 
@@ -217,13 +217,18 @@ def _close(  # noqa: PLR0913, PLR0917 - see above
     plan: Plan,
     row: int,
     until: float,
+    leap: bool,
 ) -> None:
-    """Tell and clear the windows of a series before `until`, in order."""
+    """Tell and clear the windows of a series before `until`, in order.
+
+    Where there is nothing more to tell, the oldest open window is the one after the last that was; or, to `leap`,
+    `until`. The first does not depend on when it is asked for, so neither does what is remembered.
+    """
     base, reach, quiet = floats[row, 0], int(ints[row, _REACH]), int(ints[row, _QUIET])
     while base < until:
         told = plan.zero and 0 < quiet <= ZEROS
         if reach <= 0 and not told:
-            base = until
+            base = until if leap else base
             break
         at, value, count = plan.head + (int(base) % plan.ring) * plan.words, 0.0, 0
         if reach > 0 and ints[row, 2 * at] != 0:

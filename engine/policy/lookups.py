@@ -17,9 +17,11 @@ from engine.playbooks import REPLY, TOLD, Told, open_outreach
 from engine.policy.caps import Sent
 from engine.policy.consent import Entry
 from engine.policy.facts import WRITTEN, Suppressed
-from engine.store.among import among, listed
+from engine.store.among import among
 from engine.store.database import unindexed
+from engine.store.digests import TOGETHER
 from engine.store.models import Consent, Conversation, CustomerContact, Intent, Issue, Suppression, Turn
+from outreach.address import digest
 
 CONVERSATION = 4 * 3600.0
 """A customer who contacted us about an issue is in conversation with us for so many seconds."""
@@ -40,6 +42,7 @@ _SENDS = sql_select(
     func.coalesce(col(Intent.payload)["purpose"].as_string(), "service"),
     col(Intent.playbook),
     col(Intent.occasion),
+    func.coalesce(col(Intent.payload)[TOGETHER]["first"].as_string(), ""),
 ).where(
     among(Intent.recipient, "ids"),
     col(Intent.kind).in_(WRITTEN),
@@ -67,13 +70,13 @@ def issues(session: Session, ids: Collection[str]) -> dict[str, Issue]:
 
     They are plain rows, to be read only: objects that can be written take several times as long.
     """
-    return {row.id: cast("Issue", row) for row in session.execute(_ISSUES, {"ids": listed(ids)})}
+    return {row.id: cast("Issue", row) for row in session.execute(_ISSUES, {"ids": ids})}
 
 
 def consents(session: Session, persons: Collection[Person]) -> dict[str, tuple[Entry, ...]]:
     """Return of each person the ledger's entries that name them or an address of theirs."""
     owners = _owners(persons)
-    named = {"ids": listed([each.id for each in persons]), "addresses": listed(owners)}
+    named = {"ids": [each.id for each in persons], "addresses": owners}
     found: dict[str, list[Entry]] = defaultdict(list)
     known = {person.id for person in persons}
     for row in session.scalars(_CONSENTS, named) if persons else ():
@@ -86,10 +89,11 @@ def suppressions(session: Session, persons: Collection[Person]) -> dict[str, tup
     """Return of each person the addresses nothing is sent to."""
     owners = _owners(persons)
     found: dict[str, list[Suppressed]] = defaultdict(list)
-    rows = session.scalars(_SUPPRESSIONS, {"addresses": listed(owners)}) if owners else ()
+    written = {each: value for value in owners for each in (value, digest(value))}  # of who was erased, the digest
+    rows = session.scalars(_SUPPRESSIONS, {"addresses": written}) if owners else ()
     for row in rows:
-        for person in owners[row.address]:
-            found[person].append(Suppressed(row.address, row.channel, row.reason))
+        for person in owners[written[row.address]]:
+            found[person].append(Suppressed(written[row.address], row.channel, row.reason))
     return {person: tuple(each) for person, each in found.items()}
 
 
@@ -97,7 +101,7 @@ def sends(session: Session, persons: Collection[Person], since: float) -> dict[s
     """Return of each person what they were sent since then, without the texts; `channel` is the channel's name."""
     if not persons:
         return {}
-    rows = session.execute(_SENDS, {"ids": listed([person.id for person in persons]), "since": since})
+    rows = session.execute(_SENDS, {"ids": [person.id for person in persons], "since": since})
     found: dict[str, list[Sent]] = defaultdict(list)
     for recipient, *sent in rows:
         found[recipient].append(Sent(*sent))
@@ -110,7 +114,7 @@ def wrote(
     """Return of each person when they last wrote, by kind of channel: those kinds only that ask for it (C12)."""
     if not persons or not kinds:
         return {}
-    ids = {"ids": listed([person.id for person in persons])}
+    ids = {"ids": [person.id for person in persons]}
     contacts = sql_select(col(CustomerContact.subject), col(CustomerContact.channel), col(CustomerContact.at)).where(
         among(CustomerContact.subject, "ids"), col(CustomerContact.channel).in_(kinds), col(CustomerContact.at) <= now
     )
@@ -136,9 +140,9 @@ def told(session: Session, intents: Collection[Intent]) -> dict[str, Told]:
     if not asked:
         return {}
     names = {
-        "issues": listed({intent.issue for intent in asked}),
-        "recipients": listed({intent.recipient for intent in asked}),
-        "but": listed([intent.id for intent in asked]),
+        "issues": {intent.issue for intent in asked},
+        "recipients": {intent.recipient for intent in asked},
+        "but": [intent.id for intent in asked],
     }
     by: dict[Key, list[Intent]] = defaultdict(list)
     for other in session.scalars(_TOLD, names):
@@ -158,7 +162,7 @@ def active_of(session: Session, accounts: Collection[str | None] | None) -> dict
     if accounts is not None:
         found = found.where(among(Issue.account, "accounts"))
     by: dict[str | None, list[IssueView]] = defaultdict(list)
-    named = {"accounts": listed([each for each in accounts or () if each is not None])}
+    named = {"accounts": [each for each in accounts or () if each is not None]}
     for row in session.scalars(found.order_by(col(Issue.opened_at), col(Issue.id)), named):
         by[row.account if accounts is not None else None].append(view(row))
     return by
@@ -193,7 +197,7 @@ def tickets_made(session: Session, messages: Collection[Intent], now: float) -> 
     if not messages:
         return {}
     asked = select(Intent).where(among(Intent.issue, "issues"), Intent.kind == "ticket", Intent.occasion != REPLY)
-    rows = session.scalars(asked, {"issues": listed({each.issue for each in messages})}).all()
+    rows = session.scalars(asked, {"issues": {each.issue for each in messages}}).all()
     found: dict[str, str | None] = {}
     for message in messages:
         own = [row for row in rows if row.issue == message.issue]
@@ -206,7 +210,7 @@ def tickets_made(session: Session, messages: Collection[Intent], now: float) -> 
 
 def conversations(session: Session, issues_: Collection[str], now: float) -> dict[tuple[str, str | None], str]:
     """Return, by issue and account, the id of a contact of the customer's a short time ago."""
-    asked = {"issues": listed(issues_), "since": now - CONVERSATION, "now": now}
+    asked = {"issues": issues_, "since": now - CONVERSATION, "now": now}
     rows = session.scalars(_CONTACTS, asked).all()
     handed_over = book.live(session, issues_, now)
     return handed_over | {(row.issue, row.account): row.id for row in reversed(rows)}

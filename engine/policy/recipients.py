@@ -7,7 +7,7 @@ from sqlalchemy import select as sql_select
 from sqlmodel import Session
 
 from engine.entities import CONTACT, NOTHING_SAID, Person, addresses_of, person_of, preferences_of
-from engine.store.among import among, listed
+from engine.store.among import among
 from engine.store.models import Entity
 
 _CHUNK = 5_000
@@ -54,7 +54,7 @@ def _read(session: Session, ids: Sequence[str]) -> dict[str, Entity]:
     """Return plain rows, named as the model's columns: objects that can be written take several times as long."""
     found: dict[str, Entity] = {}
     for start in range(0, len(ids), _CHUNK):
-        chunk = {"ids": listed(ids[start : start + _CHUNK])}
+        chunk = {"ids": ids[start : start + _CHUNK]}
         found.update((row.id, cast("Entity", row)) for row in session.execute(_ENTITIES, chunk))
     return found
 

@@ -1,9 +1,9 @@
-"""The one relational database. All that differs between SQLite and PostgreSQL is in this file."""
+"""The one relational database: SQLite, or PostgreSQL where several processes share it (`engine.store.postgres`)."""
 
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,38 +25,42 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoneFree
 from sqlmodel import Session, SQLModel
 
 from engine import embedded
 from engine.errors import ConfigError, ForewarnError, Retryable
-from engine.store import schema
+from engine.store import postgres, schema
 from engine.store.many import execute_many
+from engine.store.postgres import Collided
 
 _T = TypeVar("_T")
 Row = Mapping[str, Any] | SQLModel
 _INSERTS: Mapping[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-_RETRYABLE_STATES = {"08": "the connection was lost", "40": "it collided with another transaction"} | {
-    "53": "the server is out of space or connections",
-    "55": "locked by another transaction",
-    "57": "the server is going down or coming up",
-}
-"""The class of an SQLSTATE → what happened (https://www.postgresql.org/docs/current/errcodes-appendix.html)."""
+TRIES = 5
+"""How often a transaction that can be repeated is tried while it collides with others."""
+NUL = b"\\u0000"
+"""As JSON has it; PostgreSQL takes it in no text."""
 
 
 class Database:
     """Tables behind transactions. Safe to use from several threads; on SQLite one of them writes at a time.
 
     Every failure that may pass (locked, disk full, connection lost) is raised as Retryable; nothing of that
-    transaction was written then.
+    transaction was written then. Only where the connection is lost during the commit itself is that not known: what is
+    done again finds what is there by its key.
     """
 
     def __init__(self, engine: Engine, *, busy_timeout: float) -> None:
         self.place = engine.url.render_as_string(hide_password=True).removeprefix("sqlite:///")
+        self.several = engine.dialect.name != "sqlite"
+        """Whether several processes may do the same work on it."""
         self._engine = engine
-        self._reader = engine.execution_options(begin="DEFERRED")
+        seeing_one_state = {"isolation_level": "REPEATABLE READ"} if self.several else {"begin": "DEFERRED"}
+        self._reader = engine.execution_options(**seeing_one_state)
         self._timeout = busy_timeout
-        self._writing = threading.Lock() if engine.dialect.name == "sqlite" else None
-        self._owner: int | None = None
+        self._writing = None if self.several else threading.Lock()
+        self._inside = threading.local()
 
     @classmethod
     def open(
@@ -67,18 +71,23 @@ class Database:
         check: bool = True,
         synchronous: str = "FULL",
         busy_timeout: float = 10.0,
+        pool: int = 10,
     ) -> "Database":
         """Open the SQLite file or database URL `where`; one without tables is given them by the migrations.
 
         `create=False` refuses a database without tables; `check=False` takes one with an older schema, to upgrade it.
-        `synchronous` is SQLite's: FULL survives a power cut, NORMAL may lose the last transactions in one.
+        `synchronous` is SQLite's: FULL survives a power cut, NORMAL may lose the last transactions in one. `pool` is
+        PostgreSQL's: so many connections at most.
 
         Raises ConfigError for a schema of another version, Retryable or ForewarnError for a file that cannot be used.
         """
         url = _url(where)
         if url.get_backend_name() == "sqlite":
             _prepare_folder(url, create=create)
-        database = cls(_engine(url, synchronous, busy_timeout), busy_timeout=busy_timeout)
+            engine = _embedded(url, synchronous, busy_timeout)
+        else:
+            engine = postgres.engine(url, _JSON, pool=pool, timeout=busy_timeout)
+        database = cls(engine, busy_timeout=busy_timeout)
         try:
             database._prepare_schema(create=create, check=check)
         except ForewarnError:
@@ -87,13 +96,32 @@ class Database:
         return database
 
     @contextmanager
-    def transaction(self) -> Iterator[Session]:
+    def transaction(self, *, shared: bool = False) -> Iterator[Session]:
         """Yield a session; all that is done in it is written at the end, or nothing is, when an exception leaves it.
 
-        What it read stays true until it is written: on SQLite it holds the write lock from its first statement on.
+        What it read stays true until it is written: nobody else writes meanwhile. `shared` lets others write that are
+        `shared` too, where the database can: for what is safe beside them (`engine.store.postgres`).
         """
-        with self._alone(), self._failures(), Session(self._engine, expire_on_commit=False) as session, session.begin():
+        with (
+            self._alone(),
+            self._failures(),
+            Session(self._engine, expire_on_commit=False) as session,
+            session.begin(),
+        ):
+            if self.several:
+                postgres.enter(session.connection(), shared=shared)
             yield session
+
+    def repeat(self, work: Callable[[Session], _T], *, shared: bool = False) -> _T:
+        """Do `work` in a transaction and return what it returns; where it collides with another, do it again.
+
+        Raises Collided if it does so each time.
+        """
+        for _ in range(TRIES - 1):
+            with suppress(Collided), self.transaction(shared=shared) as session:
+                return work(session)
+        with self.transaction(shared=shared) as session:
+            return work(session)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -113,13 +141,17 @@ class Database:
         """Bring the schema to this version's, in one transaction; two that try at once do it once."""
         if (found := self.revision()) is not None and found not in schema.revisions():
             self.check()
-        with self._alone(), self._failures(), self._engine.begin() as connection:
+        with self._changing() as connection:
             schema.upgrade(connection)
 
     def downgrade(self, to: str) -> None:
         """Bring the schema back to revision `to`; `base` drops every table."""
-        with self._alone(), self._failures(), self._engine.begin() as connection:
+        with self._changing() as connection:
             schema.downgrade(connection, to)
+
+    def line(self) -> postgres.Line:
+        """Return a connection of its own, outside of the pool. Raises Retryable where there is none to be had now."""
+        return postgres.Line(self._engine, self.place)
 
     def close(self) -> None:
         """Let go of all connections."""
@@ -136,21 +168,27 @@ class Database:
             return ask(connection)
 
     @contextmanager
+    def _changing(self) -> Iterator[Connection]:
+        """Yield a connection to change the schema on, in one transaction, one process at a time."""
+        with self._alone(), self._failures(), self._engine.begin() as connection:
+            if self.several:
+                postgres.change(connection)
+            yield connection
+
+    @contextmanager
     def _alone(self) -> Iterator[None]:
         """Queue up in this process, where waiting is fair, instead of at the file, where it is a lottery."""
-        if self._writing is None:
-            yield
-            return
-        if self._owner == threading.get_ident():
+        if getattr(self._inside, "now", False):
             raise RuntimeError("a transaction inside a transaction: hand the session on instead")
-        if not self._writing.acquire(timeout=self._timeout):
+        if self._writing is not None and not self._writing.acquire(timeout=self._timeout):
             raise Retryable("locked by a long transaction of this process", place=self.place, remedy="try again")
-        self._owner = threading.get_ident()
+        self._inside.now = True
         try:
             yield
         finally:
-            self._owner = None
-            self._writing.release()
+            self._inside.now = False
+            if self._writing is not None:
+                self._writing.release()
 
     @contextmanager
     def _failures(self) -> Iterator[None]:
@@ -160,6 +198,9 @@ class Database:
             if (ours := _translate(error, self.place)) is None:
                 raise
             raise ours from error
+        except NoneFree as error:
+            cause = "all connections are in use"
+            raise Retryable(cause, place=self.place, remedy="try again; `store.pool` says how many") from error
         except sqlite3.Error as error:  # while connecting, before SQLAlchemy wraps them
             raise embedded.translate(error, self.place) from error
 
@@ -220,6 +261,12 @@ def _increase(dialect: str, table: type[SQLModel], names: tuple[str, ...], keys:
     return statement.on_conflict_do_update(index_elements=list(keys), set_=sums)
 
 
+def lock(session: Session, name: str) -> None:
+    """Let no other transaction hold the lock of this name until this one ends; on SQLite none is beside it anyway."""
+    if session.connection().dialect.name != "sqlite":
+        postgres.lock(session.connection(), name)
+
+
 def unindexed(column: Any) -> ColumnElement[Any]:
     """Return a text column as a value that no index is looked up by.
 
@@ -238,7 +285,8 @@ def values(table: Table, row: Row) -> Mapping[str, Any]:
 
 def _execute(session: Session, statement: Any, table: Table, rows: Sequence[Row]) -> int:
     session.flush()  # what was added to the session before comes before
-    result: Any = session.connection().execute(statement, [values(table, row) for row in rows])
+    given = [values(table, row) for row in rows]
+    result: Any = session.connection().execute(statement, given, execution_options={"preserve_rowcount": True})
     return int(result.rowcount)
 
 
@@ -256,6 +304,8 @@ def _table(model: type[SQLModel]) -> Table:
 def _url(where: str | Path) -> URL:
     url = make_url(where) if isinstance(where, str) and "://" in where else None
     url = url or URL.create("sqlite", database=str(where))
+    if url.drivername in ("postgres", "postgresql"):
+        url = url.set(drivername=postgres.DRIVER)
     if url.get_backend_name() not in _INSERTS:
         cause = f"no support for {url.get_backend_name()}"
         raise ConfigError(cause, place=url.render_as_string(), remedy=f"use one of {', '.join(_INSERTS)}")
@@ -272,11 +322,8 @@ def _prepare_folder(url: URL, *, create: bool) -> None:
         raise ConfigError("there is no database", place=str(path), remedy="run `forewarn db upgrade` to make one")
 
 
-def _engine(url: URL, synchronous: str, busy_timeout: float) -> Engine:
-    json: dict[str, Any] = {"json_serializer": _to_json, "json_deserializer": msgspec.json.decode}
-    if url.get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True, **json)
-    engine = create_engine(url, connect_args={"timeout": busy_timeout, "check_same_thread": False}, **json)
+def _embedded(url: URL, synchronous: str, busy_timeout: float) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": busy_timeout, "check_same_thread": False}, **_JSON)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, record: object) -> None:  # noqa: ARG001 -- SQLAlchemy's signature
@@ -291,8 +338,23 @@ def _engine(url: URL, synchronous: str, busy_timeout: float) -> Engine:
 
 
 def _to_json(value: object) -> str:
-    """Several times as fast as the standard library, and NaN becomes null: PostgreSQL takes nothing else."""
-    return _ENCODER.encode(value).decode()
+    """Several times as fast as the standard library; NaN becomes null, and NUL in texts U+FFFD: PostgreSQL has none."""
+    written = _ENCODER.encode(value)
+    if NUL in written:
+        written = _ENCODER.encode(_without_nul(msgspec.json.decode(written)))
+    return written.decode()
+
+
+def _without_nul(value: Any) -> Any:
+    match value:
+        case str():
+            return value.replace("\0", "\ufffd")
+        case list():
+            return [_without_nul(each) for each in value]
+        case dict():
+            return {_without_nul(name): _without_nul(each) for name, each in value.items()}
+        case _:
+            return value
 
 
 def _plain(value: object) -> object:
@@ -302,6 +364,7 @@ def _plain(value: object) -> object:
 
 
 _ENCODER = msgspec.json.Encoder(enc_hook=_plain)
+_JSON: Mapping[str, Any] = {"json_serializer": _to_json, "json_deserializer": msgspec.json.decode}
 
 
 def _translate(error: DBAPIError, place: str) -> ForewarnError | None:
@@ -310,7 +373,4 @@ def _translate(error: DBAPIError, place: str) -> ForewarnError | None:
         return None
     if isinstance(error.orig, sqlite3.Error):
         return embedded.translate(error.orig, place)
-    cause = _RETRYABLE_STATES.get(str(getattr(error.orig, "sqlstate", None) or "")[:2])
-    if cause or error.connection_invalidated:
-        return Retryable(cause or "the connection was lost", place=place, remedy="try again")
-    return None
+    return postgres.translate(error, place)

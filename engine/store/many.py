@@ -25,7 +25,7 @@ def execute_many(session: Session, statement: Executable, rows: Sequence[Row], e
     connection = session.connection()
     plain = _compiled(statement, tuple(rows[0])) if connection.dialect.name == "sqlite" else None
     if plain is None:
-        result: Any = connection.execute(statement, rows)
+        result: Any = connection.execute(statement, rows, execution_options={"preserve_rowcount": True})
         return int(result.rowcount)
     text, names, fixed, encoded = plain
     values = [[full[name] for name in names] for full in ({**fixed, **row} for row in rows)]

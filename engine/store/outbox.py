@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Integer, bindparam, func, update
 from sqlmodel import Session, col, select
 
 from engine.errors import Permanent
-from engine.store.among import among, listed
+from engine.store.among import among
 from engine.store.database import insert_ignore, unindexed
 from engine.store.models import Intent
 
@@ -47,6 +47,9 @@ TRANSITIONS: Mapping[Status, frozenset[Status]] = {
 """From → to. `sending` goes back to `pending` only when it surely was not taken, `sent` to `skipped` only when the
 provider gave it back, and to `pending` only when the provider says that it did not arrive: then it goes another way."""
 
+PREPARE = "prepare"
+"""Who holds this lock (`engine.store.database.lock`) decides alone: what one person was sent, how many are told and
+what is left of a budget is counted over all batches."""
 _TABLE = Intent.__table__  # type: ignore[attr-defined]  # SQLModel makes it
 DUE = (
     select(Intent)
@@ -115,7 +118,7 @@ def claim(session: Session, ids: Collection[str], by: str, now: float) -> list[I
     Rows another transaction has locked are passed over (SKIP LOCKED on PostgreSQL; SQLite has one writer at a time).
     They are returned as plain values that no session looks after: what is changed on them is not written.
     """
-    rows = session.execute(_CLAIM, {"ids": listed(ids), "by": by, "now": now})
+    rows = session.execute(_CLAIM, {"ids": ids, "by": by, "now": now})
     plain = [cast("Intent", SimpleNamespace(**row)) for row in rows.mappings()]
     return sorted(plain, key=lambda intent: (intent.due_at, intent.id))
 
@@ -202,6 +205,16 @@ def hasten(session: Session, *where: ColumnElement[bool], now: float) -> int:
     for condition in where:
         waiting &= condition
     return len(_change(session, waiting, {"due_at": now}))
+
+
+def take_back(session: Session, ids: Collection[str], by: str) -> int:
+    """Put back what `by` has of `ids` and surely did not send; returns how many that were."""
+    mine = col(Intent.id).in_(ids) & (col(Intent.claimed_by) == by)
+    free = {"status": Status.PENDING, "claimed_by": "", "claimed_at": None}
+    claimed = _change(session, mine & (col(Intent.status) == Status.CLAIMED), free)
+    counted = {**free, "attempts": col(Intent.attempts) - 1}
+    leaving = _change(session, mine & (col(Intent.status) == Status.SENDING), counted)
+    return len(claimed) + len(leaving)
 
 
 def release_stale(session: Session, before: float) -> Released:

@@ -10,6 +10,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from engine.errors import ConfigError
+from engine.store import postgres
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -40,6 +41,8 @@ def check(connection: Connection, place: str) -> None:
 def upgrade(connection: Connection, to: str = "head") -> None:
     """Bring the schema to revision `to`, within the transaction that `connection` is in."""
     command.upgrade(_config(connection), to)
+    if connection.dialect.name == "postgresql":
+        postgres.by_bytes(connection)
 
 
 def downgrade(connection: Connection, to: str) -> None:

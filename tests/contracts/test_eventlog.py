@@ -33,6 +33,10 @@ def all_events(log: EventLog, partition: int = 0) -> list[bytes]:
     return events(log.read(partition, 0, 1_000_000))
 
 
+def offsets(batches: list[Batch]) -> list[int]:
+    return [one.at(line) for one in batches for line in range(one.count)]
+
+
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock(START)
@@ -43,46 +47,56 @@ class EventLogContract(ABC):
 
     @pytest.fixture
     @abstractmethod
-    def make(self, tmp_path: Path, clock: FakeClock) -> Iterator[Make] | Make: ...
+    def make(self) -> Iterator[Make] | Make: ...
 
     @pytest.fixture
     def log(self, make: Make) -> EventLog:
         return make(partitions=1)
 
     def test_an_empty_log(self, log: EventLog) -> None:
-        assert (log.begin(0), log.end(0), log.read(0, 0, 100)) == (0, 0, [])
+        assert (log.begin(0), log.end(0), log.read(0, 0, 100), log.lag(0, 0)) == (0, 0, [], 0)
 
-    def test_events_come_back_in_order_with_gapless_offsets(self, log: EventLog) -> None:
-        assert log.append([batch(0, 3), batch(3, 2)]) == [0, 3]
-        assert log.append([batch(5, 1)]) == [5]
-        assert [(one.offset, one.count) for one in log.read(0, 0, 100)] == [(0, 3), (3, 2), (5, 1)]
+    def test_events_come_back_in_order_at_the_offsets_that_append_told(self, log: EventLog) -> None:
+        told = [*log.append([batch(0, 3), batch(3, 2)]), *log.append([batch(5, 1)])]
+        got = log.read(0, 0, 100)
+        every = offsets(got)
         assert all_events(log) == lines(0, 6).split(b"\n")
-        assert log.end(0) == 6
-
-    def test_the_time_of_appending_is_kept(self, log: EventLog, clock: FakeClock) -> None:
-        log.append([batch(0, 1)])
-        clock.advance(60)
-        log.append([batch(1, 1)])
-        assert [one.appended_at for one in log.read(0, 0, 10)] == [START, START + 60]
+        assert every == sorted(set(every))
+        assert told == [every[0], every[3], every[5]]
+        assert every[-1] < got[-1].after <= log.end(0)
+        assert log.lag(0, 0) > log.lag(0, every[5]) > log.lag(0, log.end(0)) == 0
 
     @pytest.mark.parametrize("size", [3, 5_000])
     def test_a_read_starts_at_any_event(self, log: EventLog, size: int) -> None:
         log.append([batch(0, size), batch(size, size)])
-        for offset in (0, 1, size - 1, size, size + 1, 2 * size - 1):
-            got = log.read(0, offset, 1_000_000)
-            assert got[0].offset == offset
-            assert sum(one.count for one in got) == 2 * size - offset
-            assert b"\n".join(one.payload for one in got) == lines(offset, 2 * size - offset)
+        every = offsets(log.read(0, 0, 1_000_000))
+        for nth in (0, 1, size - 1, size, size + 1, 2 * size - 1):
+            got = log.read(0, every[nth], 1_000_000)
+            assert offsets(got) == every[nth:]
+            assert b"\n".join(one.payload for one in got) == lines(nth, 2 * size - nth)
+
+    def test_a_read_goes_on_after_the_batches_of_the_one_before(self, log: EventLog) -> None:
+        log.append([batch(10 * i, 10) for i in range(5)])
+        offset, seen = 0, []
+        while got := log.read(0, offset, 7):
+            seen += events(got)
+            offset = got[-1].after
+        assert seen == lines(0, 50).split(b"\n")
+        log.append([batch(50, 1)])
+        assert events(log.read(0, offset, 7)) == [lines(50, 1)]
 
     def test_reading_at_and_after_the_end_gives_nothing(self, log: EventLog) -> None:
         log.append([batch(0, 3)])
-        assert log.read(0, 3, 10) == log.read(0, 99, 10) == []
+        end = log.end(0)
+        assert log.read(0, end, 10) == log.read(0, end + 96, 10) == []
 
     def test_the_limit_is_exceeded_by_less_than_one_batch(self, log: EventLog) -> None:
         log.append([batch(4 * i, 4) for i in range(5)])
-        assert [one.offset for one in log.read(0, 0, 4)] == [0]
-        assert [one.offset for one in log.read(0, 0, 5)] == [0, 4]
-        assert [(one.offset, one.count) for one in log.read(0, 3, 2)] == [(3, 1), (4, 4)]
+        every = offsets(log.read(0, 0, 100))
+        for limit in (4, 5, 9):
+            got = log.read(0, 0, limit)
+            assert limit <= sum(one.count for one in got) < limit + 4
+        assert offsets(log.read(0, every[3], 2))[:2] == every[3:5]
         assert log.read(0, 0, 0) == []
 
     def test_payloads_of_any_bytes_come_back_unchanged(self, log: EventLog) -> None:
@@ -102,9 +116,11 @@ class EventLogContract(ABC):
     def test_partitions_are_separate(self, make: Make) -> None:
         log = make(partitions=3)
         assert log.partitions == 3
-        assert log.append([batch(0, 2, 0), batch(0, 4, 2), batch(2, 1, 0)]) == [0, 0, 2]
-        assert [log.end(p) for p in range(3)] == [3, 0, 4]
-        assert [one.partition for one in log.read(2, 0, 10)] == [2]
+        told = log.append([batch(0, 2, 0), batch(0, 4, 2), batch(2, 1, 0)])
+        assert [told[0], told[2]] == [offsets(log.read(0, 0, 10))[at] for at in (0, 2)]
+        assert told[1] == log.read(2, 0, 10)[0].offset
+        assert [log.lag(p, 0) > 0 for p in range(3)] == [True, False, True]
+        assert {one.partition for one in log.read(2, 0, 10)} == {2}
         assert all_events(log, 1) == []
 
     @pytest.mark.parametrize("partition", [-1, 1])
@@ -127,6 +143,87 @@ class EventLogContract(ABC):
         log.commit("labels", 0, 1)
         assert (log.committed("engine", 0), log.committed("labels", 0)) == (3, 1)
         assert log.committed("engine", 1) is None
+
+    def test_wait_returns_for_what_was_appended_since_the_last(self, log: EventLog) -> None:
+        log.append([batch(0, 1)])
+        log.wait(60)
+        log.append([batch(1, 1)])
+        log.wait(60)
+        log.wait(0.001)  # nothing new: the time-out ends it
+
+    def test_wait_is_woken_by_another_thread(self, log: EventLog) -> None:
+        waiter = threading.Thread(target=log.wait, args=(60,))
+        waiter.start()
+        log.append([batch(0, 1)])
+        waiter.join(30)
+        assert not waiter.is_alive()
+
+    def test_eight_threads_append_without_a_gap(self, log: EventLog) -> None:
+        told: list[tuple[int, bytes]] = []
+        start = threading.Barrier(8)
+
+        def work(worker: int) -> None:
+            start.wait()
+            for i in range(25):
+                payload = b"%d:%d\n%d:%d+" % (worker, i, worker, i)
+                told.append((log.append([Append(0, payload, 2)])[0], payload))
+
+        threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        got = log.read(0, 0, 1000)
+        assert len(offsets(got)) == 400
+        lines_at = dict(zip(offsets(got), events(got), strict=True))
+        assert all(lines_at[offset] == payload.split(b"\n")[0] for offset, payload in told)
+        of_one = [payload for _, payload in sorted(told) if payload.startswith(b"3:")]
+        assert of_one == [b"3:%d\n3:%d+" % (i, i) for i in range(25)]
+
+
+class DurableContract(EventLogContract):
+    """What a log on disk adds: another handle, opened later or beside it, sees the same."""
+
+    def test_everything_is_there_after_reopening(self, make: Make) -> None:
+        first = make(partitions=2)
+        first.append([batch(0, 3, 1)])
+        first.commit("engine", 1, 2)
+        end = first.end(1)
+        first.close()
+        again = make(partitions=2)
+        assert all_events(again, 1) == lines(0, 3).split(b"\n")
+        assert (again.end(1), again.committed("engine", 1)) == (end, 2)
+        assert again.append([batch(3, 1, 1)]) == [end]
+
+    def test_two_handles_append_without_a_gap(self, make: Make) -> None:
+        one, other = make(partitions=1), make(partitions=1)
+        told = [*one.append([batch(0, 2)]), *other.append([batch(2, 3)]), *one.append([batch(5, 1)])]
+        assert [offsets(one.read(0, 0, 100))[at] for at in (0, 2, 5)] == told
+        assert all_events(one) == all_events(other) == lines(0, 6).split(b"\n")
+
+    def test_wait_sees_what_another_handle_appended(self, make: Make) -> None:
+        reader, writer = make(partitions=1), make(partitions=1)
+        waiter = threading.Thread(target=reader.wait, args=(60,))
+        waiter.start()
+        writer.append([batch(0, 1)])
+        waiter.join(30)
+        assert not waiter.is_alive()
+
+
+class CountingContract(EventLogContract):
+    """What a log adds whose offsets count events, and which keeps batches as they were written."""
+
+    def test_offsets_count_events_from_nought(self, log: EventLog) -> None:
+        assert log.append([batch(0, 3), batch(3, 2)]) == [0, 3]
+        assert log.append([batch(5, 1)]) == [5]
+        assert [(one.offset, one.count) for one in log.read(0, 0, 100)] == [(0, 3), (3, 2), (5, 1)]
+        assert (log.end(0), log.lag(0, 4)) == (6, 2)
+
+    def test_the_time_of_appending_is_kept(self, log: EventLog, clock: FakeClock) -> None:
+        log.append([batch(0, 1)])
+        clock.advance(60)
+        log.append([batch(1, 1)])
+        assert [one.appended_at for one in log.read(0, 0, 10)] == [START, START + 60]
 
     def test_trim_takes_old_batches_that_every_group_dealt_with(self, log: EventLog, clock: FakeClock) -> None:
         log.append([batch(0, 2), batch(2, 2)])
@@ -172,77 +269,33 @@ class EventLogContract(ABC):
         assert log.trim(START + 50) == 0
         assert log.begin(0) == 0
 
-    def test_wait_returns_for_what_was_appended_since_the_last(self, log: EventLog) -> None:
-        log.append([batch(0, 1)])
-        log.wait(60)
-        log.append([batch(1, 1)])
-        log.wait(60)
-        log.wait(0.001)  # nothing new: the time-out ends it
-
-    def test_wait_is_woken_by_another_thread(self, log: EventLog) -> None:
-        waiter = threading.Thread(target=log.wait, args=(60,))
-        waiter.start()
-        log.append([batch(0, 1)])
-        waiter.join(30)
-        assert not waiter.is_alive()
-
-    def test_eight_threads_append_without_a_gap(self, log: EventLog) -> None:
-        offsets: list[tuple[int, bytes]] = []
-        start = threading.Barrier(8)
-
-        def work(worker: int) -> None:
-            start.wait()
-            for i in range(25):
-                payload = b"%d:%d\n%d:%d+" % (worker, i, worker, i)
-                offsets.append((log.append([Append(0, payload, 2)])[0], payload))
-
-        threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert sorted(offset for offset, _ in offsets) == list(range(0, 400, 2))
-        assert [(one.offset, one.payload) for one in log.read(0, 0, 1000)] == sorted(offsets)
-        of_one = [payload for _, payload in sorted(offsets) if payload.startswith(b"3:")]
-        assert of_one == [b"3:%d\n3:%d+" % (i, i) for i in range(25)]
+    @pytest.mark.parametrize("size", [3, 5_000])
+    def test_events_are_changed_where_they_stand(self, log: EventLog, clock: FakeClock, size: int) -> None:
+        log.append([batch(0, size), batch(size, size)])
+        log.commit("engine", 0, size)
+        clock.advance(60)
+        wanted = b'{"n": %d}' % (size + 1)
+        assert log.rewrite(lambda line, number: b'{"gone": %d}' % number if line == wanted else line) == 1
+        expected = lines(0, 2 * size).split(b"\n")
+        expected[size + 1] = b'{"gone": %d}' % (size + 1)
+        assert all_events(log) == expected
+        assert [(one.offset, one.count, one.appended_at) for one in log.read(0, 0, 9 * size)] == [
+            (0, size, START), (size, size, START),
+        ]  # fmt: skip
+        assert (log.end(0), log.committed("engine", 0)) == (2 * size, size)
+        assert log.rewrite(lambda line, _: line) == 0
+        with pytest.raises(ValueError, match="one line"):
+            log.rewrite(lambda line, _: line + b"\n")
+        assert all_events(log) == expected
 
 
-class DurableContract(EventLogContract):
-    """What a log on disk adds: another handle, opened later or beside it, sees the same."""
-
-    def test_everything_is_there_after_reopening(self, make: Make) -> None:
-        first = make(partitions=2)
-        first.append([batch(0, 3, 1)])
-        first.commit("engine", 1, 2)
-        first.close()
-        again = make(partitions=2)
-        assert all_events(again, 1) == lines(0, 3).split(b"\n")
-        assert (again.end(1), again.committed("engine", 1)) == (3, 2)
-        assert again.append([batch(3, 1, 1)]) == [3]
-
-    def test_two_handles_append_without_a_gap(self, make: Make) -> None:
-        one, other = make(partitions=1), make(partitions=1)
-        assert one.append([batch(0, 2)]) == [0]
-        assert other.append([batch(2, 3)]) == [2]
-        assert one.append([batch(5, 1)]) == [5]
-        assert all_events(one) == all_events(other) == lines(0, 6).split(b"\n")
-
-    def test_wait_sees_what_another_handle_appended(self, make: Make) -> None:
-        reader, writer = make(partitions=1), make(partitions=1)
-        waiter = threading.Thread(target=reader.wait, args=(60,))
-        waiter.start()
-        writer.append([batch(0, 1)])
-        waiter.join(30)
-        assert not waiter.is_alive()
-
-
-class TestMemoryLog(EventLogContract):
+class TestMemoryLog(CountingContract):
     @pytest.fixture
-    def make(self, tmp_path: Path, clock: FakeClock) -> Make:
+    def make(self, clock: FakeClock) -> Make:
         return lambda partitions: MemoryLog(clock=clock, partitions=partitions)
 
 
-class TestSqliteLog(DurableContract):
+class TestSqliteLog(DurableContract, CountingContract):
     @pytest.fixture
     def make(self, tmp_path: Path, clock: FakeClock) -> Iterator[Make]:
         opened: list[EventLog] = []

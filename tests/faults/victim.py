@@ -109,9 +109,9 @@ def arm(moments: Moments) -> None:
     whole = Database.transaction
 
     @contextmanager
-    def transaction(self: Database) -> Iterator[Any]:
+    def transaction(self: Database, *, shared: bool = False) -> Iterator[Any]:
         moments.pass_()
-        with whole(self) as session:
+        with whole(self, shared=shared) as session:
             yield session
             moments.pass_()
         moments.pass_()

@@ -1,6 +1,6 @@
 """What the engine keeps of itself: progress, jobs, tokens."""
 
-from sqlalchemy import BigInteger, Column, LargeBinary
+from sqlalchemy import BigInteger, Column, LargeBinary, text
 from sqlmodel import Field, SQLModel
 
 
@@ -11,6 +11,10 @@ class Progress(SQLModel, table=True):
     partition: int = Field(primary_key=True)
     offset: int = Field(sa_type=BigInteger)
     watermark: float
+    epoch: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    """How often the partition was taken: only who took it last may write."""
+    holder: str = Field(default="", sa_column_kwargs={"server_default": text("''")})
+    """Who took it last."""
 
 
 class JobRun(SQLModel, table=True):
@@ -20,7 +24,7 @@ class JobRun(SQLModel, table=True):
     job: str = Field(primary_key=True)
     due_at: float = Field(primary_key=True)
     status: str
-    """running, done or failed."""
+    """running, done or failed; begun: nothing was due, the job is new."""
     started_at: float
     ended_at: float | None = None
     detail: str = ""

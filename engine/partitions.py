@@ -1,0 +1,157 @@
+"""The partitions that this process works on: taken, advanced, written down, given back."""
+
+from collections.abc import Callable, Collection, Iterable
+
+import structlog
+
+from engine.clock import Clock
+from engine.config.model import Config
+from engine.eventlog.base import EventLog
+from engine.eventlog.membership import Membership
+from engine.pipeline import GROUP, Fenced, Pipeline, Stores
+from engine.storage import Storage
+
+log = structlog.get_logger()
+READ = 20_000
+"""Events read from the log at once."""
+
+
+class Alone(Membership):
+    """The membership of a process that has all partitions, because there is no other."""
+
+    def __init__(self, log: EventLog, name: str) -> None:
+        self.name, self._log = name, log
+
+    def settle(self, give_back: Callable[[Collection[int]], None]) -> Collection[int]:
+        """Return them all."""
+        return range(self._log.partitions)
+
+    def commit(self, partition: int, offset: int) -> None:
+        """Remember it in the log."""
+        self._log.commit(GROUP, partition, offset)
+
+    def close(self) -> None:
+        """Do nothing: there is no group."""
+
+
+class Nowhere(Membership):
+    """The membership of a process that works on no partition."""
+
+    name = ""
+
+    def settle(self, give_back: Callable[[Collection[int]], None]) -> Collection[int]:
+        """Return none."""
+        return ()
+
+    def commit(self, partition: int, offset: int) -> None:
+        """Never asked."""
+
+    def close(self) -> None:
+        """Do nothing: there is no group."""
+
+
+class Partitions:
+    """The pipelines of the partitions that a group has given to this process."""
+
+    def __init__(self, config: Config, storage: Storage, clock: Clock, membership: Membership) -> None:
+        self._config, self._storage, self._clock = config, storage, clock
+        self._membership = membership
+        self._held: dict[int, Pipeline] = {}
+        self._parked: dict[int, Pipeline] = {}
+        """Given back, and perhaps to be ours again before anybody else has been at them."""
+        self._losses: list[str] = []
+
+    @property
+    def pipelines(self) -> list[Pipeline]:
+        """Those of the partitions that are held now."""
+        return [self._held[partition] for partition in sorted(self._held)]
+
+    def follow(self) -> None:
+        """Take what is ours now, and let go of what is not."""
+        ours = set(self._membership.settle(self._give_back))
+        for partition in self._held.keys() - ours:
+            log.warning("partition taken away", partition=partition)
+            del self._held[partition]
+        for partition in sorted(ours - self._held.keys()):
+            self._held[partition] = self._kept(partition) or self._restored(partition)
+        if ours:
+            self._parked.clear()
+
+    def restore(self) -> list[str]:
+        """Take what is ours from its snapshots; returns what went wrong on the way, as sentences."""
+        self._held.clear()
+        self._parked.clear()
+        self._losses.clear()
+        self.follow()
+        return list(self._losses)
+
+    def step(self) -> int:
+        """Process what has come in since; returns how many events that was."""
+        return sum(self._advance(pipeline) for pipeline in self.pipelines)
+
+    def snapshot(self) -> None:
+        """Write down the models of all that is held, and let the log forget what lies before."""
+        for pipeline in self.pipelines:
+            self._guarded(pipeline, lambda held: self._write_down([held]))
+
+    def lag(self) -> int:
+        """Return how many events of what is held are in the log and not yet processed."""
+        return sum(self._storage.log.lag(each.partition, each.offset) for each in self.pipelines)
+
+    def reconfigure(self, config: Config) -> None:
+        """Go on under another configuration."""
+        self._config = config
+        self._parked.clear()
+        for pipeline in self.pipelines:
+            pipeline.reconfigure(config)
+
+    def close(self) -> None:
+        """Leave the group."""
+        self._membership.close()
+
+    def _kept(self, partition: int) -> Pipeline | None:
+        """Return the pipeline that was given back, if nobody else has had the partition since."""
+        pipeline = self._parked.get(partition)
+        return pipeline if pipeline is not None and pipeline.claim(self._membership.name) else None
+
+    def _restored(self, partition: int) -> Pipeline:
+        storage = self._storage
+        stores = Stores(storage.database, storage.dead_letters, storage.snapshots, storage.versions, storage.cold)
+        pipeline = Pipeline(self._config, partition, stores, self._clock)
+        pipeline.claim(self._membership.name)
+        self._losses += pipeline.restore()
+        if gap := self._gap(pipeline):
+            self._losses.append(gap)
+        return pipeline
+
+    def _gap(self, pipeline: Pipeline) -> str:
+        """Return what is missing between a pipeline's snapshot and the log, which forgets what is old."""
+        begin = self._storage.log.begin(pipeline.partition)
+        if begin <= pipeline.offset:
+            return ""
+        lost = f"events {pipeline.offset} to {begin - 1} of partition {pipeline.partition} are in no snapshot"
+        return f"{lost} and no longer in the log; models learn from event {begin} on"
+
+    def _give_back(self, partitions: Collection[int]) -> None:
+        """Write down what others are going to go on with."""
+        leaving = {partition: self._held.pop(partition) for partition in partitions if partition in self._held}
+        self._write_down(leaving.values())
+        self._parked |= leaving
+
+    def _write_down(self, pipelines: Iterable[Pipeline]) -> None:
+        for pipeline in pipelines:
+            pipeline.snapshot()
+            self._membership.commit(pipeline.partition, pipeline.offset)
+
+    def _advance(self, pipeline: Pipeline) -> int:
+        batches = self._storage.log.read(pipeline.partition, pipeline.offset, READ)
+        return self._guarded(pipeline, lambda held: held.process(batches)) if batches or pipeline.unsettled else 0
+
+    def _guarded(self, pipeline: Pipeline, work: Callable[[Pipeline], int | None]) -> int:
+        """Do something to a pipeline; one that somebody else has taken meanwhile is let go of."""
+        try:
+            return work(pipeline) or 0
+        except Fenced as error:
+            log.warning("partition taken away", partition=pipeline.partition, error=str(error))
+            del self._held[pipeline.partition]
+            return 0

@@ -1,0 +1,147 @@
+"""A broker to test against: one that is named, Apache Kafka itself, or one that needs no Java."""
+
+import contextlib
+import hashlib
+import os
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+POM = Path(__file__).with_name("pom.xml")
+VERSION = re.search(r"kafka_2\.13</artifactId>\s*<version>([\d.]+)", POM.read_text())
+STARTS = 90.0
+"""Seconds a broker may take until it listens."""
+NAMED = "FOREWARN_TEST_KAFKA"
+_PROPERTIES = """
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+controller.listener.names=CONTROLLER
+log.dirs={folder}
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+"""
+
+
+class Missing(Exception):
+    """Why a broker cannot be started here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """Where one listens, and what it is."""
+
+    server: str
+    name: str
+
+
+@contextmanager
+def apache(folder: Path) -> Iterator[Broker]:
+    """Run Apache Kafka with its data in `folder`. Raises Missing without Java 17, Maven or what they fetch."""
+    jars = _jars()
+    port, controller = free_port(), free_port()
+    properties = folder / "server.properties"
+    properties.write_text(_PROPERTIES.format(port=port, controller=controller, folder=folder / "data"))
+    java = ["java", "-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{jars}/*"]
+    cluster = ["-t", "MkU3OEVBNTcwNTJENDM2Qk", "-c", str(properties)]
+    _run([*java, "kafka.tools.StorageTool", "format", *cluster], "Apache Kafka's data folder cannot be made")
+    assert VERSION is not None
+    with _server([*java, "kafka.Kafka", str(properties)], port, folder / "kafka.log"):
+        yield Broker(f"127.0.0.1:{port}", f"Apache Kafka {VERSION[1]}")
+
+
+@contextmanager
+def noida(folder: Path) -> Iterator[Broker]:
+    """Run noida-db's broker with its data in `folder`. Raises Missing where there is none for this machine."""
+    found = find_spec("noida_db")
+    if found is None or found.origin is None:
+        raise Missing("noida-db is not installed")
+    port = free_port()
+    program = Path(found.origin).with_name("noida-db")
+    command = [str(program), "start", "--only", "kafka", "--kafka-port", str(port), "--host", "127.0.0.1"]
+    with _server([*command, "--data-dir", str(folder)], port, folder / "noida.log"):
+        yield Broker(f"127.0.0.1:{port}", "noida-db")
+
+
+def named() -> Broker | None:
+    """Return the broker that the environment names."""
+    server = os.environ.get(NAMED)
+    return Broker(server, f"{NAMED}={server}") if server else None
+
+
+def free_port() -> int:
+    """Return a port of the loopback address that nobody listens on now."""
+    with socket.socket() as opened:
+        opened.bind(("127.0.0.1", 0))
+        return int(opened.getsockname()[1])
+
+
+def _jars() -> Path:
+    """Return the folder of Apache Kafka's jars, fetched once for each version of the `pom.xml`."""
+    for program in ("java", "mvn"):
+        if shutil.which(program) is None:
+            raise Missing(f"there is no {program}")
+    told = subprocess.run(["java", "-version"], capture_output=True, text=True, check=False).stderr
+    major = re.search(r'version "(\d+)', told)
+    if major is None or int(major[1]) < 17:
+        raise Missing(f"Java 17 or newer is needed, not {told.splitlines()[:1]}")
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+    folder = cache / "forewarn-tests" / f"kafka-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
+    if not folder.exists():
+        _fetch(folder)
+    return folder
+
+
+def _fetch(folder: Path) -> None:
+    """Let Maven fetch the jars beside `folder`, and give it that name when all are there."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    fetched = Path(tempfile.mkdtemp(dir=folder.parent))
+    goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={fetched}"]
+    _run(["mvn", "-q", "-B", "-f", str(POM), *goal], "Maven cannot fetch Apache Kafka")
+    with contextlib.suppress(OSError):  # another process was quicker
+        fetched.rename(folder)
+
+
+def _run(command: Sequence[str], what: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+    if done.returncode:
+        raise Missing(f"{what}: {(done.stdout + done.stderr).strip()[-500:]}")
+
+
+@contextmanager
+def _server(command: Sequence[str], port: int, log: Path) -> Iterator[None]:
+    with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
+        try:
+            _wait_for(port, process, log)
+            yield
+        finally:
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + STARTS
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1.0):
+            return
+        time.sleep(0.05)
+    raise Missing(f"the broker does not listen: {log.read_text(errors='replace')[-500:]}")

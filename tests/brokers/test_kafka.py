@@ -1,0 +1,182 @@
+"""Kafka as the event log: what every log keeps to, and what is its own."""
+
+import itertools
+import os
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+from kafka import KafkaProducer  # type: ignore[import-untyped]  # has no types
+
+from engine.errors import ConfigError, Retryable
+from engine.eventlog.base import Append, Batch, DeadLetters, EventLog
+from engine.eventlog.brokers import Brokers
+from engine.eventlog.kafka import KafkaLog
+from engine.eventlog.kafka_letters import KafkaDeadLetters
+from engine.eventlog.records import place
+from tests.brokers.broker import Broker, free_port
+from tests.contracts.test_deadletters import DeadLettersContract, letter
+from tests.contracts.test_eventlog import DurableContract, Make, batch, events, lines, offsets
+
+TOPICS = itertools.count()
+
+
+class TestKafkaLog(DurableContract):
+    @pytest.fixture
+    def make(self, broker: Broker) -> Iterator[Make]:
+        opened: list[EventLog] = []
+        topic = f"contract-{os.getpid()}-{next(TOPICS)}"
+
+        def open_one(partitions: int) -> EventLog:
+            log = KafkaLog(Brokers([broker.server]), topic, partitions=partitions, compression=None, look=0.0)
+            opened.append(log)
+            return log
+
+        yield open_one
+        for log in opened:
+            log.close()
+
+
+@pytest.fixture
+def topic() -> str:
+    return f"own-{os.getpid()}-{next(TOPICS)}"
+
+
+@pytest.fixture(params=["whole", "one by one"])
+def log(request: pytest.FixtureRequest, broker: Broker, topic: str) -> Iterator[KafkaLog]:
+    whole = request.param == "whole"
+    opened = KafkaLog(Brokers([broker.server]), topic, compression=None, look=0.0, whole=whole)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def producer(broker: Broker, log: KafkaLog) -> Iterator[Any]:
+    made = KafkaProducer(bootstrap_servers=broker.server, transactional_id=f"tx-{os.getpid()}-{next(TOPICS)}")
+    made.init_transactions()
+    yield made
+    made.close()
+
+
+def written(producer: Any, topic: str, *records: tuple[bytes | None, Sequence[tuple[str, bytes]]]) -> None:
+    """Write records of another producer, in one transaction."""
+    producer.begin_transaction()
+    for value, headers in records:
+        producer.send(topic, value=value, key=b"a", headers=list(headers), partition=0)
+    producer.commit_transaction()
+
+
+def read_all(log: KafkaLog, offset: int, count: int) -> list[Batch]:
+    """Read until there are `count` events: a transaction is seen some moments after it was committed."""
+    found: list[Batch] = []
+    for _ in range(600):
+        found += log.read(0, found[-1].after if found else offset, count)
+        if sum(one.count for one in found) >= count:
+            break
+        log.wait(0.1)
+    return found
+
+
+STRUCTURED = [("content-type", b"application/cloudevents+json; charset=utf-8")]
+BINARY = [("ce_specversion", b"1.0"), ("ce_id", b"7"), ("ce_source", b"shop"), ("ce_type", b"app.call")]
+MANY = [("Content-Type", b"application/x-ndjson")]
+
+
+def test_events_of_every_mode_become_lines(log: KafkaLog, producer: Any, topic: str) -> None:
+    whole = b'{"id": "1",\n "type": "app.call"}'
+    written(producer, topic, (whole, []), (whole, STRUCTURED), (b'{"n":\n 1}', BINARY), (b"1\n2\n3", MANY), (None, []))
+    got = read_all(log, 0, 7)
+    assert events(got) == [
+        b'{"id": "1",  "type": "app.call"}',
+        b'{"id": "1",  "type": "app.call"}',
+        b'{"specversion":"1.0","id":"7","source":"shop","type":"app.call","data":{"n":  1}}',
+        b"1",
+        b"2",
+        b"3",
+        b"null",
+    ]
+    every = offsets(got)
+    assert every == [place(0), place(1), place(2), place(3), place(3, 1), place(3, 2), place(4)]
+    for nth, offset in enumerate(every):
+        assert events(read_all(log, offset, 7 - nth)) == events(got)[nth:]
+
+
+def test_what_follows_is_read_on_from_where_the_last_ended(log: KafkaLog, producer: Any, topic: str) -> None:
+    """A transaction's own marker takes an offset that no event has."""
+    written(producer, topic, (b"1", []), (b"2\n3", MANY))
+    after = read_all(log, 0, 3)[-1].after
+    assert log.lag(0, after) <= 1  # the marker
+    written(producer, topic, (b"4", []))
+    assert events(read_all(log, after, 1)) == [b"4"]
+
+
+def test_a_transaction_that_was_given_up_is_not_read(log: KafkaLog, producer: Any, topic: str) -> None:
+    producer.begin_transaction()
+    producer.send(topic, value=b"never", partition=0)
+    producer.flush()
+    producer.abort_transaction()
+    written(producer, topic, (b"1", []))
+    assert events(read_all(log, 0, 1)) == [b"1"]
+
+
+@pytest.mark.parametrize("compression", ["gzip", "snappy", "lz4", "zstd"])
+def test_compressed_batches_come_back(broker: Broker, topic: str, compression: str) -> None:
+    log = KafkaLog(Brokers([broker.server]), topic, compression=compression, look=0.0)
+    log.append([batch(0, 5_000), batch(5_000, 5_000)])
+    middle = offsets(log.read(0, 0, 100_000))[7_000]
+    assert events(log.read(0, middle, 100_000)) == lines(7_000, 3_000).split(b"\n")
+    log.close()
+
+
+def test_a_batch_too_large_for_a_record_is_written_in_several(log: KafkaLog) -> None:
+    payload = b"\n".join(b'{"n": %d, "x": "%s"}' % (n, b"x" * 90_000) for n in range(30))
+    assert log.append([Append(0, payload, 30)]) == [0]
+    assert b"\n".join(one.payload for one in read_all(log, 0, 30)) == payload
+    assert log.lag(0, 0) == 4
+
+
+def test_arrival_is_told_by_the_broker(log: KafkaLog) -> None:
+    before = time.time() - 60.0
+    log.append([batch(0, 1)])
+    assert before < log.read(0, 0, 1)[0].appended_at < before + 120.0
+
+
+def test_trim_deletes_what_every_group_dealt_with(log: KafkaLog) -> None:
+    log.append([batch(0, 2)])
+    log.append([batch(2, 2)])
+    first, second, third, _ = offsets(log.read(0, 0, 10))
+    log.commit("engine", 0, log.end(0))
+    log.commit("labels", 0, second)
+    later = time.time() + 60.0
+    assert log.trim(later) == 0
+    log.commit("labels", 0, third)
+    assert log.trim(first) == 0
+    assert log.trim(later) == 1
+    assert (log.begin(0), events(log.read(0, 0, 10))) == (third, [b'{"n": 2}', b'{"n": 3}'])
+
+
+def test_another_number_of_partitions_is_refused(broker: Broker, log: KafkaLog, topic: str) -> None:
+    with pytest.raises(ConfigError, match=r"1 partitions, not 2; set partitions to 1"):
+        KafkaLog(Brokers([broker.server]), topic, partitions=2)
+
+
+def test_nobody_there_may_pass() -> None:
+    with pytest.raises(Retryable, match="look whether the brokers run"):
+        KafkaLog(Brokers([f"127.0.0.1:{free_port()}"]), "none", timeout=1.0)
+
+
+class TestKafkaDeadLetters(DeadLettersContract):
+    @pytest.fixture
+    def letters(self, broker: Broker, topic: str) -> Iterator[DeadLetters]:
+        opened = KafkaDeadLetters(Brokers([broker.server]), f"{topic}.dead")
+        yield opened
+        opened.close()
+
+    def test_another_process_sees_them(self, broker: Broker, topic: str, letters: DeadLetters) -> None:
+        letters.add([letter(1), letter(2)])
+        other = KafkaDeadLetters(Brokers([broker.server]), f"{topic}.dead")
+        first, second = other.list()
+        other.remove([first.id])
+        assert list(letters.list()) == [second]
+        other.close()
