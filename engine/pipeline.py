@@ -256,7 +256,7 @@ class Pipeline:
         progress = session.get(Progress, (GROUP, self.partition), with_for_update=True)
         if progress is not None and progress.offset >= self.offset:
             return
-        if progress is not None and progress.offset != self._committed:
+        if progress is not None and progress.offset > self._committed:
             cause = f"partition {self.partition} was brought from {self._committed} to {progress.offset} by another"
             raise ForewarnError(cause, remedy="one process at a time has a partition; this one begins anew")
         if any(isinstance(step, ConsentEvent) for step in self._pending.steps):

@@ -48,21 +48,25 @@ class Settler:
         self._clock = clock
         self._name = name
 
-    def settle(self, back: Sequence[Back]) -> None:
-        """Write down what came of a batch."""
+    def settle(self, back: Sequence[Back], now: float, *, again: bool = False) -> None:
+        """Write down what came of a batch at `now`; `again`: it may be written down already."""
         came = [(each.leaving.intent, each.receipt, each.leaving.facts) for each in back if each.receipt is not None]
-        now = self._clock.time()
-        for intent, receipt, _ in came:
+        for intent, receipt, _ in came if not again else ():
             self._traffic.told(intent.channel, receipt, now)
-        lost = self._database.repeat(lambda session: self._written(session, came, now), shared=True)
+        lost = self._database.repeat(lambda session: self._written(session, came, now, again=again), shared=True)
         if lost:
             log.warning("another dispatcher took it for lost", intents=lost)
 
-    def _written(self, session: Session, came: Sequence[tuple[Intent, Receipt, Facts]], now: float) -> list[str]:
-        """Write down what came; returns the intents of which another says what becomes of them, or it is said."""
+    def _written(
+        self, session: Session, came: Sequence[tuple[Intent, Receipt, Facts]], now: float, *, again: bool
+    ) -> list[str]:
+        """Write down what came, all of it or nothing; returns the intents that another took for lost."""
+        receipts = [receipt_row(intent, got, now, "attempt") for intent, got, _ in came]
+        if again and receipts and session.get(ReceiptRow, receipts[0]["id"]) is not None:
+            return []
         changes = [self._change(intent, receipt, facts, now) for intent, receipt, facts in came]
         lost = change_all(session, self._name, changes)
-        upsert(session, ReceiptRow, [receipt_row(intent, got, now, "attempt") for intent, got, _ in came], ["id"])
+        upsert(session, ReceiptRow, receipts, ["id"])
         known_all(session, [receipt.provider_id for _, receipt, _ in came if receipt.provider_id], now)
         accepted = [intent for intent, got, _ in came if got.outcome is Outcome.ACCEPTED and intent.id not in lost]
         streams.count(session, accepted, sent=1)

@@ -164,6 +164,11 @@ class Line:
         except Retryable:
             return False
 
+    @property
+    def closed(self) -> bool:
+        """Whether it was hung up."""
+        return bool(self._connection.closed)
+
     def close(self) -> None:
         """Hang up."""
         self._connection.close()

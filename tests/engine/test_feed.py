@@ -28,6 +28,8 @@ from outreach.channels.memory import MemoryChannel
 from outreach.registry import channel_class
 from outreach.render import Templates
 
+BOTH_STORES = True
+
 NOW = 1_795_352_700.0
 ROOT = Path(__file__).parents[2]
 
