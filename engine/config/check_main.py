@@ -63,7 +63,7 @@ def _check_store(loaded: Loaded, store: StoreConfig) -> None:
         error(_at(loaded, "store", "password"), "a password stands here", "write {env: NAME} or {file: PATH}")
     if isinstance(store.password, Unset):
         error(_at(loaded, "store", "password"), store.password.reason, "set it, or leave password out")
-    if (store.password or store.pool != StoreConfig.pool) and not store.url:
+    if (store.password or store.pool != StoreConfig().pool) and not store.url:
         error(_at(loaded, "store"), "it has no url", "write url: postgresql://user@host/database")
     if store.pool < FEWEST:
         error(_at(loaded, "store", "pool"), f"{store.pool} connections are too few", f"write {FEWEST} or more")

@@ -140,7 +140,7 @@ class Database:
     def upgrade(self) -> None:
         """Bring the schema to this version's, in one transaction; two that try at once do it once."""
         if (found := self.revision()) is not None and found not in schema.revisions():
-            self.check()
+            self._on_connection(lambda connection: schema.check(connection, self.place, exactly=True))
         with self._changing() as connection:
             schema.upgrade(connection)
 
