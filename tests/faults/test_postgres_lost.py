@@ -167,11 +167,11 @@ def test_the_answer_to_a_commit_is_lost(
     from sqlalchemy.engine.default import DefaultDialect  # noqa: PLC0415 -- beside its use
 
     commits = 0
-    commit = DefaultDialect.do_commit
+    commit: Callable[[DefaultDialect, object], None] = DefaultDialect.do_commit  # type: ignore[assignment]  # of any driver
 
     def lost(self: DefaultDialect, connection: object) -> None:
         nonlocal commits
-        commit(self, connection)  # type: ignore[arg-type]  # handed on
+        commit(self, connection)
         commits += 1
         if commits % 40 == fatal:
             fragile.cut(url)
