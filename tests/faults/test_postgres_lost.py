@@ -167,7 +167,7 @@ def test_the_answer_to_a_commit_is_lost(
     from sqlalchemy.engine.default import DefaultDialect  # noqa: PLC0415 -- beside its use
 
     commits = 0
-    commit: Callable[[DefaultDialect, object], None] = DefaultDialect.do_commit  # type: ignore[assignment]  # of any driver
+    commit: Callable[[DefaultDialect, object], None] = DefaultDialect.do_commit
 
     def lost(self: DefaultDialect, connection: object) -> None:
         nonlocal commits
