@@ -71,6 +71,13 @@ def store(request: pytest.FixtureRequest) -> Iterator[str]:
         yield kind
 
 
+@pytest.fixture
+def sqlite_only(store: str) -> None:
+    """Leave out on PostgreSQL what only a file can be or do."""
+    if store != "sqlite":
+        pytest.skip("of SQLite only")
+
+
 RAN: set[str] = set()
 
 
