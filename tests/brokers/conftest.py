@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.brokers.broker import Broker, Missing, apache, named, noida
+from tests.ran import ran
 
 HERE = Path(__file__).parent
 STARTERS = {"apache": apache, "noida": noida}
@@ -24,7 +25,7 @@ def broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
             started = stack.enter_context(STARTERS[request.param](tmp_path_factory.mktemp(request.param)))
         except Missing as error:
             pytest.skip(f"{request.param}: {error}")
-        RAN.append(started.name)
+        ran(started.name)
         yield started
 
 
@@ -40,12 +41,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(item.path).parent == HERE:
             item.add_marker(pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"))
-
-
-RAN: list[str] = []
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say which brokers the tests ran against."""
-    for name in sorted(set(RAN)):
-        terminalreporter.write_line(f"broker: {name}")
