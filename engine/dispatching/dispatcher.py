@@ -37,6 +37,10 @@ class Unfinished:
 
     back: list[Back] = field(default_factory=list)
     """What left and came back."""
+    at: float = 0.0
+    """When."""
+    tried: bool = False
+    """Whether writing that down has failed; it may be written all the same, as the commit's answer was lost."""
     doubtful: set[str] = field(default_factory=set)
     """What may be written down as leaving and did not leave, as the commit's answer was lost."""
 
@@ -113,7 +117,8 @@ class Dispatcher:
             self.unfinished.doubtful |= set(ids)
             raise
         if prepared.leaving:
-            self.unfinished.back = self._sender.send(prepared.leaving)
+            back = self._sender.send(prepared.leaving)
+            self.unfinished.back, self.unfinished.at, self.unfinished.tried = back, self._clock.time(), False
             self._finish()
         if (error := self._sender.broken) is not None:
             self._sender.broken = None
@@ -123,7 +128,8 @@ class Dispatcher:
         """Write down what could not be when it was to be, before anything new is begun."""
         left = self.unfinished
         if left.back:
-            self._settler.settle(left.back)
+            again, left.tried = left.tried, True
+            self._settler.settle(left.back, left.at, again=again)
             left.back = []
         if left.doubtful:
             with self._database.transaction(shared=True) as session:

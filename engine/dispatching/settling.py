@@ -48,22 +48,26 @@ class Settler:
         self._clock = clock
         self._name = name
 
-    def settle(self, back: Sequence[Back]) -> None:
-        """Write down what came of a batch."""
+    def settle(self, back: Sequence[Back], now: float, *, again: bool = False) -> None:
+        """Write down what came of a batch at `now`; `again`: it may be written down already."""
         answered = [(each.leaving, each.receipt) for each in back if each.receipt is not None]
-        now = self._clock.time()
-        for leaving, receipt in answered:
+        for leaving, receipt in answered if not again else ():
             self._traffic.told(leaving.intent.channel, receipt, now)
-        lost = self._database.repeat(lambda session: self._written(session, answered, now), shared=True)
+        lost = self._database.repeat(lambda session: self._written(session, answered, now, again=again), shared=True)
         if lost:
             log.warning("another dispatcher took it for lost", intents=lost)
 
-    def _written(self, session: Session, answered: Sequence[tuple[Leaving, Receipt]], now: float) -> list[str]:
-        """Write down what came; returns the intents of which another says what becomes of them, or it is said."""
+    def _written(
+        self, session: Session, answered: Sequence[tuple[Leaving, Receipt]], now: float, *, again: bool
+    ) -> list[str]:
+        """Write down what came, all of it or nothing; returns the intents that another took for lost."""
+        came = [(each, receipt) for leaving, receipt in answered for each in leaving.intents]
+        receipts = [receipt_row(intent, got, now, "attempt") for intent, got in came]
+        if again and receipts and session.get(ReceiptRow, receipts[0]["id"]) is not None:
+            return []
         changes = [change for leaving, receipt in answered for change in self._changes(leaving, receipt, now)]
         lost = change_all(session, self._name, changes)
-        came = [(each, receipt) for leaving, receipt in answered for each in leaving.intents]
-        upsert(session, ReceiptRow, [receipt_row(intent, got, now, "attempt") for intent, got in came], ["id"])
+        upsert(session, ReceiptRow, receipts, ["id"])
         known_all(session, [receipt.provider_id for _, receipt in answered if receipt.provider_id], now)
         taken = [leaving.intent for leaving, got in answered if got.outcome is Outcome.ACCEPTED]
         streams.count(session, [intent for intent in taken if intent.id not in lost], sent=1)

@@ -24,6 +24,8 @@ from engine.waves.incidents import members
 from outreach.base import Message
 from tests.faults.house import House, call, event, opened, people, prepared, tick
 
+BOTH_STORES = True
+
 PLAYBOOK = """
 name: errors
 when: {detector: errors}

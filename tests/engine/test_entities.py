@@ -16,6 +16,8 @@ from engine.entities import Entities, Person, people, person, prefer, save_entit
 from engine.events import Address, EntityEvent, PreferenceEvent
 from engine.store import models
 
+BOTH_STORES = True
+
 ids = count()
 
 
