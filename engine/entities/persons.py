@@ -141,7 +141,9 @@ def _above(session: Session, account: str) -> list[str]:
 
 def _within(account: str, above: Sequence[str]) -> CompoundSelect[tuple[str]]:
     """Return the ids of `account`, its assets, and what is `above`; UNION ends where assets hang in a circle."""
-    tree = sql_select(literal(account, String).label("id")).cte(recursive=True)
     assets = sql_select(col(Entity.id)).where(col(Entity.kind) + "" == ASSET, col(Entity.deleted).is_(False))
+    tree = assets.where(col(Entity.parent) == account).cte(
+        recursive=True
+    )  # a column: PostgreSQL asks for one collation
     tree = tree.union(assets.join(tree, col(Entity.parent) == tree.c.id))
-    return union_all(sql_select(tree.c.id), *(sql_select(literal(each, String)) for each in above))
+    return union_all(sql_select(tree.c.id), *(sql_select(literal(each, String)) for each in (account, *above)))
