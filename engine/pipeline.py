@@ -265,9 +265,7 @@ class Pipeline:
 
         Raises Fenced, before anything is written, when the partition is another's now.
         """
-        progress = session.get(Progress, (GROUP, self.partition), with_for_update=True)
-        if progress is None or progress.epoch != self._epoch:
-            raise Fenced("another process has taken the partition", place=f"partition {self.partition}")
+        progress = self._owned(session.get(Progress, (GROUP, self.partition), with_for_update=True))
         if progress.offset >= self.offset:
             return
         if any(isinstance(step, ConsentEvent) for step in self._pending.steps):
@@ -280,6 +278,12 @@ class Pipeline:
         progress.offset, progress.watermark = self.offset, self._watermark.value
         if refused := self._refused():
             self._stores.dead_letters.add(refused)  # if the commit fails they come again, and are kept once
+
+    def _owned(self, progress: Progress | None) -> Progress:
+        """Return the row that says whose the partition is. Raises Fenced when it is another's now."""
+        if progress is None or progress.epoch != self._epoch:
+            raise Fenced("another process has taken the partition", place=f"partition {self.partition}")
+        return progress
 
     def _apply(self, session: Session, run: list[Finding] | list[Control]) -> list[Transition]:
         now = self._clock.time()
@@ -323,15 +327,21 @@ class Pipeline:
             self._appraised = set(standings)
 
     def snapshot(self) -> None:
-        """Write all that the models remember, with the offset they are at; never of more than the database knows."""
-        self.appraise()
+        """Write all that the models remember, with the offset they are at; never of more than the database knows.
+
+        Raises Fenced, before anything is written, when the partition is another's now.
+        """
         if self._stores.snapshots is None:
+            self.appraise()
             return
         self._commit()
+        with self._stores.database.reading() as session:
+            self._owned(session.get(Progress, (GROUP, self.partition)))
+        self.appraise()
         meta = {"config": sorted(self._config.detectors)}
         if self._cold is not None:
             self._cold.flush()
-        self._stores.snapshots.write(self.partition, self.offset, self._state(), meta)
+        self._stores.snapshots.write(self.partition, self.offset, self._state(), meta, epoch=self._epoch)
         if self._cold is not None:
             self._cold.purge(min(self._stores.snapshots.offsets(self.partition)))
 

@@ -643,6 +643,18 @@ class StoreConfig:
     """Connections of one process at most."""
 
 
+IN_DATABASE = "database"
+"""In place of the URL of snapshots."""
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotsConfig:
+    """Where snapshots and versions of models are kept; workers on several machines share them."""
+
+    url: str = ""
+    """`s3://bucket/forewarn`, `file:///mnt/shared/forewarn`, or `database`; empty: the data folder."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sender:
     """Who messages come from."""
@@ -668,6 +680,7 @@ class MainConfig:
     events: EventRules = EventRules()
     retention: Retention = Retention()
     store: StoreConfig = StoreConfig()
+    snapshots: SnapshotsConfig = SnapshotsConfig()
     snapshot_every: Duration = Duration(60.0)
     report_at: str = "06:00"
     """UTC time of the daily report."""
