@@ -5,7 +5,7 @@ over recorded events with a clock that the events drive: what runs in between is
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from secrets import token_hex
 from socket import gethostname
@@ -13,6 +13,8 @@ from socket import gethostname
 import structlog
 
 from engine.clock import Clock
+from engine.cluster.leadership import Follower
+from engine.cluster.roles import ALL, Role
 from engine.config.check import checked
 from engine.config.model import NOWHERE, Config
 from engine.config.problems import Problem, errors
@@ -27,7 +29,7 @@ from engine.feed import Feed
 from engine.intake import Intake
 from engine.letters import Outside
 from engine.links import Links
-from engine.partitions import Alone, Partitions
+from engine.partitions import Alone, Nowhere, Partitions
 from engine.pipeline import Pipeline
 from engine.schedule import Job, Schedule, daily, every
 from engine.scoring import Scorer, Subjects
@@ -58,9 +60,10 @@ class Engine:
         clock: Clock,
         storage: Storage,
         channels: Mapping[str, Channel] | None = None,
-        membership: Membership | None = None,
+        roles: Collection[Role] = ALL,
     ) -> None:
         self.config = config
+        self.roles = frozenset(roles)
         self.clock = clock
         self.storage = storage
         self.tickets = Tickets(storage.database, clock)
@@ -72,15 +75,23 @@ class Engine:
         self._retired: list[Channel | TicketDesk] = []
         self.traffic: Traffic | None = None
         self.links = Links(config.main.listen.public_url, storage.secret)
-        self._partitions = Partitions(config, storage, clock, membership or Alone(storage.log))
-        self.intake = Intake(storage.log, storage.dead_letters, _decoder(config), clock)
-        self.schedule = Schedule((), storage.database, clock)
         self._name = f"{gethostname()}:{os.getpid()}:{token_hex(4)}" if storage.database.several else "dispatcher"
-        """Under which it claims what it sends; no two processes have the same."""
+        """Under which it claims what it sends, and partitions; no two processes have the same."""
+        self._partitions = Partitions(config, storage, clock, self._membership())
+        self.intake = Intake(storage.log, storage.dead_letters, _decoder(config), clock)
+        leadership = None if Role.SCHEDULE in self.roles else Follower()
+        self.schedule = Schedule((), storage.database, clock, leadership)
         self._unfinished = Unfinished()
         self._next: tuple[Config, dict[str, Channel], dict[str, TicketDesk]] | None = None
         self._snapshot_due = False
         self._assemble()
+
+    def _membership(self) -> Membership:
+        if Role.WORKER not in self.roles:
+            return Nowhere()
+        told = self.config.main.log
+        joined = self.storage.log.join(told.group, self._name, session=told.session)
+        return joined or Alone(self.storage.log, self._name)
 
     @property
     def pipelines(self) -> list[Pipeline]:
@@ -137,7 +148,8 @@ class Engine:
 
     def restore(self) -> list[str]:
         """Come back to where the engine was; returns what went wrong on the way, as sentences."""
-        self.dispatcher.recover()
+        if Role.DISPATCH in self.roles:
+            self.dispatcher.recover()
         return self._partitions.restore()
 
     def step(self) -> int:
@@ -177,6 +189,10 @@ class Engine:
     def snapshot(self) -> None:
         """Write every partition's models, and let the log forget what lies before."""
         self._partitions.snapshot()
+
+    def leave(self) -> None:
+        """Give up the partitions: others need not wait until this process is missed."""
+        self._partitions.close()
 
     def sending(self) -> SendingState:
         """Return how every provider stands, and who is on duty."""
@@ -227,7 +243,6 @@ class Engine:
         """Let go of connections and files. What was not snapshot is replayed at the next start."""
         with ExitStack() as stack:
             stack.callback(self.storage.close)
-            stack.callback(self._partitions.close)
             for connector in (*self._retired, *self.channels.values(), *self.desks.values()):
                 stack.callback(connector.close)
 

@@ -31,10 +31,15 @@ class Entry(NamedTuple):
 
 
 START, CONFIGURATION, DATA, DESK, KEEP = "Start", "Configuration", "Data", "Issues and people", "Keeping it well"
+CLUSTER = "A cluster's processes"
 COMMANDS: Mapping[str, Entry] = {
     "demo": Entry(START, "Run a simulated fleet through the whole engine, with a page at the end."),
     "init": Entry(START, "Write a starter: configuration and templates."),
     "run": Entry(START, "Run everything in one process."),
+    "worker": Entry(CLUSTER, "Take partitions of the log, bring events to decisions."),
+    "dispatch": Entry(CLUSTER, "Send what is due."),
+    "schedule": Entry(CLUSTER, "Do what is due by the clock."),
+    "web": Entry(CLUSTER, "Take events, answer the API, show the pages."),
     "check": Entry(CONFIGURATION, "Tell everything that is wrong with the configuration."),
     "test": Entry(CONFIGURATION, "Run the tests beside the playbooks."),
     "preview": Entry(CONFIGURATION, "Show a template as its reader gets it."),

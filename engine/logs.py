@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from structlog.typing import Processor
 
-QUIET = ("alembic", "apscheduler", "httpx", "httpcore", "numba", "uvicorn")
+QUIET = ("alembic", "apscheduler", "httpx", "httpcore", "kafka", "numba", "uvicorn")
 """Libraries that tell more than operators want to read: only their warnings are kept."""
 
 

@@ -1,13 +1,12 @@
 """The partitions that this process works on: taken, advanced, written down, given back."""
 
-import os
-from collections.abc import Callable, Collection, Iterable
-from secrets import token_hex
+from collections.abc import Callable, Collection
 
 import structlog
 
 from engine.clock import Clock
 from engine.config.model import Config
+from engine.errors import Retryable
 from engine.eventlog.base import EventLog
 from engine.eventlog.membership import Membership
 from engine.pipeline import GROUP, Fenced, Pipeline, Stores
@@ -21,9 +20,8 @@ READ = 20_000
 class Alone(Membership):
     """The membership of a process that has all partitions, because there is no other."""
 
-    def __init__(self, log: EventLog) -> None:
-        self.name = f"{os.getpid()}-{token_hex(4)}"
-        self._log = log
+    def __init__(self, log: EventLog, name: str) -> None:
+        self.name, self._log = name, log
 
     def settle(self, give_back: Callable[[Collection[int]], None]) -> Collection[int]:
         """Return them all."""
@@ -32,6 +30,22 @@ class Alone(Membership):
     def commit(self, partition: int, offset: int) -> None:
         """Remember it in the log."""
         self._log.commit(GROUP, partition, offset)
+
+    def close(self) -> None:
+        """Do nothing: there is no group."""
+
+
+class Nowhere(Membership):
+    """The membership of a process that works on no partition."""
+
+    name = ""
+
+    def settle(self, give_back: Callable[[Collection[int]], None]) -> Collection[int]:
+        """Return none."""
+        return ()
+
+    def commit(self, partition: int, offset: int) -> None:
+        """Never asked."""
 
     def close(self) -> None:
         """Do nothing: there is no group."""
@@ -77,9 +91,19 @@ class Partitions:
         return sum(self._advance(pipeline) for pipeline in self.pipelines)
 
     def snapshot(self) -> None:
-        """Write down the models of all that is held, and let the log forget what lies before."""
+        """Write down the models of all that is held, and let the log forget what lies before.
+
+        Raises Retryable, when all have been tried, if one could not be written down now.
+        """
+        failed: Retryable | None = None
         for pipeline in self.pipelines:
-            self._guarded(pipeline, lambda held: self._write_down([held]))
+            try:
+                self._guarded(pipeline, self._write_down)
+            except Retryable as error:
+                log.warning("snapshot not written", partition=pipeline.partition, cause=error.line())
+                failed = error
+        if failed is not None:
+            raise failed
 
     def lag(self) -> int:
         """Return how many events of what is held are in the log and not yet processed."""
@@ -122,13 +146,16 @@ class Partitions:
     def _give_back(self, partitions: Collection[int]) -> None:
         """Write down what others are going to go on with."""
         leaving = {partition: self._held.pop(partition) for partition in partitions if partition in self._held}
-        self._write_down(leaving.values())
+        for partition, pipeline in leaving.items():
+            try:
+                self._write_down(pipeline)
+            except (Fenced, Retryable) as error:  # whoever goes on starts from the snapshot before, and replays more
+                log.warning("partition given back as it is", partition=partition, cause=error.line())
         self._parked |= leaving
 
-    def _write_down(self, pipelines: Iterable[Pipeline]) -> None:
-        for pipeline in pipelines:
-            pipeline.snapshot()
-            self._membership.commit(pipeline.partition, pipeline.offset)
+    def _write_down(self, pipeline: Pipeline) -> None:
+        pipeline.snapshot()
+        self._membership.commit(pipeline.partition, pipeline.offset)
 
     def _advance(self, pipeline: Pipeline) -> int:
         batches = self._storage.log.read(pipeline.partition, pipeline.offset, READ)

@@ -1,4 +1,4 @@
-"""Running the engine for real: one process, a thread for each thing that waits for something else."""
+"""Running the engine for real: in each process a thread for each thing that waits for something else."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import structlog
 
 from engine.app import Engine
+from engine.cluster.roles import Role
 from engine.errors import ForewarnError, Retryable
 
 log = structlog.get_logger()
@@ -31,10 +32,14 @@ class Runner:
         """The error that ended a thread; None: all is well."""
         self._stop = threading.Event()
         self._threads = [
-            threading.Thread(target=self._loop, args=("process", self._process), name="process"),
-            threading.Thread(target=self._loop, args=("dispatch", self._dispatch), name="dispatch"),
-            threading.Thread(target=self._loop, args=("mailboxes", self._collect), name="mailboxes"),
-            threading.Thread(target=self._loop, args=("desks", self._poll), name="desks"),
+            threading.Thread(target=self._loop, args=(name, work), name=name)
+            for role, name, work in (
+                (Role.WORKER, "process", self._process),
+                (Role.DISPATCH, "dispatch", self._dispatch),
+                (Role.SCHEDULE, "mailboxes", self._collect),
+                (Role.SCHEDULE, "desks", self._poll),
+            )
+            if role in engine.roles
         ]
         self._failures: dict[str, str] = {}
 
@@ -57,6 +62,7 @@ class Runner:
             thread.join()
         if self.failure is None:
             self._engine.snapshot()
+            self._engine.leave()
 
     def unready(self) -> list[str]:
         """Return what keeps the engine from working now, one sentence each."""

@@ -42,24 +42,25 @@ class Storage:
     versions: Versions | None = None
     """Where versions of models are kept by name; None: nowhere."""
     cold: ColdStores | None = None
-    """Where series are kept that have gone quiet; None: they stay in memory."""
+    """Where series are kept that have gone quiet; None: they stay in memory, as where partitions move between machines:
+    a file of one of them would not follow."""
     reports: Path | None = None
     """Folder of the daily reports; None: they are not kept."""
 
     @classmethod
     def embedded(cls, config: Config, clock: Clock, *, synchronous: str = "FULL") -> "Storage":
-        """Open everything in the configuration's data folder, and the database where it says: files else."""
+        """Open log and database where the configuration says, and all else in its data folder."""
         folder = config.data_dir
         folder.mkdir(parents=True, exist_ok=True)
         database = open_database(config, synchronous=synchronous)
         return cls(
-            log=SqliteLog(folder / LOG, partitions=config.main.events.partitions, clock=clock),
-            dead_letters=SqliteDeadLetters(folder / DEAD_LETTERS),
+            log=open_log(config, clock),
+            dead_letters=open_dead_letters(config),
             database=database,
             snapshots=open_snapshots(config, database),
-            secret=secret_at(folder / "links.key"),
+            secret=config.main.link_secret.encode() or secret_at(folder / "links.key"),
             versions=open_versions(config, database),
-            cold=ColdStores(folder / COLD, synchronous=synchronous),
+            cold=None if config.main.log.kafka else ColdStores(folder / COLD, synchronous=synchronous),
             reports=folder / "reports",
         )
 
@@ -70,6 +71,31 @@ class Storage:
         self.database.close()
         if self.cold is not None:
             self.cold.close()
+
+
+def open_log(config: Config, clock: Clock) -> EventLog:
+    """Open the topic that the configuration names, or the file in its data folder."""
+    told, partitions = config.main.log, config.main.events.partitions
+    if not told.kafka:
+        return SqliteLog(config.data_dir / LOG, partitions=partitions, clock=clock)
+    from engine.eventlog.brokers import Brokers  # noqa: PLC0415 -- as below
+    from engine.eventlog.kafka import KafkaLog  # noqa: PLC0415 -- kafka-python takes half a second to import
+
+    compression = None if told.compression == "none" else told.compression
+    return KafkaLog(
+        Brokers(told.kafka, told), told.topic, partitions=partitions, replicas=told.replicas, compression=compression
+    )
+
+
+def open_dead_letters(config: Config) -> DeadLetters:
+    """Open the topic beside that of the events, or the file in the data folder."""
+    told = config.main.log
+    if not told.kafka:
+        return SqliteDeadLetters(config.data_dir / DEAD_LETTERS)
+    from engine.eventlog.brokers import Brokers  # noqa: PLC0415 -- as below
+    from engine.eventlog.kafka_letters import KafkaDeadLetters  # noqa: PLC0415 -- heavy: only where it is used
+
+    return KafkaDeadLetters(Brokers(told.kafka, told), f"{told.topic}.dead", replicas=told.replicas)
 
 
 def open_database(config: Config, *, create: bool = True, check: bool = True, synchronous: str = "FULL") -> Database:

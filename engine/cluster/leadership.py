@@ -56,6 +56,22 @@ class Alone:
         """There is nobody to take over."""
 
 
+class Follower:
+    """Never leads: the process does what each does for itself, and no more."""
+
+    def leads(self) -> bool:
+        """Never."""
+        return False
+
+    @contextmanager
+    def doing(self, what: str) -> Iterator[bool]:
+        """What each does for itself is in nobody's way."""
+        yield True
+
+    def resign(self) -> None:
+        """There is nothing to give up."""
+
+
 class Elected:
     """Leads while it holds the lock. One caller at a time."""
 

@@ -7,6 +7,7 @@ from babel.localedata import locale_identifiers
 
 from engine.config import convert
 from engine.config.check_connectors import check_connector
+from engine.config.check_log import check_log
 from engine.config.load import MAIN
 from engine.config.loaded import Loaded
 from engine.config.model import BEST, IN_DATABASE, PREFERRED, Escalation, MainConfig, Place, StoreConfig
@@ -16,6 +17,7 @@ from engine.config.yamlsource import Scalar
 from outreach.address import FORMS
 
 SCHEMES = frozenset({"postgresql", "postgres", "postgresql+psycopg"})
+SECRET = 32
 FEWEST = 4
 """Connections that the threads of one process need at least."""
 STANDS_FOR = {PREFERRED: "it stands for the person's own", BEST: "it stands for what has worked"}
@@ -29,7 +31,12 @@ def check_main(loaded: Loaded) -> None:
         _check_numbers(loaded, loaded.main)
         _check_texts(loaded, loaded.main)
         _check_store(loaded, loaded.main.store)
+<<<<<<< HEAD
         _check_snapshots(loaded, loaded.main.snapshots.url)
+=======
+        check_log(loaded, loaded.main.log)
+        _check_links(loaded, loaded.main)
+>>>>>>> k5
         for name, escalation in loaded.main.escalations.items():
             _check_escalation(loaded, name, escalation)
 
@@ -64,12 +71,13 @@ def _check_store(loaded: Loaded, store: StoreConfig) -> None:
         error(_at(loaded, "store", "password"), "a password stands here", "write {env: NAME} or {file: PATH}")
     if isinstance(store.password, Unset):
         error(_at(loaded, "store", "password"), store.password.reason, "set it, or leave password out")
-    if (store.password or store.pool != StoreConfig.pool) and not store.url:
+    if (store.password or store.pool != StoreConfig().pool) and not store.url:
         error(_at(loaded, "store"), "it has no url", "write url: postgresql://user@host/database")
     if store.pool < FEWEST:
         error(_at(loaded, "store", "pool"), f"{store.pool} connections are too few", f"write {FEWEST} or more")
 
 
+<<<<<<< HEAD
 def _check_snapshots(loaded: Loaded, url: str) -> None:
     error, place = loaded.problems.error, _at(loaded, "snapshots", "url")
     parts = urlsplit(url)
@@ -79,6 +87,19 @@ def _check_snapshots(loaded: Loaded, url: str) -> None:
         error(place, "a folder of another machine cannot be named so", "mount it, and write file:///…")
     elif parts.password or parts.query:
         error(place, "a secret may stand in it", "let the store's own variables tell it, such as AWS_SECRET_ACCESS_KEY")
+=======
+def _check_links(loaded: Loaded, main: MainConfig) -> None:
+    place, secret = _at(loaded, "link_secret"), main.link_secret
+    if isinstance(secret, Unset):
+        loaded.problems.error(place, secret.reason, "set it, or leave link_secret out")
+    elif secret and not isinstance(secret, Secret):
+        loaded.problems.error(place, "a secret stands here", "write {env: NAME} or {file: PATH}")
+    elif secret and len(secret) < SECRET:
+        loaded.problems.error(place, "too short to sign with", f"write {SECRET} characters or more, at random")
+    elif main.log.kafka and not secret:
+        what = "processes on other machines do not know what links are signed with"
+        loaded.problems.warning(loaded.where(loaded.roots[MAIN].place, "log"), what, "write link_secret: {env: NAME}")
+>>>>>>> k5
 
 
 def _check_texts(loaded: Loaded, main: MainConfig) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NewType, get_args
 
 from detectors.base import Detector
 from detectors.durations import Duration
+from engine.config.log_model import LogConfig
 from engine.expressions import Expression
 
 if TYPE_CHECKING:
@@ -681,6 +682,10 @@ class MainConfig:
     retention: Retention = Retention()
     store: StoreConfig = StoreConfig()
     snapshots: SnapshotsConfig = SnapshotsConfig()
+    log: LogConfig = LogConfig()
+    link_secret: str = ""
+    """What links to customers are signed with, `{env: NAME}` or `{file: PATH}`: the same for all processes. Empty: a
+    secret made at the first start and kept in the data folder."""
     snapshot_every: Duration = Duration(60.0)
     report_at: str = "06:00"
     """UTC time of the daily report."""

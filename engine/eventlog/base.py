@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.eventlog.lines import drop_lines, first_lines
+from engine.eventlog.membership import Membership
 
 
 class Append(NamedTuple):
@@ -123,6 +124,13 @@ class EventLog(ABC):
     @abstractmethod
     def wait(self, timeout: float) -> None:
         """Block until something was appended since the last call, or for `timeout` seconds."""
+
+    def join(self, group: str, name: str, *, session: float = 45.0) -> Membership | None:
+        """Return a place, called `name`, among those who share the partitions; None: whoever opens the log has all.
+
+        A member that is not heard of for `session` seconds loses its partitions.
+        """
+        return None
 
     @abstractmethod
     def close(self) -> None:

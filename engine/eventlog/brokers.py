@@ -4,37 +4,38 @@ import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from kafka import errors  # type: ignore[import-untyped]  # has no types
+from kafka.net.sasl.oauth import AbstractTokenProvider  # type: ignore[import-untyped]
 
+from engine.config.log_model import LogConfig
 from engine.errors import ConfigError, ForewarnError, Retryable
 
 _LOOK = "look whether the brokers run and can be reached"
-MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER")
 _REFUSED = (
     errors.AuthorizationError, errors.SaslAuthenticationFailedError, errors.UnsupportedSaslMechanismError,
     errors.IllegalSaslStateError, errors.KafkaConfigurationError, errors.InvalidTopicError,
 )  # fmt: skip
 
 
+class _TokenFile(AbstractTokenProvider):  # type: ignore[misc]  # has no types
+    """Gives the token that stands in a file now."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def token(self) -> str:
+        return self._path.read_text().strip()
+
+
 @dataclass(frozen=True, slots=True)
 class Brokers:
-    """Where brokers are, and how one proves who one is."""
+    """Where brokers are, and how one proves who one is; what is not said is as `LogConfig` has it."""
 
     servers: Sequence[str]
-    tls: bool = False
-    ca: str | None = None
-    """File with the certificates to trust; None: the machine's."""
-    certificate: str | None = None
-    """File with our own certificate, for brokers that ask for one, and of its key."""
-    key: str | None = None
-    mechanism: str | None = None
-    """One of `MECHANISMS`; None: nobody asks who we are."""
-    user: str = ""
-    password: str = ""
-    token: Any = None
-    """Of OAUTHBEARER: what gives a token when asked (`kafka.net.sasl.oauth.AbstractTokenProvider`)."""
+    security: LogConfig = LogConfig()
 
     @property
     def place(self) -> str:
@@ -58,18 +59,19 @@ class Brokers:
         raise Retryable(", ".join(refused), place=self.place, remedy=_LOOK)
 
     def options(self) -> Mapping[str, Any]:
-        """Return what each client of kafka-python is told."""
-        security = f"{'SASL_' if self.mechanism else ''}{'SSL' if self.tls else 'PLAINTEXT'}"
+        """Return what each client of kafka-python is told; files are relative to the working folder."""
+        told = self.security
+        security = f"{'SASL_' if told.mechanism else ''}{'SSL' if told.tls else 'PLAINTEXT'}"
         return {
             "bootstrap_servers": list(self.servers),
             "security_protocol": security,
-            "ssl_cafile": self.ca,
-            "ssl_certfile": self.certificate,
-            "ssl_keyfile": self.key,
-            "sasl_mechanism": self.mechanism,
-            "sasl_plain_username": self.user or None,
-            "sasl_plain_password": self.password or None,
-            "sasl_oauth_token_provider": self.token,
+            "ssl_cafile": told.ca or None,
+            "ssl_certfile": told.certificate or None,
+            "ssl_keyfile": told.key or None,
+            "sasl_mechanism": told.mechanism or None,
+            "sasl_plain_username": told.user or None,
+            "sasl_plain_password": str(told.password) or None,
+            "sasl_oauth_token_provider": _TokenFile(Path(told.token_file)) if told.token_file else None,
         }
 
 

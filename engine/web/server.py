@@ -64,17 +64,21 @@ _PARTS = (
 """What answers, in the order in which it is asked."""
 
 
-def create_app(services: Services, metrics: Metrics | None = None) -> ASGIApp:
-    """Return the application: ingest, API, webhooks, console, customer pages, health and metrics."""
+def create_app(services: Services, metrics: Metrics | None = None, *, bare: bool = False) -> ASGIApp:
+    """Return the application: ingest, API, webhooks, console, customer pages, health and metrics.
+
+    `bare` has health and metrics alone, for a process that does something else.
+    """
     counted = metrics or Metrics()
     counted.watch(State(services.database, services.dead_letters, services.lag, services.sending))
     doorkeeper = Doorkeeper(services)
     app = _application()
     app.state.services, app.state.metrics, app.state.doorkeeper = services, counted, doorkeeper
     app.state.readers = feed.readers()
-    app.router.routes.append(_events(services, counted))
-    app.include_router(goodwill.api)
-    for module in _PARTS:
+    if not bare:
+        app.router.routes.append(_events(services, counted))
+        app.include_router(goodwill.api)
+    for module in (health,) if bare else _PARTS:
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=STATIC))
     return Dressed(Guard(bounds.Bounded(app), doorkeeper), counted)

@@ -10,11 +10,13 @@ import pytest
 from kafka import KafkaProducer  # type: ignore[import-untyped]  # has no types
 
 from engine.errors import ConfigError, Retryable
-from engine.eventlog.base import Append, Batch, EventLog
+from engine.eventlog.base import Append, Batch, DeadLetters, EventLog
 from engine.eventlog.brokers import Brokers
 from engine.eventlog.kafka import KafkaLog
+from engine.eventlog.kafka_letters import KafkaDeadLetters
 from engine.eventlog.records import place
 from tests.brokers.broker import Broker, free_port
+from tests.contracts.test_deadletters import DeadLettersContract, letter
 from tests.contracts.test_eventlog import DurableContract, Make, batch, events, lines, offsets
 
 TOPICS = itertools.count()
@@ -162,3 +164,19 @@ def test_another_number_of_partitions_is_refused(broker: Broker, log: KafkaLog, 
 def test_nobody_there_may_pass() -> None:
     with pytest.raises(Retryable, match="look whether the brokers run"):
         KafkaLog(Brokers([f"127.0.0.1:{free_port()}"]), "none", timeout=1.0)
+
+
+class TestKafkaDeadLetters(DeadLettersContract):
+    @pytest.fixture
+    def letters(self, broker: Broker, topic: str) -> Iterator[DeadLetters]:
+        opened = KafkaDeadLetters(Brokers([broker.server]), f"{topic}.dead")
+        yield opened
+        opened.close()
+
+    def test_another_process_sees_them(self, broker: Broker, topic: str, letters: DeadLetters) -> None:
+        letters.add([letter(1), letter(2)])
+        other = KafkaDeadLetters(Brokers([broker.server]), f"{topic}.dead")
+        first, second = other.list()
+        other.remove([first.id])
+        assert list(letters.list()) == [second]
+        other.close()

@@ -23,7 +23,7 @@ class DeadLettersContract(ABC):
 
     @pytest.fixture
     @abstractmethod
-    def letters(self, tmp_path: Path) -> Iterator[DeadLetters] | DeadLetters: ...
+    def letters(self) -> Iterator[DeadLetters] | DeadLetters: ...
 
     def test_an_empty_store(self, letters: DeadLetters) -> None:
         assert (list(letters.list()), letters.counts(), letters.get("dead_1")) == ([], {}, None)

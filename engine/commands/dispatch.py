@@ -1,0 +1,15 @@
+"""`forewarn dispatch`"""
+
+import typer
+
+from engine.cluster.roles import Role
+from engine.commands.serving import Host, Port, start
+from engine.commands.shared import ConfigFolder
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def dispatch(config: ConfigFolder = None, host: Host = None, port: Port = None) -> None:
+    """Of a cluster: send what is due. Any number of them."""
+    start(config, host, port, {Role.DISPATCH})

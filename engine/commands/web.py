@@ -1,0 +1,15 @@
+"""`forewarn web`"""
+
+import typer
+
+from engine.cluster.roles import Role
+from engine.commands.serving import Host, Port, start
+from engine.commands.shared import ConfigFolder
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def web(config: ConfigFolder = None, host: Host = None, port: Port = None) -> None:
+    """Of a cluster: take events, answer the API, show console and customer pages. Any number of them."""
+    start(config, host, port, {Role.WEB})
