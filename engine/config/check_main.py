@@ -31,12 +31,9 @@ def check_main(loaded: Loaded) -> None:
         _check_numbers(loaded, loaded.main)
         _check_texts(loaded, loaded.main)
         _check_store(loaded, loaded.main.store)
-<<<<<<< HEAD
         _check_snapshots(loaded, loaded.main.snapshots.url)
-=======
         check_log(loaded, loaded.main.log)
         _check_links(loaded, loaded.main)
->>>>>>> k5
         for name, escalation in loaded.main.escalations.items():
             _check_escalation(loaded, name, escalation)
 
@@ -77,7 +74,6 @@ def _check_store(loaded: Loaded, store: StoreConfig) -> None:
         error(_at(loaded, "store", "pool"), f"{store.pool} connections are too few", f"write {FEWEST} or more")
 
 
-<<<<<<< HEAD
 def _check_snapshots(loaded: Loaded, url: str) -> None:
     error, place = loaded.problems.error, _at(loaded, "snapshots", "url")
     parts = urlsplit(url)
@@ -87,7 +83,8 @@ def _check_snapshots(loaded: Loaded, url: str) -> None:
         error(place, "a folder of another machine cannot be named so", "mount it, and write file:///…")
     elif parts.password or parts.query:
         error(place, "a secret may stand in it", "let the store's own variables tell it, such as AWS_SECRET_ACCESS_KEY")
-=======
+
+
 def _check_links(loaded: Loaded, main: MainConfig) -> None:
     place, secret = _at(loaded, "link_secret"), main.link_secret
     if isinstance(secret, Unset):
@@ -99,7 +96,6 @@ def _check_links(loaded: Loaded, main: MainConfig) -> None:
     elif main.log.kafka and not secret:
         what = "processes on other machines do not know what links are signed with"
         loaded.problems.warning(loaded.where(loaded.roots[MAIN].place, "log"), what, "write link_secret: {env: NAME}")
->>>>>>> k5
 
 
 def _check_texts(loaded: Loaded, main: MainConfig) -> None:
