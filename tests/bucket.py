@@ -78,8 +78,11 @@ class Bucket(AbstractFileSystem):  # type: ignore[misc]  # as above
             raise FileNotFoundError(path)
         return {"name": path, "size": len(self.objects[path]), "type": "file"}
 
-    def cat_file(self, path: str, start: int | None = None, end: int | None = None, **options: Any) -> bytes:
-        """Return a part of an object."""
+    def cat_file(
+        self, path: str, version_id: str | None = None, start: int | None = None, end: int | None = None, **options: Any
+    ) -> bytes:
+        """Return a part of an object; the arguments are in the order that s3fs has."""
+        assert version_id is None
         type(self).answer("read")
         return self.objects[path][start:end]
 

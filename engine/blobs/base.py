@@ -87,6 +87,10 @@ class RangeReader(io.RawIOBase):
         self._at += len(data)
         return len(data)
 
+    def readall(self) -> bytes:
+        """Return the rest, in as few requests as may be."""
+        return b"".join(iter(lambda: self.read(AT_ONCE) or b"", b""))
+
 
 def buffered(size: int, fetch: Callable[[int, int], bytes]) -> BinaryIO:
     """Return a reader that asks for a megabyte at least, so that a head and what follows it are one request."""

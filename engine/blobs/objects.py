@@ -52,7 +52,11 @@ class Objects(Blobs):
         """Open an object; what is read of it is asked for then."""
         path = self._path(name)
         size = self._ask(name, self._fs.info, path)["size"]
-        with buffered(size, lambda start, stop: self._ask(name, self._fs.cat_file, path, start, stop)) as file:
+
+        def fetch(start: int, stop: int) -> bytes:
+            return self._ask(name, self._fs.cat_file, path, start=start, end=stop)  # s3fs has another order
+
+        with buffered(size, fetch) as file:
             yield file
 
     def delete(self, name: str) -> None:

@@ -1,6 +1,9 @@
 """Snapshots in every kind of store: full, damaged or away, and written by one that lost its partition."""
 
+import re
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,15 +21,18 @@ from engine.clock import FakeClock
 from engine.config.load import load_or_raise
 from engine.errors import Retryable
 from engine.pipeline import Fenced, Pipeline, Stores
+from engine.serve import Runner
 from engine.snapshots import Snapshots
 from engine.storage import Storage
 from engine.store.models import Issue
+from outreach.base import Message, Outcome, Receipt
+from outreach.channels.email import Email
 from outreach.channels.memory import MemoryChannel
 from outreach.registry import channel_class
 from tests.brokers.postgres import Postgres
 from tests.bucket import Bucket
 from tests.faults.house import FILES, START, House, people, prepared
-from tests.faults.test_storage_faults import full_database, small_files
+from tests.faults.test_storage_faults import PATIENCE, full_database, small_files, trouble
 
 MAIN = "config/forewarn.yaml"
 
@@ -167,6 +173,92 @@ def test_full_or_away_the_engine_goes_on_and_says_so(folder: Path, kind: Kind) -
         assert len(blobs(house).names()) == len(before) + 1
 
 
+class Slow(Executor):
+    """Does what it is given when it is told to."""
+
+    def __init__(self) -> None:
+        self.given: list[tuple[Callable[[], Any], Future[Any]]] = []
+
+    def submit(self, work: Callable[..., Any], /, *args: Any, **options: Any) -> "Future[Any]":
+        self.given.append((work, Future()))
+        return self.given[-1][1]
+
+    def finish(self) -> None:
+        work, answer = self.given.pop()
+        try:
+            answer.set_result(work())
+        except Retryable as error:
+            answer.set_exception(error)
+
+
+def due(house: House) -> None:
+    """Let a snapshot come due, and the engine do what it can do now."""
+    house.engine._want_snapshot(0.0)
+    house.engine.step()
+
+
+def test_while_a_slow_one_is_written_the_engine_goes_on(folder: Path) -> None:
+    slow = Slow()
+    with living(folder) as house:
+        house.engine.write_aside(slow)
+        house.hand_in(*people())
+        due(house)
+        then, offset = models(house.engine.pipelines[0]), house.engine.pipelines[0].offset
+        house.trouble()
+        assert [message.to for message in house.email.sent] == ["ann@example.com"]
+        with capture_logs() as logs:
+            due(house)
+        assert [each["event"] for each in logs] == ["snapshots take longer than the time between them"]
+        assert (len(slow.given), blobs(house).names()) == (1, [])
+        slow.finish()
+        house.engine.step()
+        newest = kept(house).latest(0)
+        assert newest is not None
+        assert newest.offset == offset < house.engine.pipelines[0].offset
+        same({name: np.array(array) for name, array in newest.arrays.items()}, then)
+        due(house)
+        slow.finish()
+        assert kept(house).offsets(0) == [house.engine.pipelines[0].offset, offset]
+        house.engine.step()
+
+
+def test_one_written_beside_the_work_that_fails_is_said(folder: Path, kind: Kind) -> None:
+    slow = Slow()
+    with living(folder) as house:
+        house.hand_in(*people())
+        house.engine.snapshot()
+        before = blobs(house).names()
+        house.engine.write_aside(slow)
+        house.calm()
+        due(house)
+        with kind.trouble(house):
+            slow.finish()
+        with capture_logs() as logs:
+            house.engine.step()
+        [said] = [each for each in logs if each["event"] == "snapshot not written"]
+        assert said["partition"] == 0
+        assert re.search(kind.cause, said["cause"])
+        assert blobs(house).names() == before
+        house.trouble()
+        assert [message.to for message in house.email.sent] == ["ann@example.com"]
+        due(house)
+        slow.finish()
+        house.engine.step()
+        assert len(blobs(house).names()) == len(before) + 1
+
+
+def test_one_under_way_is_waited_for_before_the_partition_is_given_back(folder: Path) -> None:
+    with living(folder) as house, ThreadPoolExecutor(1) as threads:
+        house.engine.write_aside(threads)
+        house.hand_in(*people())
+        due(house)
+        house.calm()
+        offset = house.engine.pipelines[0].offset
+        house.engine._partitions._give_back([0])
+        assert kept(house).offsets(0)[0] == offset
+        assert len(kept(house).offsets(0)) == 2
+
+
 def test_given_back_while_the_store_is_away_it_is_replayed_from_the_one_before(folder: Path, kind: Kind) -> None:
     with living(folder) as house:
         house.hand_in(*people())
@@ -244,3 +336,35 @@ def test_what_it_wrote_before_it_knew_hides_nothing_of_its_successor(folder: Pat
         other.process([])
         same({name: np.array(array) for name, array in newest.arrays.items()}, models(other))
         assert kept(house)._of(0)[0].epoch == other._epoch
+
+
+def test_the_runner_writes_beside_the_work_and_stops_while_the_store_is_away(tmp_path: Path) -> None:
+    Bucket.at(tmp_path.name)
+    told = f"snapshots: {{url: 'bucket://{tmp_path.name}/forewarn'}}\nsnapshot_every: 1s\n"
+    asked, sent, answers = threading.Event(), threading.Event(), threading.Event()
+
+    def send(message: Message) -> Receipt:
+        sent.set()
+        return Receipt(Outcome.ACCEPTED, provider_id=message.id)
+
+    def hangs(what: str) -> None:
+        asked.set()
+        assert answers.wait(PATIENCE)
+        raise Away("timed out")
+
+    channel = MemoryChannel.like(Email)(script=send)
+    with living(prepared(tmp_path / "house", **{MAIN: FILES[MAIN] + told}), email=channel) as house:
+        house.hand_in(*people())
+        runner = Runner(house.engine)
+        runner.start()
+        with Bucket.troubled(hangs):
+            try:
+                house.engine._want_snapshot(0.0)
+                assert asked.wait(PATIENCE)
+                house.engine.intake.accept(trouble(house), "test")
+                assert sent.wait(PATIENCE), "nobody waits for the store"
+            finally:
+                answers.set()
+                runner.stop()
+        assert runner.failure is None
+        assert blobs(house).names() == []
