@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from detectors.base import Floats
 from detectors.compiled import compiled
 from detectors.ensemble_past import DAY, PAST, SLOTS, begin
+from detectors.ensemble_rhythm import learn_course, learn_rhythm
 from detectors.ensemble_views import VIEWS, each_slot, has_slot, look, slot_of, usual
 
 NUMBER = len(VIEWS)
@@ -68,6 +69,7 @@ FIELDS: list[Any] = [
 def surprise(row: Any, time: float, value: float, features: Floats) -> float:
     """Return the decades of surprise at a value that is new, before `look`, and learn it; `features` is scratch."""
     off = value - row.first
+    row.error = row.distance = math.nan
     told = _ahead(row, time, off, features)
     told += _of_the_hour(row, time, off)
     gain = max(1.0 / (row.count + 1.0), 1.0 / max(3.0 * row.day, 100.0))
@@ -125,7 +127,10 @@ def _ahead(row: Any, time: float, off: float, features: Floats) -> float:
     slot = row.step_slots[slot_of(time)]
     each = each_slot(row)
     scale = max(_scale(slot, float(row.step_square), 4.0 * each), LEAST_SCALE)
-    told = _decades(error / scale, FREE) if row.count >= SETTLED else 0.0
+    told = 0.0
+    if row.count >= SETTLED:
+        told, row.error = _decades(error / scale, FREE), error / scale
+        learn_course(row, error * row.unit, off - row.centre)
     cut = STEP_CUT * math.sqrt(row.step_square) if row.count >= SETTLED else np.inf
     _learn_step(row, features, min(max(error, -cut), cut))
     row.step_square = _learn_square(slot, float(row.step_square), error, each, float(row.count) - YOUNG)
@@ -187,6 +192,8 @@ def _of_the_hour(row: Any, time: float, off: float) -> float:
     row.distances_seen = min(seen + 1, 4_000_000_000)
     told = _decades(scaled, FREE)
     if seen >= MEAN_WINDOW:
+        row.distance = scaled
+        learn_rhythm(row, plain, off - row.centre)
         told += _decades(row.distances.mean(), FREE_MEAN)
     row.hour_square = _learn_square(slot, float(row.hour_square), distance, each, float(seen))
     cut = HOUR_CUT * math.sqrt(row.hour_square)

@@ -27,8 +27,14 @@ VIEWS: dict[str, str] = {
     "slot_step": "the step from the value before, for this time of day",
     "shape": "the shape of the last 12 values",
     "still": "the number of values in a row that are the same",
+    "hour": "the value for this hour of the week",
+    "hour_mean": "the mean distance from what is usual at these hours of the week",
+    "hour_mean_long": "the mean distance of half a day from what is usual at its hours of the week",
+    "hour_spread": "the spread of the last 10 values about what is usual at these hours",
+    "ahead": "the value for what those before it led to expect",
 }
-"""The names of the views and what each is in words, in the order of their numbers."""
+"""The names of the views and what each is in words, in the order of their numbers; of the last five see
+`ensemble_rhythm`."""
 (
     VALUE,
     LEVEL,
@@ -43,6 +49,11 @@ VIEWS: dict[str, str] = {
     SLOT_STEP,
     SHAPE,
     STILL,
+    HOUR,
+    HOUR_MEAN,
+    HOUR_MEAN_LONG,
+    HOUR_SPREAD,
+    AHEAD,
 ) = range(len(VIEWS))
 
 SLOT_S = 1800.0

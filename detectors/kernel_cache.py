@@ -1,7 +1,8 @@
 """Where compiled kernels are kept: where numba keeps them, but good only as long as no source of ours has changed.
 
 Numba holds what it compiled for as good as the file of the function. Kernels call each other across files, and the code
-of the called is within the caller's, so an edit or an upgrade would leave old code running.
+of the called is within the caller's, so an edit or an upgrade would leave old code running. And it reads the whole list
+of what it holds before it looks whether that is still good, so a class in it that was removed would be an error.
 """
 
 from collections.abc import Iterable, Iterator
@@ -45,12 +46,24 @@ UserWide = _with_own_stamp(caching.UserWideCacheLocator)
 LOCATORS = ",".join(f"{__name__}.{name}" for name in ("UserProvided", "InTree", "UserWide"))
 
 
+class Index(caching.IndexDataCacheFile):
+    """Numba's list of what is cached of a function; one that names what is there no more is as good as none."""
+
+    def _load_index(self) -> dict[Any, str]:
+        try:
+            return dict(super()._load_index())  # type: ignore[no-untyped-call]
+        except (AttributeError, ImportError):  # a class or a module of an older version of ours
+            return {}
+
+
 @contextmanager
 def own_stamp() -> Iterator[None]:
     """Within it, functions are set up to be cached under a stamp of all sources; other packages' are as ever."""
     config: Any = numba.config
     before, config.CACHE_LOCATOR_CLASSES = config.CACHE_LOCATOR_CLASSES, LOCATORS
+    lists: Any = caching
+    index, lists.IndexDataCacheFile = lists.IndexDataCacheFile, Index
     try:
         yield
     finally:
-        config.CACHE_LOCATOR_CLASSES = before
+        config.CACHE_LOCATOR_CLASSES, lists.IndexDataCacheFile = before, index

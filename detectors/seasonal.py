@@ -32,8 +32,9 @@ class Seasonal(RowDetector):
     like two. A level that stays outside for `adopt` is the new normal. After a gap the band is wider. It is over once
     the score is under 0.99, so that a value that hovers at the end of the band is one issue.
 
-    Until a week and two days were seen a first weekend may be without the rhythm of the day, so the band is wider by
-    about that: little but a burst is seen then. `period: 1d` judges from the second day on.
+    In the first week a Saturday or Sunday may be without the rhythm of the days before, and so may the first working
+    day, or that after these: the band is wider by about that, and little but a burst is seen then. Other working days
+    are judged by the days before. `period: 1d` judges all days alike, from the second on.
 
     >>> hours = np.arange(24 * 14)
     >>> usual = 100 + 40 * np.sin(hours / 24 * 2 * np.pi) + np.random.default_rng(1).normal(0, 2, len(hours))

@@ -67,7 +67,7 @@ def gather(row: Any, config: Config, hour: Hour, t: float, y: float, wide: Any, 
     wide.drift[k] = drift = _drift(row, config, ahead)
     expected = row.level + drift + effect_of(row, config, hour)
     wide.ahead[k], wide.value[k], wide.expected[k], wide.error[k] = ahead, y, expected, y - expected
-    wide.unit[k], wide.doubt[k] = unit, doubt_of(row, config, unit)
+    wide.unit[k], wide.doubt[k] = unit, doubt_of(row, config, hour, unit)
     wide.count[k] = row.count
     for j in range(3):
         lean.tails[j, k], lean.tails[3 + j, k] = row.tails[0, j], row.tails[1, j]

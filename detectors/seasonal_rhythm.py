@@ -8,6 +8,7 @@ import numpy as np
 from detectors.compiled import compiled, inlined
 from detectors.seasonal_row import WEEK, Config
 
+DAY = 86400.0
 UNIT = 0.8  # of a normal standard deviation, which a unit is
 ABSOLUTE_FLOOR = 1e-30  # nothing divides by 0
 HOUR_VISITS, DAY_VISITS = 14.0, 6.0
@@ -15,6 +16,9 @@ HOUR_VISITS, DAY_VISITS = 14.0, 6.0
 OUTSIDE_VISIT = 2.0
 """Mean residual of a visit, in units, that is no chance: it is cut there, unless the visit before was outside too."""
 SEEN = 3  # the mark of a slot in the first round
+SATURDAY, WORKING = 29, 31
+"""The slot of Saturday, and one that is a mark only: whether a working day was seen, or half of one, and no weekend
+since."""
 EARLY_VISITS = 3.0  # visits in which nothing is cut, as there is no pattern yet to protect
 PATTERN_WEIGHT = 1 / 3
 """Weight of a visit that was outside twice in a row: a pattern, to be learned in a few visits."""
@@ -59,9 +63,16 @@ def effect_of(row: Any, config: Config, hour: Hour) -> float:
 
 
 @inlined
-def doubt_of(row: Any, config: Config, unit: float) -> float:
-    """Return how many times wider the band is until a week was seen: a weekend may be without the rhythm of the day."""
+def doubt_of(row: Any, config: Config, hour: Hour, unit: float) -> float:
+    """Return how many times wider the band is on a day of which none alike was seen: it may be without the rhythm.
+
+    In the first week that is a Saturday or Sunday, and a working day that is the first or comes after these: working
+    days are alike until known better.
+    """
     if not (config.weekly and config.daily) or row.days > WEEK or row.hours <= config.slots:
+        return 1.0
+    alike = WORKING if hour.weekday < SATURDAY else hour.weekday
+    if _marked(row, alike) == SEEN:
         return 1.0
     squares = 0.0
     for j in range(24):
@@ -111,6 +122,10 @@ def _turn_day(row: Any, config: Config, slot: int, mean: float) -> None:
     elif row.days < WEEK:
         _store(row, slot, mean)
         _mark(row, slot, SEEN)
+        if slot >= SATURDAY:  # the level went along: the next working day is in doubt again
+            _mark(row, WORKING, 0)
+        elif row.day_count * config.step >= 0.5 * DAY:
+            _mark(row, WORKING, SEEN)
     else:
         share, middle = _split(row, 24, 31, slot, mean, max(86400.0 / config.step, 1.0))
         row.level -= share * (row.moved - middle)

@@ -34,7 +34,7 @@ ROW = np.dtype(
         ("hours", "i2"),  # visits to any hour so far
         ("days", "i2"),
         ("profile", "i2", 31),  # 24 hours of the day, then Monday to Sunday
-        ("marks", "u1", 8),  # two bits a slot: was its last visit outside, and on which side
+        ("marks", "u1", 8),  # two bits a slot: was its last visit outside, on which side; the last is a mark only
         ("run", "i2"),  # observations in a row beyond the outer quantile
         ("moved", "f4"),  # by how much the level moved since the day began
     ]

@@ -168,13 +168,13 @@ class Engine:
 
     def collect(self) -> int:
         """Read the mailboxes of channels, if this process leads; returns how many mails there were."""
-        if not self.schedule.leads:
+        if not self.schedule.look():
             return 0
         return mailboxes.collect(services(self, tuple))
 
     def poll(self) -> int:
         """Ask the ticket desks that are due, if this process leads; returns how many were asked."""
-        if not self.schedule.leads:
+        if not self.schedule.look():
             return 0
         return self.poller.run_once()
 
@@ -247,6 +247,7 @@ class Engine:
         """Let go of connections and files. What was not snapshot is replayed at the next start."""
         with ExitStack() as stack:
             stack.callback(self.storage.close)
+            stack.callback(self.schedule.stop)
             for connector in (*self._retired, *self.channels.values(), *self.desks.values()):
                 stack.callback(connector.close)
 

@@ -7,7 +7,7 @@ transaction that writes this id down. What nobody has claimed by then becomes a 
 It may say later that a message did not arrive: then it goes another way, if there is one and nothing else was told.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -18,7 +18,7 @@ from engine.events import DeliveryEvent, line_of
 from engine.ids import derive
 from engine.issues.view import ACTIVE
 from engine.policy.streams import count
-from engine.store import outbox
+from engine.store import digests, outbox
 from engine.store.database import insert_ignore, upsert
 from engine.store.models import Consent, EarlyDelivery, Intent, Issue, ReceiptRow, Suppression
 
@@ -33,14 +33,14 @@ LOST, ARRIVED = frozenset({"bounced", "failed"}), frozenset({"delivered", "read"
 
 def take(session: Session, event: DeliveryEvent, now: float) -> None:
     """Write down what `event` says of the message it means; if there is none yet, keep it."""
-    intent = _meant(session, event.intent, event.provider_id)
-    if intent is None:
+    meant = _meant(session, event.intent, event.provider_id)
+    if not meant:
         kept = EarlyDelivery(
             id=_id(event), provider_id=event.provider_id, intent=event.intent, kept_at=now, event=_plain(event)
         )
         insert_ignore(session, EarlyDelivery, [kept])
     else:
-        _apply(session, intent, event, now)
+        _apply_all(session, meant, event, now)
 
 
 def known(session: Session, intent: Intent, now: float) -> None:
@@ -50,7 +50,7 @@ def known(session: Session, intent: Intent, now: float) -> None:
     if intent.provider_id:
         kept = select(EarlyDelivery).where(col(EarlyDelivery.provider_id) == intent.provider_id)
         for early in session.exec(kept.order_by(col(EarlyDelivery.kept_at), col(EarlyDelivery.id))).all():
-            _claim(session, early, intent, now)
+            _claim(session, early, digests.members(session, intent), now)
 
 
 def known_all(session: Session, provider_ids: Collection[str], now: float) -> None:
@@ -58,8 +58,8 @@ def known_all(session: Session, provider_ids: Collection[str], now: float) -> No
     kept = select(EarlyDelivery).where(col(EarlyDelivery.provider_id).in_(provider_ids))
     rows = session.exec(kept.order_by(col(EarlyDelivery.kept_at), col(EarlyDelivery.id))).all() if provider_ids else ()
     for early in rows:
-        if (intent := _meant(session, early.intent, early.provider_id)) is not None:
-            _claim(session, early, intent, now)
+        if meant := _meant(session, early.intent, early.provider_id):
+            _claim(session, early, meant, now)
 
 
 def sweep(session: Session, now: float) -> list[tuple[str, bytes]]:
@@ -71,8 +71,11 @@ def sweep(session: Session, now: float) -> list[tuple[str, bytes]]:
     named = col(EarlyDelivery.intent) == Intent.id
     known_by_now = (col(EarlyDelivery.intent) == "") & (col(EarlyDelivery.provider_id) == Intent.provider_id)
     for meant in (named, known_by_now):  # two questions that each have an index: many may wait that are not ours
-        for early, intent in session.exec(select(EarlyDelivery, Intent).where(meant)).all():
-            _claim(session, early, intent, now)
+        found = {
+            early.id: (early, intent) for early, intent in session.exec(select(EarlyDelivery, Intent).where(meant))
+        }
+        for early, intent in found.values():
+            _claim(session, early, digests.members(session, intent), now)
     session.flush()
     overdue = session.exec(select(EarlyDelivery).where(col(EarlyDelivery.kept_at) <= now - KEPT)).all()
     for early in overdue:
@@ -85,33 +88,46 @@ def suppress(session: Session, address: str, channel: str, reason: str, now: flo
     insert_ignore(session, Suppression, [Suppression(address=address, channel=channel, reason=reason, at=now)])
 
 
-def _meant(session: Session, intent: str, provider_id: str) -> Intent | None:
-    """Return the message that is spoken of, locked: a dispatcher may be about to send it another way."""
-    named = intent or _known_as(session, provider_id)
-    session.flush()  # the row is read anew
-    return session.get(Intent, named, with_for_update=True) if named else None
+def _meant(session: Session, intent: str, provider_id: str) -> list[Intent]:
+    """Return the message that is spoken of, locked: a dispatcher may be about to send it another way.
+
+    Of one that told of several things together, all of them.
+    """
+    named = [intent] if intent else _known_as(session, provider_id)
+    if not named:
+        return []
+    session.flush()  # the rows are read anew
+    rows = session.exec(select(Intent).where(col(Intent.id).in_(named)).order_by(Intent.id).with_for_update()).all()
+    return digests.members(session, rows[0]) if len(rows) == 1 else list(rows)
 
 
-def _known_as(session: Session, provider_id: str) -> str | None:
-    """Return the id of the message that the provider knows, or knew, by this id."""
+def _known_as(session: Session, provider_id: str) -> Sequence[str]:
+    """Return the ids of the messages that the provider knows, or knew, by this id."""
     if not provider_id:
-        return None
-    now = session.exec(select(Intent.id).where(col(Intent.provider_id) == provider_id)).first()
-    tried = select(ReceiptRow.intent).where(col(ReceiptRow.provider_id) == provider_id)
-    return now or session.exec(tried).first()
+        return []
+    now = session.exec(select(Intent.id).where(col(Intent.provider_id) == provider_id).order_by(Intent.id)).first()
+    if now is not None:
+        return [now]
+    return session.exec(select(ReceiptRow.intent).where(col(ReceiptRow.provider_id) == provider_id).distinct()).all()
 
 
-def _claim(session: Session, early: EarlyDelivery, intent: Intent, now: float) -> None:
-    _apply(session, intent, _event(early), now)
+def _claim(session: Session, early: EarlyDelivery, meant: Sequence[Intent], now: float) -> None:
+    _apply_all(session, meant, _event(early), now)
     session.delete(early)
 
 
-def _apply(session: Session, intent: Intent, event: DeliveryEvent, now: float) -> None:
+def _apply_all(session: Session, meant: Sequence[Intent], event: DeliveryEvent, now: float) -> None:
+    """Apply what was said of one message to all that it told of; it is counted once."""
+    for number, intent in enumerate(meant):
+        _apply(session, intent, event, now, counted=number == 0)
+
+
+def _apply(session: Session, intent: Intent, event: DeliveryEvent, now: float, *, counted: bool) -> None:
     earlier = _earlier(session, intent, event.provider_id)
     channel, address = (earlier or intent).channel, (earlier or intent).address
     session.merge(
         ReceiptRow(
-            id=_id(event),
+            id=_id(event) if counted else derive("rcp", event.source, event.id, intent.id),
             intent=intent.id,
             at=event.time,
             kind="delivery",
@@ -130,7 +146,7 @@ def _apply(session: Session, intent: Intent, event: DeliveryEvent, now: float) -
         _complained(session, intent, event, address)
     if earlier is None and _rank(event.state) > _rank(intent.delivery):
         before, intent.delivery = intent.delivery, event.state
-        if event.state in {"bounced", "complained"}:
+        if counted and event.state in {"bounced", "complained"}:
             count(session, [intent], **{event.state: 1})
         if event.state in LOST and before not in ARRIVED:
             _another_way(session, intent, event, now)

@@ -27,6 +27,8 @@ LITTLE, TOO_LITTLE = 2 << 30, 200 << 20
 YEAR_2025 = 1735689600.0
 SKEW = 5.0
 """Seconds by which the log may be ahead of the clock: writing takes a moment."""
+ANSWER = 5.0
+"""Seconds a broker has to answer."""
 State = Literal["ok", "warning", "failed"]
 
 
@@ -45,6 +47,7 @@ def examine(config: Config, clock: Clock) -> Iterator[Found]:
         ("data folder", _folder),
         ("disk space", _space),
         ("files", _files),
+        ("kafka", _brokers),
         ("schema", _schema),
         ("clock", lambda config: _clock(config, clock)),
         ("snapshots", _snapshots),
@@ -105,6 +108,15 @@ def _integrity(path: Path) -> str:
     except sqlite3.DatabaseError as error:
         return str(error)
     return "" if said == "ok" else str(said)
+
+
+def _brokers(config: Config) -> Iterator[Found]:
+    told = config.main.log
+    if told.kafka:
+        from engine.eventlog.brokers import Brokers  # noqa: PLC0415 -- kafka-python takes half a second to import
+
+        Brokers(told.kafka, told).reach(ANSWER)
+        yield Found("kafka", "ok", f"{', '.join(told.kafka)} can be reached")
 
 
 def _schema(config: Config) -> Iterator[Found]:

@@ -1,7 +1,7 @@
 """What leaves: the words of a message, an escalation or a ticket, made at the moment it is sent."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from sqlmodel import Session
@@ -10,6 +10,7 @@ from engine import goodwill, offers
 from engine.config.model import Config
 from engine.conversations.handover import Handover
 from engine.desks.requester import requester
+from engine.desks.writes import change, linked, noted
 from engine.issues.book import history
 from engine.picture import Band, picture
 from engine.playbooks import REPLY
@@ -17,11 +18,12 @@ from engine.policy.facts import ChannelFacts, Decision
 from engine.policy.gather import Gathered
 from engine.policy.reach import session_until
 from engine.status import news
+from engine.store import digests
 from engine.store.models import Entity, Intent, Issue
 from engine.waves import incidents
 from engine.wording import Speaker, buttons, keys
 from outreach import drafts
-from outreach.base import Change, Channel, Draft, Message, Outcome, Receipt, Status, TicketDesk
+from outreach.base import Channel, Draft, Message, Receipt, TicketDesk
 from outreach.render import Approval, Rendered, TemplateError, Templates
 
 
@@ -100,22 +102,38 @@ class Writer:
             return desk.noted(str(intent.payload["ticket"]), drafts.reference(intent.id)) if desk else None
         channel = self._outside.channels.get(intent.channel)
         text, content = (str(intent.payload.get(name, "")) for name in ("text", "content"))
-        message = Message(intent.id, intent.address, text, content=content)
+        message = Message(digests.first(intent), intent.address, text, content=content)
         return channel.find(message) if channel else None
 
     def _message(self, session: Session, intent: Intent, gathered: Gathered, decision: Decision, now: float) -> Letter:
+        addressed, words = self.worded(session, intent, gathered, decision, now)
+        locale = gathered.person.locale if gathered.person else self._config.main.locale
+        until = self.session_until(gathered, decision)
+        return self._letter(addressed, Form(decision.channel, gathered.facts.step.template, locale, until), words)
+
+    def session_until(self, gathered: Gathered, decision: Decision) -> float:
+        """Return until when free words may be sent by the channel that was chosen."""
+        return session_until(gathered.facts, decision.channel)
+
+    def worded(
+        self, session: Session, intent: Intent, gathered: Gathered, decision: Decision, now: float
+    ) -> tuple[Intent, dict[str, Any]]:
+        """Return a message with its address and what it offers, and the variables of its words.
+
+        Raises TemplateError where its template's folder says something wrong.
+        """
         person, issue = gathered.person, gathered.issue
+        if gathered.wrong is not None:
+            raise gathered.wrong
         if person is None or issue is None:
             raise LookupError(f"intent {intent.id} was decided to be sent to nobody")
         step = gathered.facts.step
         remedy, kept = self._offered(session, intent, now)
-        said = {**intent.payload, **kept, "ticket": gathered.facts.ticket, "purpose": step.purpose}
+        said = {**digests.alone(intent.payload), **kept, "ticket": gathered.facts.ticket, "purpose": step.purpose}
         if step.arm:
             said |= {"arm": step.arm, "experiment": step.experiment}
         addressed = intent.model_copy(update={"address": decision.address, "payload": said})
-        words = self._outside.speaker.to_person(addressed, issue, gathered.account, person, now, remedy)
-        form = Form(decision.channel, step.template, person.locale, session_until(gathered.facts, decision.channel))
-        return self._letter(addressed, form, words)
+        return addressed, self._outside.speaker.to_person(addressed, issue, gathered.account, person, now, remedy)
 
     def _offered(self, session: Session, intent: Intent, now: float) -> tuple[Mapping[str, Any] | None, dict[str, str]]:
         """Keep what the message offers; return what templates read of it, and what the intent keeps."""
@@ -183,10 +201,10 @@ class Writer:
         said = intent.payload
         desk = self._desk(str(said["desk"]))
         ticket, note = str(said["ticket"]), f"{said['note']}\n\n{drafts.reference(intent.id)}"
-        change = _change(said.get("change") or {})
+        wanted = change(said.get("change") or {})
         shown = evidence_picture(issue).encode() if issue else b""
         parent = str(said.get("parent", ""))
-        return Letter(lambda: _linked(desk, ticket, parent) or _noted(desk, ticket, note, shown, change), {})
+        return Letter(lambda: linked(desk, ticket, parent) or noted(desk, ticket, note, shown, wanted), {})
 
     def _reply(self, session: Session, intent: Intent, gathered: Gathered, decision: Decision, now: float) -> Letter:
         """Return what a conversation needs: the ticket that hands it over, or an answer whose words are there."""
@@ -272,34 +290,6 @@ def _choices(channel: Channel, intent: Intent, locale: str) -> Mapping[str, str]
     if intent.kind == "escalate":
         return buttons(locale)
     return keys(channel, intent.occasion, locale) if intent.kind == "message" else {}
-
-
-def _change(said: Mapping[str, Any]) -> Change | None:
-    """Return what an intent says is to be different about a ticket; None: nothing."""
-    status = Status(said["status"]) if said.get("status") else None
-    return Change(status, said.get("severity")) if said else None
-
-
-def _linked(desk: TicketDesk, ticket: str, parent: str) -> Receipt | None:
-    """Make a ticket one of `parent`'s, if there is one; None: go on, as where the desk has no such link."""
-    linked = desk.link(ticket, parent) if parent else None
-    again = linked is not None and linked.outcome in (Outcome.RETRY, Outcome.UNKNOWN)
-    return replace(linked, outcome=Outcome.RETRY) if linked and again else None
-
-
-def _noted(desk: TicketDesk, ticket: str, note: str, shown: bytes, change: Change | None) -> Receipt:
-    """Change a ticket and write a note on it.
-
-    The change comes first, as it can be made again: where it fails nothing was written, and both are tried again. What
-    the desk refuses for good is told with the note.
-    """
-    changed = desk.update(ticket, change) if change else Receipt(Outcome.ACCEPTED)
-    if changed.outcome in (Outcome.RETRY, Outcome.UNKNOWN):
-        return replace(changed, outcome=Outcome.RETRY)
-    written = desk.annotate(ticket, note, shown)
-    if changed.outcome is Outcome.ACCEPTED:
-        return written
-    return replace(written, detail="; ".join(filter(None, [written.detail, f"not changed: {changed.detail}"])))
 
 
 def evidence_picture(issue: Issue) -> str:

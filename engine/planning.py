@@ -4,13 +4,14 @@ from collections.abc import Iterable, Sequence
 
 from sqlmodel import Session, col, select
 
-from engine.config.model import Config
+from engine.config.model import SAFETY, Config
 from engine.defects import record
 from engine.desks.notes import on_change
 from engine.entities import Person, people
 from engine.issues.view import Transition
 from engine.playbooks import open_outreach, plan
 from engine.store import outbox
+from engine.store.digests import GATHERING
 from engine.store.models import Intent
 
 
@@ -37,6 +38,7 @@ class Planner:
             told = open_outreach(self._messages(session, transition))
             intents += plan(transition, self._playbooks, known[account], told, now)
             intents += on_change(session, transition, len(told), self._desks, now)
+        _hasten(session, seen, now)
         record(session, seen, self._config)
         outbox.add(session, intents)
         return len(intents)
@@ -47,3 +49,10 @@ class Planner:
         return session.exec(
             select(Intent).where(Intent.issue == transition.issue.id, col(Intent.kind) == "message")
         ).all()
+
+
+def _hasten(session: Session, transitions: Iterable[Transition], now: float) -> None:
+    """Let messages go at once that waited to be told with others, of issues that have become urgent."""
+    urgent = [each.issue.id for each in transitions if each.kind == "severity" and each.after in SAFETY]
+    if urgent:
+        outbox.hasten(session, col(Intent.issue).in_(urgent), col(Intent.detail) == GATHERING, now=now)

@@ -5,6 +5,7 @@ The triggers are APScheduler's (https://apscheduler.readthedocs.io/en/3.x/); its
 is done once is kept in the database: its row (job, due time) can be inserted only once, whoever inserts it.
 """
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -68,6 +69,7 @@ class Schedule:
         self._database = database
         self._clock = clock
         self._leadership = leadership or leadership_of(database)
+        self._looking = threading.Lock()
         self.leads = not database.several
         """Whether this process led when it last looked."""
         self._last: dict[str, float] = {}
@@ -75,18 +77,20 @@ class Schedule:
 
     def run_due(self) -> list[str]:
         """Run all that is due by the clock; returns the names of the jobs that ran, in order."""
-        self._look()
+        self.look()
         now = self._clock.time()
         mine = [job for job in self.jobs if self.leads or job.everywhere]
         return [job.name for job in mine for due in self._due(job, now) if self._run(job, due)]
 
-    def _look(self) -> None:
-        """See who leads. One who has just begun to knows nothing of what was done meanwhile."""
-        before, self.leads = self.leads, False
-        self.leads = self._leadership.leads()
-        if self.leads and not before:
-            everywhere = {job.name for job in self.jobs if job.everywhere}
-            self._last = {name: at for name, at in self._last.items() if name in everywhere}
+    def look(self) -> bool:
+        """Return whether this process leads. One that has just begun to knows nothing of what was done meanwhile."""
+        with self._looking:
+            before, self.leads = self.leads, False
+            self.leads = self._leadership.leads()
+            if self.leads and not before:
+                everywhere = {job.name for job in self.jobs if job.everywhere}
+                self._last = {name: at for name, at in self._last.items() if name in everywhere}
+            return self.leads
 
     def next_due(self) -> float:
         """Return the epoch second at which something is due next."""
@@ -105,8 +109,9 @@ class Schedule:
         if self._scheduler is not None:
             self._scheduler.shutdown(wait=True)
             self._scheduler = None
-        self._leadership.resign()
-        self.leads = False
+        with self._looking:
+            self._leadership.resign()
+            self.leads = False
 
     def _due(self, job: Job, now: float) -> Iterator[float]:
         due = list(_between(job.trigger, self._latest(job, now), now, CATCH_UP if job.every_run else 1))

@@ -1,8 +1,9 @@
 """Where templates lie, and which file speaks for a template, a channel and a locale.
 
-``<playbook>/<template>/<locale>/<channel>.txt.j2``, beside it an optional ``email.html.j2`` and ``whatsapp.yaml``
-(`outreach.approved`); in the template's folder ``sample.json``, where the shared one will not do, and ``template.yaml``
-(`outreach.settings`). E-mails and tickets begin with a line ``Subject: …``.
+``<playbook>/<template>/<locale>/<channel>.txt.j2``, beside it an optional ``email.html.j2``, ``whatsapp.yaml``
+(`outreach.approved`) and ``digest.txt.j2``: what it says where several are told in one message; in the template's
+folder ``sample.json``, where the shared one will not do, and ``template.yaml`` (`outreach.settings`). E-mails, tickets
+and digests begin with a line ``Subject: …``.
 
 ``<playbook>/<template>@<arm>/`` is the same template in other words: an arm of an A/B experiment.
 """
@@ -27,9 +28,9 @@ SUBJECT, BODY = "?subject", "?body"
 """Suffixes of the names under which the two parts of one file are loaded."""
 TAG_AT_END = re.compile(r"^(?!\s*\{%(?:(?!%\}).)*%\}\s*$)(.*[^\s+-]\s*)%\}[ \t]*$", re.MULTILINE)
 """A line that ends in a tag and has more than that: Jinja is told (`+%}`) to keep its end."""
-OWN_TEXT = ("sms", "ticket")
+OWN_TEXT = ("sms", "ticket", "digest")
 """Channels that need a text of their own; any other without one says what the e-mail says."""
-WITH_SUBJECT = ("email", "ticket")
+WITH_SUBJECT = ("email", "ticket", "digest")
 ENDING = ".j2"
 ARM = "@"
 """Between the name of a template and that of an arm."""

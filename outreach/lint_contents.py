@@ -13,6 +13,8 @@ from outreach.wording import ACTION, NEXT
 
 _TAGS = re.compile(r"\{[%{#].*?[%}#]\}|\ASubject:[^\n]*", re.DOTALL)
 GENUINE = ("links.page", "sender.help_url")
+PAGES = (GENUINE[0], "items")
+"""The page that mirrors it; of several things told together each has a link to its own."""
 WHY = ("customer.name", "customer.account", "links.preferences")
 UNTIL = "next_update_at"
 
@@ -44,7 +46,7 @@ def lacks(said: Said, *, closing: bool) -> Iterator[str]:
     if not closing and UNTIL not in said.read and (said.long or not _worded(NEXT, said)):
         yield f"does not say by when the customer hears more; use {{{{ {UNTIL} }}}}, as _parts/{said.locale}/next does"
     genuine = GENUINE[:1] if said.long else GENUINE
-    if not any(name in said.read for name in genuine):
+    if not any(name in said.read for name in (*genuine, *PAGES)):
         yield f"does not say how to check that it is genuine; use {{{{ {' }} or {{ '.join(genuine)} }}}}"
     if not any(name in said.read for name in WHY):
         yield "does not say why this person gets it; use {{ customer.name }}, as the parts named ending do"

@@ -24,6 +24,8 @@ from outreach.skeleton import Skeletons
 from outreach.text import CONTROL, one_line
 
 LAYOUT = "_layouts/email.html.j2"
+FRAME = "_common/digest"
+"""The template around what is told together."""
 SUBJECT_LENGTH = 250
 """Characters of a subject; what events carry may make it longer (RFC 5322, 2.1.1: a line has at most 998)."""
 
@@ -82,6 +84,11 @@ class Templates:
     def has(self, template: str, channel: str) -> bool:
         """Say whether the template has a text for the channel in any locale."""
         return self.files.text(template, channel, "") is not None
+
+    def digested(self, template: str, locale: str) -> bool:
+        """Say whether it can be told with others: it has words for that in the language of those around them."""
+        own, around = (self.files.text(*each, locale) for each in ((template, "digest"), (FRAME, "email")))
+        return own is not None and around is not None and own[0] == around[0]
 
     def render(self, template: str, channel: str, locale: str, variables: Mapping[str, Any]) -> Rendered:
         """Render for one reader. Raises TemplateError; gives a text, never half of one.

@@ -1,5 +1,6 @@
 """What the channels that go through Twilio have in common: one account, its client, its errors and its callbacks."""
 
+import re
 import time
 from abc import abstractmethod
 from collections.abc import Callable
@@ -17,6 +18,10 @@ from outreach.twilio_hooks import received, spoken
 
 LOOK_BACK = 2 * 86400.0
 LOOK_AT = 200
+SID = re.compile("[A-Z]{2}[0-9a-f]{32}")
+"""An id of Twilio's."""
+UNDONE = ("failed", "undelivered", "canceled")
+"""Statuses that say, of a message or call just made, that nothing comes of it."""
 
 
 class TwilioChannel(Channel):
@@ -43,9 +48,7 @@ class TwilioChannel(Channel):
         except ValueError as error:
             return Receipt(Outcome.PERMANENT, str(error), suppress=True)
         made = self._make(to, message)
-        if isinstance(made, Receipt):
-            return made
-        return Receipt(Outcome.ACCEPTED, str(made.status), provider_id=str(made.sid), code="201")
+        return made if isinstance(made, Receipt) else taken(made)
 
     def find(self, message: Message) -> Receipt | None:
         """Look for the message in what was sent to its number in the last two days."""
@@ -119,8 +122,26 @@ class TwilioChannel(Channel):
             return of_error(error)
         except TwilioException as error:
             return refusal(getattr(error.args[-1], "status_code", 500), None, str(error))
-        except ValueError as error:
+        except (ValueError, TypeError, AttributeError) as error:  # what the SDK makes of JSON that is no object
             return Receipt(Outcome.UNKNOWN, f"Twilio's answer cannot be read: {error}")
+
+
+def taken(made: Any) -> Receipt:
+    """Return what an answer of success says: it may hold a refusal, or name nothing that could be asked about.
+
+    >>> from types import SimpleNamespace as Made
+    >>> taken(Made(sid="SM" + "0" * 32, status="queued")).outcome.value, taken(Made(sid=None, status="")).outcome.value
+    ('accepted', 'unknown')
+    >>> taken(Made(sid="SM" + "0" * 32, status="failed", error_code=30005)).outcome.value
+    'permanent'
+    """
+    status, error = str(made.status), getattr(made, "error_code", None)
+    if status in UNDONE:
+        words = getattr(made, "error_message", None) or "no reason is given"
+        return refusal(400, int(error) if error else None, f"Twilio took it and says {status}: {words}")
+    if not SID.fullmatch(str(made.sid)):
+        return Receipt(Outcome.UNKNOWN, f"Twilio's answer names no message: its sid is {str(made.sid)[:40]!r}")
+    return Receipt(Outcome.ACCEPTED, status, provider_id=str(made.sid), code="201")
 
 
 def marked(message: Message) -> str:

@@ -12,6 +12,10 @@ from hypothesis import settings
 from tests import stores
 from tests.brokers.broker import Missing
 from tests.brokers.postgres import Postgres, running
+from tests.ran import pytest_configure as pytest_configure  # noqa: PLC0414 -- pytest finds hooks by their names
+from tests.ran import pytest_sessionfinish as pytest_sessionfinish  # noqa: PLC0414
+from tests.ran import pytest_terminal_summary as pytest_terminal_summary  # noqa: PLC0414
+from tests.ran import ran
 
 # No test is about how long something takes. `make test` tries the same examples each time; `make nightly` new ones.
 settings.register_profile("forewarn", deadline=None, print_blob=True, derandomize=True)
@@ -39,7 +43,7 @@ def server() -> Iterator[Postgres]:
             started = stack.enter_context(running())
         except Missing as error:
             pytest.skip(f"PostgreSQL: {error}")
-        RAN.add(started.name)
+        ran(started.name)
         yield started
 
 
@@ -71,16 +75,14 @@ def store(request: pytest.FixtureRequest) -> Iterator[str]:
         yield kind
 
 
-RAN: set[str] = set()
+@pytest.fixture
+def sqlite_only(store: str) -> None:
+    """Leave out on PostgreSQL what only a file can be or do."""
+    if store != "sqlite":
+        pytest.skip("of SQLite only")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run on both databases what a module says is to be."""
     if getattr(metafunc.module, "BOTH_STORES", False) and not stores.EVERYWHERE:
         metafunc.parametrize("store", ["sqlite", "postgres"], indirect=True)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say which PostgreSQL the tests ran against."""
-    for name in sorted(RAN):
-        terminalreporter.write_line(f"database: {name}")

@@ -7,6 +7,7 @@ from pathlib import Path
 from engine.config.check_calendars import check_calendars
 from engine.config.check_desks import check_desks
 from engine.config.check_detectors import check_detectors
+from engine.config.check_digest import check_digest
 from engine.config.check_goodwill import check_articles, check_goodwill, check_roles
 from engine.config.check_limits import check_limits
 from engine.config.check_mail import check_mail
@@ -49,6 +50,7 @@ def checked(folder: Path, environ: Mapping[str, str] | None = None) -> tuple[Con
     check_templates(loaded)
     check_messages(loaded)
     check_mail(loaded)
+    check_digest(loaded)
     _check_names(loaded)
     loaded.problems.found.extend(load_tests(loaded.folder)[1])
     problems = loaded.problems.sorted()

@@ -10,19 +10,19 @@ from engine.config.load import MAIN
 from engine.config.loaded import Loaded
 from engine.config.model import Escalation, MessageStep, Place, Step, TicketStep
 from engine.config.problems import Problem, nearest
-from engine.config.variables import AGENT, ANSWER, APPROVAL, DEFECT, HANDOVER, INCIDENT, MESSAGE, NEWS
+from engine.config.variables import AGENT, ANSWER, APPROVAL, DEFECT, DIGEST, HANDOVER, INCIDENT, MESSAGE, NEWS
 from outreach.lint_rules import SMS_SEGMENTS, Occasion, Purpose, Rules
-from outreach.render import Templates
+from outreach.render import FRAME, Templates
 from outreach.replies.lexicon import faults
 
-TICKET = "ticket"
+TICKET, TOGETHER = "ticket", "digest"
 SUBSCRIBERS = ("_status/confirm", "_status/update")
 """What subscribers of the status page are written."""
 COMMON = {"dismissed": "_common/correction", "expired": "_common/expired"}
 """What closes an outreach where a playbook has no message of its own for it."""
 
 HANDED = "_replies/agent"
-_ANSWERS = ("broken", "call", "distress", "fixed", "help", "not_mine", "person", "started", "stopped")
+_ANSWERS = ("broken", "call", "distress", "fixed", "help", "not_mine", "person", "started", "stopped", "which")
 REPLIES = (HANDED, *(f"_replies/{name}" for name in _ANSWERS))
 """What is said to those who answer, and to the agent who takes over."""
 HEARD = ("sms", "whatsapp", "voice", "slack")
@@ -56,7 +56,7 @@ def check_templates(loaded: Loaded) -> None:
 
 
 def _check_ours(loaded: Loaded, checker: "_Checker") -> None:
-    """Note what is wrong with the templates that no step names: of an approval, and of an incident's ticket.
+    """Note what is wrong with the templates that no step names: of a digest, an approval, and an incident's ticket.
 
     Where there is none for an incident, its ticket is written like any other of the playbook's.
     """
@@ -64,6 +64,9 @@ def _check_ours(loaded: Loaded, checker: "_Checker") -> None:
     if not messages:
         return
     start = loaded.roots[MAIN].place
+    if checker.knows(FRAME):
+        kinds = ["email", *(kind for kind in ["sms"] if loaded.templates and loaded.templates.has(FRAME, kind))]
+        checker.check_own(FRAME, kinds, DIGEST, start, "opened")
     if checker.knows("_common/incident"):
         checker.check_own("_common/incident", [TICKET], INCIDENT, start)
     to = _escalations(loaded).get(loaded.policy.approvals.to)
@@ -102,6 +105,8 @@ class _Checker:
         if isinstance(step, MessageStep):
             occasion: Occasion = "opened" if step.on == "opened" else "closing"
             self._check(step.template, kinds, self._rules(MESSAGE, occasion, step.purpose), place)
+            if self._templates.has(step.template, TOGETHER):
+                self._check(step.template, [TOGETHER], self._rules(MESSAGE, "", step.purpose), place)
         else:
             self._check(step.template, kinds, self._rules(AGENT), place)
 
@@ -139,13 +144,15 @@ class _Checker:
         """Return whether there is such a template."""
         return template in self._names
 
-    def check_own(self, template: str, kinds: Sequence[str], allowed: frozenset[str], place: Place) -> None:
+    def check_own(
+        self, template: str, kinds: Sequence[str], allowed: frozenset[str], place: Place, occasion: Occasion = ""
+    ) -> None:
         """Note what is wrong with a template that the engine itself asks for."""
         if template not in self._names:
             hint = "copy it from the folder that `forewarn init` writes"
             self._loaded.problems.error(place, f'no template "{template}"', hint)
         else:
-            self._check(template, kinds, self._rules(allowed), place)
+            self._check(template, kinds, self._rules(allowed, occasion), place)
 
     def kinds(self, channels: Iterable[str]) -> list[str]:
         """Return the kinds of the channels."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NewType, get_args
 
 from detectors.base import Detector
 from detectors.durations import Duration
+from engine.config.digest_model import DigestConfig, Digested
 from engine.config.log_model import LogConfig
 from engine.expressions import Expression
 
@@ -402,6 +403,8 @@ class PlaybookConfig:
     """An issue still open after so long is closed as expired, and those told are told so (C16)."""
     article: Article | None = None
     """What customers can do themselves, instead of the detector's."""
+    digest: Digested = None
+    """When its messages are told together with others, instead of the policy's; `never`: each goes by itself."""
     place: Place = NOWHERE
 
 
@@ -541,6 +544,8 @@ class PolicyConfig:
     goodwill: GoodwillConfig | None = None
     role_addresses: tuple[str, ...] = ()
     """Mailboxes of roles (RFC 2142) that may be written to all the same: `noc`, or `abuse@acme.example` alone."""
+    digest: DigestConfig | None = None
+    """When several issues are told to a person in one message; None: each is a message of its own."""
 
 
 @dataclass(frozen=True, slots=True)

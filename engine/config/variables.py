@@ -40,6 +40,15 @@ MESSAGE: Final = frozenset(
     }
 )
 """Of a message to a customer."""
+DIGEST: Final = frozenset(
+    {
+        *("now", "next_update_at", "items", "links.page", "links.unsubscribe", "links.preferences"),
+        *(f"sender.{name}" for name in ("company", "help_url", "postal_address")),
+        *(f"customer.{name}" for name in ("account", "name", "locale", "zone")),
+        *(f"person.{name}" for name in ("name", "roles", "zone")),
+    }
+)
+"""Of several messages to a customer as one. Each of `items` has a `headline`, a `text` of some lines and a `link`."""
 NEWS: Final = frozenset(
     {
         "now",
@@ -59,13 +68,13 @@ ANSWER: Final = frozenset(
         "now",
         *(f"sender.{name}" for name in ("company", "help_url", "postal_address")),
         *(f"customer.{name}" for name in ("account", "name", "locale", "zone")),
-        *("person.name", "person.zone", "links.page", "links.preferences", "number"),
+        *("person.name", "person.zone", "links.page", "links.preferences", "number", "choices"),
     }
 )
-"""Of an answer to what a customer said."""
+"""Of an answer to what a customer said; `choices` are things told together, each with a `headline` and a `link`."""
 HANDOVER: Final = frozenset(
     {
-        *("now", "sender.company", "why", "severity", "thread", "next_step", "links.console"),
+        *("now", "sender.company", "why", "severity", "thread", "others", "next_step", "links.console"),
         *(f"customer.{name}" for name in ("account", "name", "locale", "zone")),
         *(f"person.{name}" for name in ("id", "name", "locale", "email", "phone", "hours", "callable")),
         *(f"issue.{name}" for name in ("id", "summary", "status", "severity", "subject", "detector", "opened_at")),

@@ -1,6 +1,6 @@
 """What is said to an answer: a template below `templates/_replies`, in the person's language."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +10,9 @@ from sqlmodel import Session, or_, select
 from engine.config.model import Config
 from engine.conversations.people import Correspondent
 from engine.links import LIFETIME, Claims, Links
-from engine.policy.consent import ALLOWED, Entry, Use, standing
-from engine.store.models import Consent, Entity
+from engine.policy.consent import ALLOWED, Entry, Standing, Use, standing
+from engine.store import digests
+from engine.store.models import Consent, Entity, Intent
 from outreach.render import TemplateError, Templates
 
 log = structlog.get_logger()
@@ -48,11 +49,15 @@ class Answers:
 
     def allowed(self, session: Session, person: Correspondent, kind: str) -> bool:
         """Return whether the ledger allows us to write to them there: an answer is a message like any other (C1)."""
+        return self.standing(session, person, kind) in ALLOWED
+
+    def standing(self, session: Session, person: Correspondent, kind: str) -> Standing:
+        """Return how it stands with service messages to them on a kind of channel."""
         covers = or_(Consent.entity == person.id, Consent.address == person.address)
         rows = session.exec(select(Consent).where(covers)).all()
         policy = self.config.policy
         use = Use(person.address, kind, "service")
-        return standing([Entry.of(row) for row in rows], use, policy.revocation_scope, policy.consent) in ALLOWED
+        return standing([Entry.of(row) for row in rows], use, policy.revocation_scope, policy.consent)
 
     def _variables(self, session: Session, person: Correspondent, number: str, now: float) -> Mapping[str, Any]:
         entity, account = session.get(Entity, person.id), session.get(Entity, person.account)
@@ -73,7 +78,17 @@ class Answers:
             "person": {"name": entity.name if entity else "", "zone": entity.zone if entity else ""},
             "links": self._links(person, now),
             "number": number,
+            "choices": self._choices(session, person, now),
         }
+
+    def _choices(self, session: Session, person: Correspondent, now: float) -> Sequence[Mapping[str, str]]:
+        """Return what was told together and is still open, each with the link to its page; nothing where it is one."""
+        first = session.get(Intent, person.intent) if person.others else None
+        if first is None:
+            return ()
+        told = [(first.id, digests.headline(first)), *((id_, about) for _, id_, about in person.others)]
+        rest = (person.id, person.address, "service", now + LIFETIME)
+        return [{"headline": about, "link": self.links.url(Claims("page", id_, *rest))} for id_, about in told]
 
     def _links(self, person: Correspondent, now: float) -> Mapping[str, str]:
         """Return links to the pages of the message that was answered; empty ones where there is none."""

@@ -46,6 +46,8 @@ def state(session: Session, found: Conversation, person: Correspondent, now: flo
         lately=sum(turn.way == "in" and turn.at > now - HOUR for turn in said),
         confirmed=_confirmed(session, person.id),
         closed=person.closed,
+        several=bool(person.others),
+        asked=any(turn.way == "out" and turn.meaning == "other" for turn in said),
     )
 
 

@@ -47,11 +47,19 @@ def replied(
     issue = session.get(Issue, event.issue) if event.issue else None
     intents = [*_before_a_person(session, event, issue, rules, now), *_answer(event, issue, now)]
     if issue is not None and event.meaning in _SAID:
-        text = f"{event.subject} {_SAID[event.meaning]} ({event.channel})"
-        issues.note(session, issue.id, event.subject, event.time, text)
-        intents += notes.on_issue(session, event, issue, text, now)
+        intents += _noted(session, event, issue, issues, now)
     outbox.add(session, intents)
     return _agreed(session, event, issues, issue, now)
+
+
+def _noted(session: Session, event: ReplyEvent, issue: Issue, issues: IssueBook, now: float) -> Iterator[Intent]:
+    """Note what was said on its issue and its tickets; on all of them where several were told of together."""
+    others = [row for id_ in event.others if (row := session.get(Issue, id_)) is not None]
+    of_several = f", in answer to a message about {len(others) + 1} issues" if others else ""
+    text = f"{event.subject} {_SAID[event.meaning]} ({event.channel}{of_several})"
+    for each in (issue, *others):
+        issues.note(session, each.id, event.subject, event.time, text)
+        yield from notes.on_issue(session, event, each, text, now)
 
 
 def _keep(session: Session, event: ReplyEvent) -> None:
@@ -96,6 +104,7 @@ def _ticket(event: ReplyEvent, issue: Issue | None, rules: ConversationConfig) -
         "why": event.hand_over,
         "severity": severity(event, issue),
         "number": event.number,
+        "others": event.others,
         "unless": None,
     }
     return _intent(event, issue, book.ticket_of(event.conversation), "ticket", rules.queue, rules.desk, payload)
@@ -161,7 +170,7 @@ def _agreed(
     session: Session, event: ReplyEvent, issues: IssueBook, issue: Issue | None, now: float
 ) -> list[Transition]:
     """Resolve an issue that is only held open, as it comes and goes, where the customer too says that it is over."""
-    if issue is None or event.meaning != "fixed" or view(issue).track.calm_since is None:
+    if issue is None or event.meaning != "fixed" or event.others or view(issue).track.calm_since is None:
         return []
     why = "the customer says that it works again, and the detector sees nothing"
     return issues.resolve(session, issue.id, event.subject, now, why)

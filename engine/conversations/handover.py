@@ -22,6 +22,7 @@ NEXT: Mapping[str, str] = {
     "broken_again": "They were told that it is over and say it is not: look at it at once, and tell them",
     "distress": "Read it now, and answer in person; if somebody is in danger, follow your emergency plan",
     "may_stop": "Read whether it is an opt-out; record the consent as withdrawn or granted: until then nothing is sent",
+    "which": "Ask them which of the things they were told of together they mean, unless they have said so since",
     "flood": "Look whether it is a person: more answers came within an hour than are read",
 }
 """What is to be done, by why a person takes over; of all else: answer."""
@@ -76,6 +77,7 @@ class Handover:
             "why": why,
             "severity": str(intent.payload["severity"]),
             "issue": _issue(issue),
+            "others": [_issue(session.get(Issue, each)) for each in intent.payload.get("others", ())],
             "thread": [_line(who.id, turn) for turn in turns],
             "next_step": f"{NEXT.get(why, ANSWER)}; then resolve this ticket.",
             "links": {

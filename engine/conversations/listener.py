@@ -16,11 +16,12 @@ from engine.config.model import Config
 from engine.conversations import book
 from engine.conversations.answers import Answers, templates_of
 from engine.conversations.people import Correspondent
-from engine.conversations.reactions import MOST, Reaction, react, silenced
+from engine.conversations.reactions import MOST, Reaction, react, silenced, unclear
 from engine.conversations.said import Said
 from engine.errors import InvalidEvent
 from engine.intake import Intake
 from engine.links import Links
+from engine.policy.consent import Standing
 from engine.store.database import Database
 from engine.store.models import Issue, Turn
 from outreach.replies import Meaning, Reading
@@ -62,6 +63,9 @@ class Spoken(NamedTuple):
 
     text: str = ""
     locale: str = ""
+
+
+_ENDED = (Standing.WITHDRAWN, Standing.OBJECTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +113,23 @@ class Listener:
         reading = self._reading(heard, person)
         if reading.meaning is Meaning.START and not heard.vouched(session):
             reading = Reading(Meaning.OTHER)
-        if state.lately > MOST and reading.meaning is not Meaning.STOP:
+        if state.lately > MOST and self._is_noise(session, heard, person, reading):
             log.warning("more answers than are read", conversation=conversation.id, source=heard.source, key=heard.key)
             return None
         reaction = react(reading, state, self.config.policy.conversations.turns)
         answer, reaction = self._answer(session, heard, person, reading, reaction, now)
+        if unclear(reaction):
+            reading = Reading(Meaning.OTHER)  # it says nothing of any of them
         issue = session.get(Issue, person.issue) if person.issue else None
         return Said(heard, tuple(people), conversation.id, reading, reaction, answer, issue, now)
+
+    def _is_noise(self, session: Session, heard: Heard, person: Correspondent, reading: Reading) -> bool:
+        """Return whether a word of a flood is passed over: all are but what asks for an end that has not come (C2)."""
+        if reading.meaning is not Meaning.STOP and not reading.may_stop:
+            return True
+        answers = Answers(self.config, templates_of(self.config), self.links)
+        known = answers.standing(session, person, heard.kind)
+        return known in _ENDED or (reading.meaning is not Meaning.STOP and known is Standing.SUSPENDED)
 
     def _reading(self, heard: Heard, person: Correspondent) -> Reading:
         if heard.understood:

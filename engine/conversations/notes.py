@@ -14,8 +14,8 @@ KIND = "annotate"
 
 
 def on_issue(session: Session, event: ReplyEvent, issue: Issue, text: str, now: float) -> Iterator[Intent]:
-    """Yield the note on every ticket of an issue; where it is still broken, the ticket becomes a step graver."""
-    change = {"severity": raised(issue.severity)} if event.meaning == "broken" else {}
+    """Yield the note on every ticket of an issue; where surely this is still broken, it becomes a step graver."""
+    change = {"severity": raised(issue.severity)} if event.meaning == "broken" and not event.others else {}
     for ticket in _tickets(session, issue.id):
         yield _note(event, issue.id, ticket, text, change, now)
 

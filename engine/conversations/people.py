@@ -1,12 +1,14 @@
 """Whom an answer is from, and what we last wrote to them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import ColumnElement, func
 from sqlmodel import Session, col, select
 
+from engine.issues.view import ACTIVE
 from engine.playbooks import CLOSING
-from engine.store.models import Address, Entity, Intent
+from engine.store import digests
+from engine.store.models import Address, Entity, Intent, Issue
 
 _SEPARATORS = " -()./"
 
@@ -27,6 +29,8 @@ class Correspondent:
     """The message in which we did."""
     closed: bool = False
     """Whether it said that it was over."""
+    others: tuple[tuple[str, str, str], ...] = ()
+    """What else it told of that is still open: issue, message, and in a few words what it is."""
 
 
 def correspondents(session: Session, kind: str, sender: str, thread: str = "") -> list[Correspondent]:
@@ -37,11 +41,11 @@ def correspondents(session: Session, kind: str, sender: str, thread: str = "") -
     """
     asked = sent_as(session, thread) if thread else None
     if asked is not None and asked.kind == "message" and asked.recipient:
-        return [_written_to(session, asked.recipient, asked.address or sender, asked)]
+        return [_meant(session, asked.recipient, asked.address or sender, asked)]
     rows = session.exec(select(Address).where(Address.kind == kind, _same(kind, sender))).all()
     found = [(_latest(session, row.entity), row) for row in rows]
     found.sort(key=lambda each: (-(each[0].sent_at or 0.0) if each[0] else 0.0, each[1].entity))
-    known = [_written_to(session, row.entity, row.value, latest) for latest, row in found]
+    known = [_meant(session, row.entity, row.value, latest) for latest, row in found]
     return known or [Correspondent(f"{kind}/{sender}", sender)]
 
 
@@ -65,6 +69,24 @@ def last_sent(session: Session, channel: str, address: str, since: float) -> Int
 def recipient(session: Session, person: str, address: str, message: Intent | None) -> Correspondent:
     """Return the person to whom `message` went, who speaks to us by a link in it."""
     return _written_to(session, person, address, message)
+
+
+def _meant(session: Session, person: str, address: str, message: Intent | None) -> Correspondent:
+    """Return a person with what they mean: of things told together that which is open, if it is the only one."""
+    told = digests.members(session, message) if message else []
+    if message is None or len(told) == 1:
+        return _written_to(session, person, address, message)
+    states = {
+        row.id: row.status for row in session.exec(select(Issue).where(col(Issue.id).in_([i.issue for i in told])))
+    }
+    still = sorted((each for each in told if states.get(each.issue) in ACTIVE), key=_order)
+    found = _written_to(session, person, address, still[0] if still else message)
+    return replace(found, others=tuple((each.issue, each.id, digests.headline(each)) for each in still[1:]))
+
+
+def _order(intent: Intent) -> tuple[bool, str]:
+    """Return the order of what was told together: the one the message is named after, then the others."""
+    return digests.first(intent) != intent.id, intent.id
 
 
 def _written_to(session: Session, person: str, address: str, message: Intent | None) -> Correspondent:

@@ -3,6 +3,8 @@
 - A plain request is answered by a fixed text: at most `turns` times in a conversation. What comes then is a person's.
 - Broken, call me, distress and anything not understood are a person's at once, and the one text says so.
 - Once a person has it, no text is sent but the confirmation of an opt-out, which is sent once (C3).
+- What was told together in one message is answered together: a bare "fixed" is asked once which of them it means, and
+  then it is a person's.
 - "Fixed" ends nothing by itself: an issue ends when its detector sees nothing any more, or an operator says so.
 """
 
@@ -16,7 +18,18 @@ MOST = 30
 """Answers of one conversation that are read within an hour: more are a flood, of which a person is told once."""
 
 Why = Literal[
-    "", "call", "broken", "broken_again", "distress", "may_stop", "unclear", "turns", "unanswerable", "goes_on", "flood"
+    "",
+    "call",
+    "broken",
+    "broken_again",
+    "distress",
+    "may_stop",
+    "unclear",
+    "which",
+    "turns",
+    "unanswerable",
+    "goes_on",
+    "flood",
 ]
 """Why a person takes over."""
 
@@ -38,6 +51,10 @@ _PERSONS: Mapping[Meaning, Why] = {
     Meaning.DISTRESS: "distress",
     Meaning.OTHER: "unclear",
 }
+_OF_ONE = frozenset({Meaning.FIXED, Meaning.NOT_MINE})
+"""What says something of one thing; of several it does not say of which."""
+WHICH = "which"
+"""The answer that asks."""
 _NEEDS_ANSWER = frozenset({Meaning.HELP, Meaning.NOT_MINE, Meaning.START})
 """What cannot just be noted."""
 
@@ -55,6 +72,10 @@ class State:
     """Whether their opt-out was confirmed, and not taken back since."""
     closed: bool = False
     """Whether we last told them that it was over."""
+    several: bool = False
+    """Whether what is answered told of several things that are still open."""
+    asked: bool = False
+    """Whether they were asked which of several they mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +102,28 @@ def react(reading: Reading, state: State, turns: int) -> Reaction:
         return Reaction(hand_over="distress" if meaning is Meaning.DISTRESS else "may_stop")
     if meaning is Meaning.THANKS:
         return Reaction()
+    if state.several and meaning in _OF_ONE:
+        return _which(state, turns)
     return _answered(meaning, state, turns)
 
 
 def silenced(meaning: Meaning, reaction: Reaction) -> Reaction:
     """Return what is due where the answer cannot be given: no consent, no words, no way."""
-    needs: Why = "unanswerable" if meaning in _NEEDS_ANSWER else ""
+    needs: Why = "which" if unclear(reaction) else "unanswerable" if meaning in _NEEDS_ANSWER else ""
     return Reaction(hand_over=reaction.hand_over or needs)
+
+
+def unclear(reaction: Reaction) -> bool:
+    """Return whether it is not known which of several things was meant."""
+    return WHICH in (reaction.answer, reaction.hand_over)
+
+
+def _which(state: State, turns: int) -> Reaction:
+    if state.with_person:
+        return Reaction(hand_over="which")
+    if state.asked or state.answers >= turns:
+        return Reaction(_ANSWERS[Meaning.OTHER] if state.answers < turns else "", "which")
+    return Reaction(WHICH)
 
 
 def _answered(meaning: Meaning, state: State, turns: int) -> Reaction:

@@ -100,6 +100,7 @@ class Said:
             "thread": heard.thread if later else "",
             "hand_over": self.reaction.hand_over,
             "number": heard.number,
+            "others": [issue for issue, _, _ in self.person.others],
         }
         return {name: value for name, value in given.items() if value}
 

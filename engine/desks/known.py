@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from sqlalchemy import literal
 from sqlmodel import Session, col, or_, select
 
 from engine.config.model import BUILTIN, SEVERITIES
@@ -93,12 +94,14 @@ def of_issue(session: Session, issue: str) -> list[Known]:
     return _by_age(own, theirs)
 
 
-def open_tickets(session: Session, *, queue: str = "", limit: int = 100) -> list[Known]:
-    """Return tickets that are not over, the worst first, then the oldest."""
+def open_tickets(session: Session, *, queue: str = "", desk: str = "", limit: int = 100) -> list[Known]:
+    """Return tickets that are not over, the worst first, then the oldest; of one queue or desk if it is named."""
     own = select(Ticket).where(col(Ticket.status).not_in(OVER)).order_by(col(Ticket.opened_at))
     theirs = select(DeskTicket).where(col(DeskTicket.status).not_in(OVER)).order_by(col(DeskTicket.opened_at))
     if queue:
         own, theirs = own.where(Ticket.queue == queue), theirs.where(DeskTicket.queue == queue)
+    if desk:
+        own, theirs = own.where(literal(desk == BUILTIN)), theirs.where(DeskTicket.desk == desk)
     found = _by_age(session.exec(own.limit(10 * limit)).all(), session.exec(theirs.limit(10 * limit)).all())
     return sorted(found, key=lambda each: -_gravity(each.severity))[:limit]
 
@@ -122,6 +125,12 @@ def open_about(
 def find(session: Session, ref: Ref) -> DeskTicket | None:
     """Return what is known of a vendor's ticket."""
     return session.get(DeskTicket, ticket_id(*ref))
+
+
+def known_at(session: Session, ref: Ref) -> Known | None:
+    """Return a vendor's ticket as it is listed; None if nothing is known of it."""
+    row = find(session, ref)
+    return _theirs(row) if row is not None else None
 
 
 def _by_age(own: Iterable[Ticket], theirs: Iterable[DeskTicket]) -> list[Known]:

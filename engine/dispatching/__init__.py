@@ -6,8 +6,8 @@ a second transaction writes down what came of it. So a crash leaves at most one 
 asked about, never simply sent again (C18). A batch is an eighth of what is due, so where little is due messages go one
 at a time, and of any channel at most `batch` (channels.yaml).
 
-`dispatcher` the loop · `batching` who goes together · `preparing` before · `sending` · `settling` after · `recalling`
-what was stopped · `rows` what the ledgers keep.
+`dispatcher` the loop · `batching` who goes together · `companions` who goes along in one message · `preparing` before ·
+`sending` · `settling` after · `recalling` what was stopped · `rows` what the ledgers keep · `changes` of an intent.
 """
 
 from engine.dispatching.dispatcher import Dispatcher, Unfinished

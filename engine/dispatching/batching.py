@@ -23,6 +23,7 @@ def together(due: Sequence[Upcoming], count: int) -> tuple[list[Upcoming], list[
     """Return up to `count` of `due` that do not bear on each other, and the others, both in their order.
 
     Two messages to one person do, by the caps and by what they were told; two tickets of one issue are one too many.
+    What may be told together with another goes along with that one (`engine.dispatching.companions`).
 
     >>> due = [Upcoming(name, "message", "iss", who) for name, who in (("a", "ann"), ("b", "ann"), ("c", "bob"))]
     >>> [[each.id for each in part] for part in together(due, 2)]

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 import structlog
 
 from engine.clock import Clock
 from engine.config.model import Config
+from engine.digests import Digester
 from engine.dispatching.batching import size, together
+from engine.dispatching.companions import Companions
 from engine.dispatching.preparing import Prepared, Preparer
 from engine.dispatching.recalling import Recaller
 from engine.dispatching.sending import Back, Sender
@@ -35,6 +38,10 @@ class Unfinished:
 
     back: list[Back] = field(default_factory=list)
     """What left and came back."""
+    at: float = 0.0
+    """When."""
+    tried: bool = False
+    """Whether writing that down has failed; it may be written all the same, as the commit's answer was lost."""
     doubtful: set[str] = field(default_factory=set)
     """What may be written down as leaving and did not leave, as the commit's answer was lost."""
 
@@ -63,8 +70,10 @@ class Dispatcher:
         self._sender = Sender(self.traffic.sending, clock, concurrent=concurrent)
         writer = Writer(config, outside)
         gatherer = Gatherer(config, outside.facts, outside.templates)
+        digester = Digester(config, outside, writer)
         waves = Waves(config, several=database.several)
-        self._preparer = Preparer(config, gatherer, writer, self.traffic, self._sender, waves, name)
+        self._preparer = Preparer(config, gatherer, writer, digester, self.traffic, self._sender, waves, name)
+        self._companions = Companions(config)
         self._settler = Settler(database, outside, writer, self.traffic, clock, name)
         self._recaller = Recaller(database, outside, clock)
         self.unfinished = unfinished or Unfinished()
@@ -109,7 +118,8 @@ class Dispatcher:
             self.unfinished.doubtful |= set(ids)
             raise
         if prepared.leaving:
-            self.unfinished.back = self._sender.send(prepared.leaving)
+            back = self._sender.send(prepared.leaving)
+            self.unfinished.back, self.unfinished.at, self.unfinished.tried = back, self._clock.time(), False
             self._finish()
         if (error := self._sender.broken) is not None:
             self._sender.broken = None
@@ -119,7 +129,8 @@ class Dispatcher:
         """Write down what could not be when it was to be, before anything new is begun."""
         left = self.unfinished
         if left.back:
-            self._settler.settle(left.back)
+            again, left.tried = left.tried, True
+            self._settler.settle(left.back, left.at, again=again)
             left.back = []
         if left.doubtful:
             with self._database.transaction(shared=True) as session:
@@ -132,6 +143,7 @@ class Dispatcher:
         with self._database.transaction(shared=True) as session:
             lock(session, outbox.PREPARE)
             claimed = outbox.claim(session, ids, self._name, now)
-            for intent in claimed:
+            along = self._companions.claim(session, claimed, self._name, now)
+            for intent in [*claimed, *chain.from_iterable(along.values())]:
                 session.expunge(intent)  # a plain value from here on: its row is changed with the batch's
-            return self._preparer.prepare(session, claimed, now)
+            return self._preparer.prepare(session, claimed, now, along)

@@ -1,8 +1,9 @@
 """Before it leaves: what is true now, what is decided, what it says; written down in the transaction of the claim."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 import structlog
@@ -12,10 +13,13 @@ from engine import offers
 from engine.config.model import Config
 from engine.desks.known import Ref
 from engine.desks.notes import instead
+from engine.digests import Digest, Digester, Told
+from engine.dispatching.changes import as_it_was, ended, held, leaving
+from engine.dispatching.companions import Along
 from engine.dispatching.rows import decision_row
-from engine.dispatching.sending import Leaving, Sender
+from engine.dispatching.sending import Companion, Leaving, Sender
 from engine.letters import Writer
-from engine.policy import variants
+from engine.policy import together, variants
 from engine.policy.decide import decide
 from engine.policy.facts import Decision, Facts, Reason
 from engine.policy.gather import Gathered, Gatherer
@@ -32,6 +36,10 @@ from outreach.render import TemplateError
 log = structlog.get_logger()
 ARMS = (Reason.ALLOWED, Reason.HELD_OUT)
 """Reasons of decisions that put a customer into an arm of a holdout: those who are, or would have been, told."""
+NOBODY: Along = {}
+Pair = tuple[Intent, Gathered]
+_GATED = frozenset({"message", "ticket", "escalate", "notify"})
+"""Kinds of what goes to a provider that may be away: the built-in desk and notes on tickets never wait."""
 SLOW_WAIT = 1.0
 """Seconds after which what found a slow channel busy is looked at again."""
 
@@ -58,6 +66,7 @@ class Preparer:
         config: Config,
         gatherer: Gatherer,
         writer: Writer,
+        digester: Digester,
         traffic: Traffic,
         sender: Sender,
         waves: Waves,
@@ -66,45 +75,106 @@ class Preparer:
         self._config = config
         self._gatherer = gatherer
         self._writer = writer
+        self._digester = digester
         self._traffic = traffic
         self._sender = sender
         self._name = name
         self._waves = waves
 
-    def prepare(self, session: Session, intents: Sequence[Intent], now: float) -> Prepared:
-        """Decide about claimed intents, which are the session's no more; what leaves is written down as leaving."""
+    def prepare(self, session: Session, intents: Sequence[Intent], now: float, along: Along = NOBODY) -> Prepared:
+        """Decide about claimed intents, which are the session's no more; what leaves is written down as leaving.
+
+        `along` are claimed too: they are told with theirs, or are as they were.
+        """
         self._traffic.look(session, now)
         self._waves.look()
         done = Prepared()
-        gathered = self._gatherer.gather_all(session, intents, now, self._traffic.outages(now))
-        pairs = zip(intents, gathered, strict=True)
-        for intent, known in sorted(pairs, key=lambda pair: -rank(pair[1].facts)):  # the most urgent ask first
-            self._one(session, intent, known, now, done)
+        everyone = [*intents, *chain.from_iterable(along.values())]
+        gathered = self._gatherer.gather_all(session, everyone, now, self._traffic.outages(now))
+        known = {intent.id: each for intent, each in zip(everyone, gathered, strict=True)}
+        for intent in sorted(intents, key=lambda each: -rank(known[each.id].facts)):  # the most urgent ask first
+            others = [(each, known[each.id]) for each in along.get(intent.id, ())]
+            self._one(session, intent, known[intent.id], now, done, others)
         upsert(session, DecisionRow, done.decisions, ["id"])
         insert_ignore(session, Assignment, done.arms)
         outbox.add(session, done.notes)
         lost = set(change_all(session, self._name, done.changes))
-        done.leaving = [each for each in done.leaving if each.intent.id not in lost]
+        done.leaving = [each for each in done.leaving if lost.isdisjoint(each.ids)]
         return done
 
-    def _one(self, session: Session, intent: Intent, known: Gathered, now: float, done: Prepared) -> None:
-        facts, wave = known.facts, self._waves.of(session, intent, now)
-        if wave is not None:
-            facts = replace(facts, wave=wave)
-            known = replace(known, facts=facts)
+    def _one(
+        self, session: Session, intent: Intent, known: Gathered, now: float, done: Prepared, others: Sequence[Pair] = ()
+    ) -> None:
+        known = self._with_wave(session, intent, known, now)
+        facts = known.facts
         decision = decide(facts)
         if decision.verdict == "send":
             if self._busy(intent, known, decision, now, done):
+                done.changes += [as_it_was(other) for other, _ in others]
                 return
             facts = self._with_gate(session, intent, known, decision, now)
             decision = decision if facts.gate is None else decide(facts)
-        done.decisions.append(decision_row(intent, facts, decision, now))
-        if decision.reason in ARMS and (arm := assignment(intent, facts, now)) is not None:
-            done.arms.append(arm)
+        leading = Told(intent, known, decision)
+        digest = self._digest(session, leading, others, now, done)
+        if digest is not None:
+            self._write_digest(digest, now, done)
+            return
+        self._record(intent, facts, decision, now, done)
         if decision.verdict == "send":
             self._write(session, intent, known, decision, now, done)
         else:
             self._keep(intent, known, decision, now, done)
+
+    def _with_wave(self, session: Session, intent: Intent, known: Gathered, now: float) -> Gathered:
+        wave = self._waves.of(session, intent, now)
+        return known if wave is None else replace(known, facts=replace(known.facts, wave=wave))
+
+    def _record(self, intent: Intent, facts: Facts, decision: Decision, now: float, done: Prepared) -> None:
+        done.decisions.append(decision_row(intent, facts, decision, now))
+        if decision.reason in ARMS and (arm := assignment(intent, facts, now)) is not None:
+            done.arms.append(arm)
+
+    def _digest(
+        self, session: Session, leading: Told, others: Sequence[Pair], now: float, done: Prepared
+    ) -> Digest | None:
+        """Return a message with those of `others` that it tells of too; the rest of them is as it was, or decided."""
+        joining = self._joining(session, leading, others, now, done)
+        digest = self._digester.write(session, [leading, *joining], now) if joining else None
+        told = {each.intent.id for each in digest.told} if digest else set()
+        done.changes += [as_it_was(each.intent) for each in joining if each.intent.id not in told]
+        return digest
+
+    def _joining(
+        self, session: Session, leading: Told, others: Sequence[Pair], now: float, done: Prepared
+    ) -> list[Told]:
+        """Decide about those that may go along: what is held or skipped stays behind, what goes another way waits."""
+        way = together.way_of(leading.known.facts) if leading.decision.verdict == "send" else None
+        found: list[Told] = []
+        for intent, gathered in others:
+            known = self._with_wave(session, intent, gathered, now) if way else gathered
+            along = together.along(known.facts)
+            if way is None or along is None:
+                done.changes.append(as_it_was(intent))
+                continue
+            decision = decide(along)
+            if decision.verdict != "send":
+                self._record(intent, along, decision, now, done)
+                self._keep(intent, known, decision, now, done)
+            elif (decision.channel, decision.address) != (way.channel, way.address):
+                done.changes.append(as_it_was(intent))
+            else:
+                found.append(Told(intent, replace(known, facts=along), decision))
+        return found
+
+    def _write_digest(self, digest: Digest, now: float, done: Prepared) -> None:
+        """Write down that several leave as one message."""
+        for each in digest.told:
+            facts = together.told_with(each.known.facts, len(digest.told) - 1)
+            self._record(each.intent, facts, decide(facts), now, done)
+            self._leaves(each.intent, digest.columns[each.intent.id], now, done)
+        first, *others = ((each.intent, each.known.facts) for each in digest.told)
+        done.by_channel[digest.told[0].decision.channel] += 1
+        done.leaving.append(Leaving(first[0], digest.letter.send, first[1], tuple(Companion(*each) for each in others)))
 
     def _busy(self, intent: Intent, known: Gathered, decision: Decision, now: float, done: Prepared) -> bool:
         """Return whether its channel has its share of this batch; then it waits, undecided, for another."""
@@ -112,7 +182,7 @@ class Preparer:
         if done.by_channel[channel] < self._sender.share(channel):
             return False
         until = now + SLOW_WAIT if self._sender.slow(channel) else intent.due_at
-        done.changes.append(_held(intent, until, intent.detail))
+        done.changes.append(held(intent, until, intent.detail))
         return True
 
     def _with_gate(self, session: Session, intent: Intent, known: Gathered, decision: Decision, now: float) -> Facts:
@@ -121,7 +191,7 @@ class Preparer:
         guess = playbook.worth.calls if playbook and playbook.worth else None
         detector = known.issue.detector if known.issue else ""
         asked = Asked(intent.id, _through(known.facts, decision), decision.address, known.facts, detector, guess)
-        gate = self._traffic.ask(session, asked, now) if intent.kind in {"message", "escalate", "notify"} else None
+        gate = self._traffic.ask(session, asked, now) if intent.kind in _GATED else None
         return replace(known.facts, gate=gate) if gate else known.facts
 
     def _write(
@@ -131,28 +201,31 @@ class Preparer:
             letter = self._writer.write(session, intent, known, decision, now)
         except TemplateError as error:
             log.warning("template failed", intent=intent.id, error=str(error))
-            done.changes.append(_ended(intent, Status.FAILED, str(error)))
+            done.changes.append(ended(intent, Status.FAILED, str(error)))
             offers.settle(session, intent, Status.FAILED)
             return
-        before = intent.channel, intent.address
-        chosen = letter.columns
-        same_way = (chosen.get("channel", before[0]), chosen.get("address", before[1])) == before
-        attempts = intent.attempts + 1 if same_way else 1
-        vars(intent).update(chosen, attempts=attempts, claimed_at=now)  # no session looks for what is changed on it
-        self._waves.sent(intent)
+        self._leaves(intent, letter.columns, now, done)
         done.by_channel[_through(known.facts, decision)] += 1
-        done.changes.append(_leaving(intent))
         done.leaving.append(Leaving(intent, letter.send, known.facts))
         if (arm := variants.assignment(intent, known.facts.step, now)) is not None:
             done.arms.append(arm)
 
+    def _leaves(self, intent: Intent, chosen: Mapping[str, Any], now: float, done: Prepared) -> None:
+        """Write down that an intent leaves, by the way that was chosen."""
+        before = intent.channel, intent.address
+        same_way = (chosen.get("channel", before[0]), chosen.get("address", before[1])) == before
+        attempts = intent.attempts + 1 if same_way else 1
+        vars(intent).update(chosen, attempts=attempts, claimed_at=now)  # no session looks for what is changed on it
+        self._waves.sent(intent)
+        done.changes.append(leaving(intent))
+
     def _keep(self, intent: Intent, known: Gathered, decision: Decision, now: float, done: Prepared) -> None:
         if decision.verdict == "hold":
-            done.changes.append(_held(intent, decision.until or now, decision.reason))
+            done.changes.append(held(intent, decision.until or now, decision.reason))
             return
         failed = decision.reason is Reason.UNDELIVERABLE
         detail = known.facts.tried[-1].why if failed and known.facts.tried else decision.reason
-        done.changes.append(_ended(intent, Status.FAILED if failed else Status.SKIPPED, detail))
+        done.changes.append(ended(intent, Status.FAILED if failed else Status.SKIPPED, detail))
         if decision.reason is Reason.OPEN_TICKET and known.issue:  # whoever helps is told what we saw (C17)
             done.notes.append(instead(known.issue, intent, Ref.of(known.facts.open_ticket), now))
 
@@ -160,21 +233,3 @@ class Preparer:
 def _through(facts: Facts, decision: Decision) -> str:
     """Return the channel, or of a ticket the desk, by which it goes."""
     return decision.channel or next(iter(facts.step.through), "")
-
-
-def _held(intent: Intent, until: float, detail: str) -> dict[str, Any]:
-    return _change(intent, Status.PENDING, detail, due_at=until, claimed_by="", claimed_at=None)
-
-
-def _ended(intent: Intent, status: Status, detail: str) -> dict[str, Any]:
-    return _change(intent, status, detail)
-
-
-def _leaving(intent: Intent) -> dict[str, Any]:
-    names = ("channel", "address", "payload", "attempts", "claimed_at")
-    anew = {"provider_id": "", "delivery": "", "sent_at": None}  # of a way by which it did not arrive
-    return _change(intent, Status.SENDING, intent.detail, **{name: getattr(intent, name) for name in names}, **anew)
-
-
-def _change(intent: Intent, status: Status, detail: str, **columns: Any) -> dict[str, Any]:
-    return {"id": intent.id, "status": status.value, "detail": str(detail), "claimed_by": intent.claimed_by, **columns}

@@ -1,11 +1,13 @@
 """What was stopped and is still with a provider: it is asked to give it back."""
 
+from collections.abc import Sequence
+
 from engine import offers
 from engine.clock import Clock
 from engine.dispatching.rows import receipt_row
 from engine.letters import Outside
 from engine.policy import stops
-from engine.store import outbox
+from engine.store import digests, outbox
 from engine.store.database import Database, insert_all
 from engine.store.models import Intent, ReceiptRow, Stop
 from engine.store.outbox import Status
@@ -35,7 +37,8 @@ class Recaller:
             held = [
                 intent for intent in outbox.held_outside(session, now - HELD_OUTSIDE) if self._concerns(stop, intent)
             ]
-        done = [self._recalled(intent, stop) for intent in held]
+            messages = {digests.first(intent): digests.members(session, intent) for intent in held}
+        done = [self._recalled(told, stop) for told in messages.values()]
         with self._database.transaction() as session:
             stops.recalled(session, stop.id, self._clock.time())
         return sum(done)
@@ -45,18 +48,24 @@ class Recaller:
         channel = self._outside.channels.get(intent.channel)
         if channel is None or type(channel).recall is Channel.recall:
             return False
-        halt = stops.Halt(stop.id, stop.scope, stop.name)  # type: ignore[arg-type]  # the column holds what Scope lists
-        return stops.halted([halt], _leaving(intent)) is not None
+        return _stopped(stop, intent)
 
-    def _recalled(self, intent: Intent, stop: Stop) -> bool:
-        receipt = self._outside.channels[intent.channel].recall(intent.provider_id)
+    def _recalled(self, told: Sequence[Intent], stop: Stop) -> bool:
+        """Ask for one message; those it told of that were not stopped are decided anew, and go without the others."""
+        receipt = self._outside.channels[told[0].channel].recall(told[0].provider_id)
         now = self._clock.time()
         with self._database.transaction() as session:
-            insert_all(session, ReceiptRow, [receipt_row(intent, receipt, now, "recall")])
-            if receipt.outcome is Outcome.ACCEPTED:
-                offers.settle(session, intent, Status.SKIPPED)
-                outbox.settle(session, intent.id, Status.SKIPPED, now=now, detail=f"recalled: stop {stop.id}")
+            insert_all(session, ReceiptRow, [receipt_row(intent, receipt, now, "recall") for intent in told])
+            for intent in told if receipt.outcome is Outcome.ACCEPTED else ():
+                status = Status.SKIPPED if _stopped(stop, intent) else Status.PENDING
+                offers.settle(session, intent, status)
+                outbox.settle(session, intent.id, status, now=now, due_at=now, detail=f"recalled: stop {stop.id}")
         return receipt.outcome is Outcome.ACCEPTED
+
+
+def _stopped(stop: Stop, intent: Intent) -> bool:
+    halt = stops.Halt(stop.id, stop.scope, stop.name)  # type: ignore[arg-type]  # the column holds what Scope lists
+    return stops.halted([halt], _leaving(intent)) is not None
 
 
 def _leaving(intent: Intent) -> stops.Leaving:

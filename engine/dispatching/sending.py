@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
+from typing import NamedTuple
 
 from engine.clock import Clock
 from engine.config.model import Sending
@@ -18,6 +19,13 @@ _MEMORY = 0.3
 """How much of a channel's measured speed is what it was last time."""
 
 
+class Companion(NamedTuple):
+    """Something told with another."""
+
+    intent: Intent
+    facts: Facts
+
+
 @dataclass(frozen=True, slots=True)
 class Leaving:
     """Something written down as leaving, and how to send it."""
@@ -26,6 +34,18 @@ class Leaving:
     send: Callable[[], Receipt]
     facts: Facts
     """What it was decided from."""
+    along: tuple[Companion, ...] = ()
+    """The others that are told with it: what becomes of it becomes of them."""
+
+    @property
+    def intents(self) -> list[Intent]:
+        """All that it tells of, the one the message is named after first."""
+        return [self.intent, *(each.intent for each in self.along)]
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """Of all that it tells of."""
+        return frozenset(each.id for each in self.intents)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,12 @@ from engine.deliveries import known, known_all, suppress
 from engine.desks.known import INCIDENT
 from engine.desks.states import done
 from engine.dispatching.rows import receipt_row
-from engine.dispatching.sending import Back
+from engine.dispatching.sending import Back, Leaving
 from engine.letters import Outside, Writer
 from engine.policy import streams
 from engine.policy.facts import Facts, Tried
 from engine.policy.reach import another
-from engine.store import outbox
+from engine.store import digests, outbox
 from engine.store.batches import change_all
 from engine.store.database import Database, upsert
 from engine.store.models import Intent, ReceiptRow
@@ -48,27 +48,33 @@ class Settler:
         self._clock = clock
         self._name = name
 
-    def settle(self, back: Sequence[Back]) -> None:
-        """Write down what came of a batch."""
-        came = [(each.leaving.intent, each.receipt, each.leaving.facts) for each in back if each.receipt is not None]
-        now = self._clock.time()
-        for intent, receipt, _ in came:
-            self._traffic.told(intent.channel, receipt, now)
-        lost = self._database.repeat(lambda session: self._written(session, came, now), shared=True)
+    def settle(self, back: Sequence[Back], now: float, *, again: bool = False) -> None:
+        """Write down what came of a batch at `now`; `again`: it may be written down already."""
+        answered = [(each.leaving, each.receipt) for each in back if each.receipt is not None]
+        for leaving, receipt in answered if not again else ():
+            self._traffic.told(leaving.intent.channel, receipt, now)
+        lost = self._database.repeat(lambda session: self._written(session, answered, now, again=again), shared=True)
         if lost:
             log.warning("another dispatcher took it for lost", intents=lost)
 
-    def _written(self, session: Session, came: Sequence[tuple[Intent, Receipt, Facts]], now: float) -> list[str]:
-        """Write down what came; returns the intents of which another says what becomes of them, or it is said."""
-        changes = [self._change(intent, receipt, facts, now) for intent, receipt, facts in came]
+    def _written(
+        self, session: Session, answered: Sequence[tuple[Leaving, Receipt]], now: float, *, again: bool
+    ) -> list[str]:
+        """Write down what came, all of it or nothing; returns the intents that another took for lost."""
+        came = [(each, receipt) for leaving, receipt in answered for each in leaving.intents]
+        receipts = [receipt_row(intent, got, now, "attempt") for intent, got in came]
+        if again and receipts and session.get(ReceiptRow, receipts[0]["id"]) is not None:
+            return []
+        changes = [change for leaving, receipt in answered for change in self._changes(leaving, receipt, now)]
         lost = change_all(session, self._name, changes)
-        upsert(session, ReceiptRow, [receipt_row(intent, got, now, "attempt") for intent, got, _ in came], ["id"])
-        known_all(session, [receipt.provider_id for _, receipt, _ in came if receipt.provider_id], now)
-        accepted = [intent for intent, got, _ in came if got.outcome is Outcome.ACCEPTED and intent.id not in lost]
-        streams.count(session, accepted, sent=1)
-        for (intent, receipt, _), change in zip(came, changes, strict=True):
-            self._suppress(session, intent, receipt, now)
-            self._desk_did(session, intent, receipt, now)
+        upsert(session, ReceiptRow, receipts, ["id"])
+        known_all(session, [receipt.provider_id for _, receipt in answered if receipt.provider_id], now)
+        taken = [leaving.intent for leaving, got in answered if got.outcome is Outcome.ACCEPTED]
+        streams.count(session, [intent for intent in taken if intent.id not in lost], sent=1)
+        for leaving, receipt in answered:
+            self._suppress(session, leaving.intent, receipt, now)
+            self._desk_did(session, leaving.intent, receipt, now)
+        for (intent, _), change in zip(came, changes, strict=True):
             if intent.id not in lost:
                 offers.settle(session, intent, change["status"])
         return lost
@@ -77,7 +83,22 @@ class Settler:
         """Ask about intents whose outcome is unknown; returns how many became known."""
         with self._database.reading() as session:
             asked = outbox.unknown(session, self._clock.time(), limit)
-        return sum(self._ask(intent) for intent in asked)
+            groups = {each.id: digests.members(session, each) for each in asked}
+        seen: set[str] = set()
+        known_now = 0
+        for intent in asked:
+            if intent.id not in seen:
+                together = [each for each in groups[intent.id] if each.status == Status.UNKNOWN]
+                seen |= {each.id for each in together}
+                known_now += self._ask(together)
+        return known_now
+
+    def _changes(self, leaving: Leaving, receipt: Receipt, now: float) -> list[dict[str, Any]]:
+        """Return what an attempt makes of the rows of all that it told of: they come due again together."""
+        pairs = [(leaving.intent, leaving.facts), *leaving.along]
+        rows = [self._change(intent, receipt, facts, now) for intent, facts in pairs]
+        again = rows[0].get("due_at")
+        return [row | {"due_at": again} if again is not None and "due_at" in row else row for row in rows]
 
     def _change(self, intent: Intent, receipt: Receipt, facts: Facts, now: float) -> dict[str, Any]:
         """Return what an attempt makes of its intent's row."""
@@ -119,31 +140,31 @@ class Settler:
             if intent.kind == "ticket" and intent.step == INCIDENT:
                 linked(session, intent, receipt.provider_id, now)
 
-    def _ask(self, intent: Intent) -> bool:
+    def _ask(self, together: Sequence[Intent]) -> int:
         """Ask the other side about an unknown outcome; what it cannot tell stays unknown, and is asked again.
 
-        A message that it says it refused is decided anew: for another way, or, where there is none, as failed.
+        A message that it says it refused is decided anew: for another way, or, where there is none, as failed. Of what
+        was told together it is asked once, and the answer holds for all; returns of how many it became known.
         """
-        receipt = self._writer.looked_for(intent)
+        receipt = self._writer.looked_for(together[0])
         outcome = receipt.outcome if receipt else Outcome.UNKNOWN
         now = self._clock.time()
-        elsewhere = outcome is Outcome.PERMANENT and intent.kind == "message"
+        elsewhere = outcome is Outcome.PERMANENT and together[0].kind == "message"
         status = Status.PENDING if elsewhere else _KNOWN_BY.get(outcome, Status.UNKNOWN)
-        told: dict[str, Any] = {}
-        if receipt and receipt.provider_id:
-            told["provider_id"] = receipt.provider_id
-        if receipt and elsewhere:
-            told["payload"] = _with_tried(intent, receipt)
+        told: dict[str, Any] = {"provider_id": receipt.provider_id} if receipt and receipt.provider_id else {}
+        due = now if status is Status.PENDING else now + ASK_AGAIN
         with self._database.transaction(shared=True) as session:
+            settled = []
+            for each in together:
+                tried: dict[str, Any] = {"payload": _with_tried(each, receipt)} if receipt and elsewhere else {}
+                settled.append(outbox.settle(session, each.id, status, now=now, due_at=due, **told, **tried))
+                if receipt:
+                    upsert(session, ReceiptRow, [receipt_row(each, receipt, now, "reconcile")], ["id"])
+                offers.settle(session, settled[-1], settled[-1].status)
+            known(session, settled[0], now)
             if receipt:
-                upsert(session, ReceiptRow, [receipt_row(intent, receipt, now, "reconcile")], ["id"])
-            due = now if status is Status.PENDING else now + ASK_AGAIN
-            settled = outbox.settle(session, intent.id, status, now=now, due_at=due, **told)
-            known(session, settled, now)
-            offers.settle(session, settled, settled.status)
-            if receipt:
-                self._desk_did(session, settled, receipt, now)
-        return status is not Status.UNKNOWN
+                self._desk_did(session, settled[0], receipt, now)
+        return 0 if status is Status.UNKNOWN else len(together)
 
     def _rhythm(self, intent: Intent) -> Literal["default", "webhook"]:
         """Return the schedule of attempts: Standard Webhooks has one of its own."""

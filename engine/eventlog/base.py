@@ -1,13 +1,14 @@
 """The contract of an event log and of its dead letters. `tests/contracts/test_eventlog.py` holds every one to it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.errors import Permanent
 from engine.eventlog.lines import drop_lines, first_lines
 from engine.eventlog.membership import Membership
 
@@ -120,6 +121,13 @@ class EventLog(ABC):
 
         Returns how many events went; in a log that counts otherwise, how many entries.
         """
+
+    def rewrite(self, change: Callable[[bytes, int], bytes]) -> int:
+        """Put `change(event, offset)` in the place of every event; returns how many are others now.
+
+        One must stay one, as offsets count events. Raises Permanent where a log cannot be changed.
+        """
+        raise Permanent("this event log cannot be changed", remedy="what is in it goes with its retention")
 
     @abstractmethod
     def wait(self, timeout: float) -> None:

@@ -3,6 +3,7 @@
 import struct
 import threading
 import zlib
+from collections.abc import Callable
 from typing import NamedTuple
 
 import zstandard
@@ -54,6 +55,19 @@ def unpack(packed: Packed, partition: int, first: int, count: int, appended_at: 
 def damaged(cause: str, place: str) -> ForewarnError:
     """Return the error for a log that does not hold what was written to it."""
     return ForewarnError(f"the event log is damaged: {cause}", place=place, remedy="restore it from a backup")
+
+
+def changed_lines(payload: bytes, first: int, change: Callable[[bytes, int], bytes]) -> tuple[bytes, int]:
+    r"""Return `payload`, whose first event is number `first`, with every event changed; and how many are others now.
+
+    >>> changed_lines(b"a\nb", 7, lambda line, number: b"%d" % number if line == b"b" else line)
+    (b'a\n8', 1)
+    """
+    lines = payload.split(b"\n")
+    after = [change(line, first + place) for place, line in enumerate(lines)]
+    if any(b"\n" in line for line in after):
+        raise ValueError("an event is one line")
+    return b"\n".join(after), sum(one != other for one, other in zip(lines, after, strict=True))
 
 
 def check_batch(partition: int, payload: bytes, count: int, partitions: int) -> None:

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ from engine.errors import ConfigError, ForewarnError, Retryable
 from engine.eventlog.base import Append, Batch, EventLog
 from engine.eventlog.payload import (
     Packed,
+    changed_lines,
     check_batch,
     check_partition,
     damaged,
@@ -35,6 +36,8 @@ CREATE TABLE IF NOT EXISTS progress (
 _INSERT = (
     'INSERT INTO batch ("partition", first, count, appended_at, packing, crc, payload) VALUES (?, ?, ?, ?, ?, ?, ?)'
 )
+_ONE = 'SELECT "partition", first, count, appended_at, packing, crc, payload FROM batch WHERE id = ?'
+_CHANGE = "UPDATE batch SET packing = ?, crc = ?, payload = ? WHERE id = ?"
 _READ = """
 SELECT first, count, appended_at, packing, crc, payload FROM batch WHERE "partition" = :partition AND first >= coalesce(
     (SELECT max(first) FROM batch WHERE "partition" = :partition AND first <= :offset), 0) ORDER BY first
@@ -162,6 +165,15 @@ class SqliteLog(EventLog):
         with self._writing, failures(self._path), transaction(self._writer):
             return sum(self._trim_partition(partition, before) for partition in range(self.partitions))
 
+    def rewrite(self, change: Callable[[bytes, int], bytes]) -> int:
+        """Change events where they stand, each batch in a transaction; what stood there is overwritten."""
+        with self._writing, failures(self._path):
+            self._writer.execute("PRAGMA secure_delete = ON")
+            ids = [row[0] for row in self._writer.execute("SELECT id FROM batch ORDER BY id").fetchall()]
+            changed = sum(self._rewrite(id_, change) for id_ in ids)
+            self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            return changed
+
     def wait(self, timeout: float) -> None:
         """Block until any process appended since the calling thread's last call, or for `timeout` seconds."""
         deadline = time.monotonic() + timeout
@@ -216,6 +228,19 @@ class SqliteLog(EventLog):
                 return [[self._insert(row) for row in request.rows] for request in group], None
         except ForewarnError as error:
             return [[] for _ in group], error
+
+    def _rewrite(self, id_: int, change: Callable[[bytes, int], bytes]) -> int:
+        with transaction(self._writer):
+            found = self._writer.execute(_ONE, (id_,)).fetchone()
+            if found is None:  # trimmed meanwhile
+                return 0
+            partition, row = found[0], _Stored(*found[1:])
+            packed = Packed(row.packing, row.crc, row.payload)
+            place = partition, row.first, row.count, row.appended_at
+            payload, changed = changed_lines(unpack(packed, *place, str(self._path)), row.first, change)
+            if changed:
+                self._writer.execute(_CHANGE, (*seal(pack(payload), *place), id_))
+            return changed
 
     def _insert(self, row: _Row) -> int:
         (after,) = self._writer.execute(

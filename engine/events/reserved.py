@@ -158,6 +158,8 @@ class ReplyEvent(Control, kw_only=True, frozen=True):
     """Why a person takes over; empty: none has to."""
     number: str = ""
     """Which number is to be called."""
+    others: list[str] = []
+    """The other open issues that the same message told of: which of them is meant is not known."""
 
 
 class OutcomeEvent(Control, kw_only=True, frozen=True):

@@ -18,6 +18,8 @@ class Sent:
     purpose: str
     playbook: str = ""
     occasion: str = "opened"
+    digest: str = ""
+    """The first of those it was told together with: all of them are one contact."""
 
 
 def free_at(cap: Per, times: Sequence[float], zones: Sequence[str], now: float) -> float | None:

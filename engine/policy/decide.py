@@ -11,8 +11,9 @@ The rules stand in `RULES` in the order they are asked; the first that objects d
 4. What makes it early: quiet hours and caps; they are asked together, so that `until` is a moment at which all allow
    it. Then the wave it is part of (`engine.waves`). A held message is decided again when it comes due: by then it may
    be pointless.
-5. What has no room now: a provider that is away, that takes only so much at a time, or people who could not answer all
-   who would call (`engine.traffic`). It is asked last, as who asks takes a place in the queue.
+5. What may be told together with more to the same person: it waits a little for that (`engine.policy.together`).
+6. What has no room now: a provider or ticket desk that is away, that takes only so much at a time, or people who could
+   not answer all who would call (`engine.traffic`). It is asked last, as who asks takes a place in the queue.
 
 A closing message is a promise to someone who was told (C16): it goes on the channel and to the address they were told
 on, passes caps, silences, inhibition and collision, but neither opt-outs nor quiet hours. An emergency class passes
@@ -34,6 +35,7 @@ from functools import cache
 from engine.config.model import SAFETY
 from engine.issues.view import ACTIVE
 from engine.playbooks import CLOSING, REPLY
+from engine.policy import together
 from engine.policy.barriers import barriers, free
 from engine.policy.facts import WRITTEN, Check, Decision, Facts, Outage, Reason
 from engine.policy.holdout import is_held_out
@@ -86,6 +88,7 @@ def _allowed(facts: Facts) -> str:
     said += [f"Emergency, approved by {step.emergency}."] if step.emergency else []
     said += [f"Arm {step.arm} of {step.experiment}."] if step.experiment else []
     said += [f"Marketing, as it says {step.promotion!r} (C10)."] if step.promotion else []
+    said += together.sentence(facts.digest)
     return " ".join(said)
 
 
@@ -247,6 +250,15 @@ def _away(facts: Facts, names: Collection[str]) -> list[Outage]:
     return [each for each in facts.outages if each.channel in names]
 
 
+def _alone(facts: Facts) -> Decision | None:
+    """It need not wait for what else there is to tell the same person."""
+    until = together.waits_until(facts)
+    if until is None:
+        return None
+    detail = f"{Reason.GATHERING.sentence} Until {_utc(until)}."
+    return Decision("hold", Reason.GATHERING, until, detail=detail)
+
+
 def _room(facts: Facts) -> Decision | None:
     """There is room for it: at the provider, and with those who answer."""
     gate = facts.gate
@@ -289,9 +301,10 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         _answering,
         _timely,
         _few_enough,
+        _alone,
         _room,
     ),
-    "ticket": (*_STILL_SO, _unsilenced, _uninhibited, _no_ticket_yet, _one_ticket, _going),
+    "ticket": (*_STILL_SO, _unsilenced, _uninhibited, _no_ticket_yet, _one_ticket, _going, _answering, _room),
     "escalate": (*_STILL_SO, _unsilenced, _uninhibited, _going, _answering, _room),
     "notify": (_going, _answering, _room),
     "annotate": (),

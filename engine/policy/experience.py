@@ -15,6 +15,7 @@ from sqlmodel import Session, col
 
 from engine.entities import Person
 from engine.policy.choice import Belief
+from engine.store.digests import counted
 from engine.store.models import Consent, CustomerContact, Entity, Intent
 
 if TYPE_CHECKING:
@@ -136,6 +137,7 @@ def _sent() -> tuple[ColumnElement[bool], ...]:
         col(Intent.occasion) == "opened",
         col(Intent.status).in_(("sent", "failed")),
         col(Intent.channel) != "",
+        counted(),
     )
 
 

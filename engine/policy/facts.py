@@ -78,6 +78,7 @@ class Reason(StrEnum):
         "Nobody is subscribed with this address, or not to this, or it was not confirmed.",
     )
     OUTDATED = "outdated", "A later word about the same says more."
+    GATHERING = "gathering", "It waits a little for what else there is to tell this person."
     AWAITING_OPENING = "awaiting_opening", "The message it follows is still on its way."
 
 
@@ -192,6 +193,19 @@ class Subscription:
 
 
 @dataclass(frozen=True, slots=True)
+class Digest:
+    """Of an opening message that may be told with others: on what terms, and with whom it goes."""
+
+    until: float
+    """Up to when it waits for others (epoch seconds)."""
+    at_most: int
+    along: bool = False
+    """Whether another that is due takes it along."""
+    others: int = 0
+    """How many others are told with it."""
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyFacts:
     """The values of the policy, and of the playbook's limits, that held."""
 
@@ -273,6 +287,8 @@ class Facts:
     """Of news of the status page: what the subscriber asked for; None: there is no such subscriber any more."""
     wrote: Mapping[str, float] = field(default_factory=dict)
     """When the person last wrote to us, by kind of channel, where it matters."""
+    digest: Digest | None = None
+    """Of an opening message that may be told with others; None: it goes by itself."""
 
     def plain(self) -> dict[str, Any]:
         """Return them as plain JSON values, to be stored with the decision."""

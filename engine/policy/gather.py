@@ -24,6 +24,7 @@ from engine.policy.reach import left_open
 from engine.policy.recipients import recipients, with_parents
 from engine.policy.steps import Steps
 from engine.policy.stops import Halt, halts
+from engine.policy.together import Gathering
 from engine.policy.variants import Arms
 from engine.policy.worth import Appraiser, Worth
 from engine.status.news import subscription
@@ -86,6 +87,7 @@ class Gatherer:
         limits = {name: each.limits for name, each in config.playbooks.items()}
         self._policies = {name: PolicyFacts.of(config.policy, each) for name, each in limits.items()}
         self._policy = PolicyFacts.of(config.policy)
+        self._gathering = Gathering(config, templates)
 
     def gather(self, session: Session, intent: Intent, now: float) -> Gathered:
         """Return what there is to know about `intent` at `now` (epoch seconds)."""
@@ -111,11 +113,12 @@ class Gatherer:
         person = known.persons.get((intent.recipient, intent.account)) if intent.kind == "message" else None
         who = person.id if person else ""
         planned = self._steps.planned(intent, seen, person, known.arms)
+        about = _issue(seen)
         facts = Facts(
             now=now,
             occasion=intent.occasion,  # type: ignore[arg-type]  # the column holds what playbooks.Occasion lists
             kind=intent.kind,  # type: ignore[arg-type]  # as above
-            issue=_issue(seen),
+            issue=about,
             step=planned.facts,
             person=person,
             channels=self._channels,
@@ -136,6 +139,7 @@ class Gatherer:
             tried=tuple(Tried(**each) for each in intent.payload.get("tried", ())),
             outages=outages,
             wrote=known.wrote.get(who, {}),
+            digest=self._gathering.of(intent, about, planned.facts, person),
         )
         account = known.accounts.get(issue.account or "") if issue else None
         return Gathered(facts, issue, person, account, planned.wrong)

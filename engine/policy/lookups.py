@@ -18,7 +18,9 @@ from engine.policy.caps import Sent
 from engine.policy.consent import Entry
 from engine.policy.facts import WRITTEN, Suppressed
 from engine.store.database import unindexed
+from engine.store.digests import TOGETHER
 from engine.store.models import Consent, Conversation, CustomerContact, Intent, Issue, Suppression, Turn
+from outreach.address import digest
 
 CONVERSATION = 4 * 3600.0
 """A customer who contacted us about an issue is in conversation with us for so many seconds."""
@@ -54,10 +56,11 @@ def suppressions(session: Session, persons: Collection[Person]) -> dict[str, tup
     """Return of each person the addresses nothing is sent to."""
     owners = _owners(persons)
     found: dict[str, list[Suppressed]] = defaultdict(list)
-    rows = session.exec(select(Suppression).where(col(Suppression.address).in_(list(owners)))).all() if owners else ()
+    written = {each: value for value in owners for each in (value, digest(value))}  # of who was erased, the digest
+    rows = session.exec(select(Suppression).where(col(Suppression.address).in_(list(written)))).all() if owners else ()
     for row in rows:
-        for person in owners[row.address]:
-            found[person].append(Suppressed(row.address, row.channel, row.reason))
+        for person in owners[written[row.address]]:
+            found[person].append(Suppressed(written[row.address], row.channel, row.reason))
     return {person: tuple(each) for person, each in found.items()}
 
 
@@ -67,7 +70,16 @@ def sends(session: Session, persons: Collection[Person], since: float) -> dict[s
         return {}
     at = func.coalesce(Intent.sent_at, Intent.claimed_at, Intent.created_at)
     purpose = func.coalesce(col(Intent.payload)["purpose"].as_string(), "service")
-    columns = (col(Intent.recipient), at, col(Intent.channel), purpose, col(Intent.playbook), col(Intent.occasion))
+    first = func.coalesce(col(Intent.payload)[TOGETHER]["first"].as_string(), "")
+    columns = (
+        col(Intent.recipient),
+        at,
+        col(Intent.channel),
+        purpose,
+        col(Intent.playbook),
+        col(Intent.occasion),
+        first,
+    )
     rows = session.execute(
         sql_select(*columns).where(
             col(Intent.recipient).in_([person.id for person in persons]),

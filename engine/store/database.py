@@ -60,6 +60,7 @@ class Database:
         self._timeout = busy_timeout
         self._writing = None if self.several else threading.Lock()
         self._inside = threading.local()
+        self._lines: list[postgres.Line] = []
 
     @classmethod
     def open(
@@ -139,7 +140,7 @@ class Database:
     def upgrade(self) -> None:
         """Bring the schema to this version's, in one transaction; two that try at once do it once."""
         if (found := self.revision()) is not None and found not in schema.revisions():
-            self.check()
+            self._on_connection(lambda connection: schema.check(connection, self.place, exactly=True))
         with self._changing() as connection:
             schema.upgrade(connection)
 
@@ -150,10 +151,14 @@ class Database:
 
     def line(self) -> postgres.Line:
         """Return a connection of its own, outside of the pool. Raises Retryable where there is none to be had now."""
-        return postgres.Line(self._engine, self.place)
+        line = postgres.Line(self._engine, self.place)
+        self._lines = [*(each for each in self._lines if not each.closed), line]
+        return line
 
     def close(self) -> None:
         """Let go of all connections."""
+        for line in self._lines:
+            line.close()
         self._engine.dispose()
 
     def _prepare_schema(self, *, create: bool, check: bool) -> None:

@@ -14,7 +14,7 @@ what was committed before it: so whoever gets a lock sees all that was done unde
 """
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
@@ -164,6 +164,11 @@ class Line:
         except Retryable:
             return False
 
+    @property
+    def closed(self) -> bool:
+        """Whether it was hung up."""
+        return bool(self._connection.closed)
+
     def close(self) -> None:
         """Hang up."""
         self._connection.close()
@@ -196,6 +201,19 @@ WHERE table_schema = current_schema AND table_name <> 'alembic_version'
 AND data_type IN ('character varying', 'text') AND collation_name IS DISTINCT FROM 'C'
 ORDER BY table_name, ordinal_position
 """
+
+
+def note(connection: Connection, oldest: str) -> None:
+    """Write down beside the schema's revision which one the engines know that may still run on it."""
+    connection.exec_driver_sql(f"COMMENT ON TABLE alembic_version IS '{oldest}'")
+
+
+def fits(connection: Connection, known: Sequence[str]) -> bool:
+    """Return whether a schema that is newer than all `known` revisions is noted to be good for one of them."""
+    if connection.dialect.name != "postgresql":
+        return False
+    noted = "SELECT obj_description(to_regclass('alembic_version'), 'pg_class')"
+    return connection.exec_driver_sql(noted).scalar() in known
 
 
 def key(name: str) -> int:

@@ -12,6 +12,9 @@ from sqlalchemy import Connection
 from engine.errors import ConfigError
 from engine.store import postgres
 
+OLDEST = "0016"
+"""The newest revision of the release before: its engines may run on this release's schema, on PostgreSQL, as revisions
+only add to it. Moved on with every release."""
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -26,10 +29,13 @@ def revisions() -> tuple[str, ...]:
     return tuple(script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions())
 
 
-def check(connection: Connection, place: str) -> None:
-    """Raise ConfigError unless the schema is the one this version was written for."""
+def check(connection: Connection, place: str, *, exactly: bool = False) -> None:
+    """Raise ConfigError unless the schema is the one this version was written for, or a later one it can work on.
+
+    `exactly`: nor then.
+    """
     found, known = current(connection), revisions()
-    if found == known[0]:
+    if found == known[0] or (not exactly and found not in known and postgres.fits(connection, known)):
         return
     if found is not None and found not in known:
         cause = f"the schema ({found}) is newer than this version knows ({known[0]})"
@@ -43,6 +49,7 @@ def upgrade(connection: Connection, to: str = "head") -> None:
     command.upgrade(_config(connection), to)
     if connection.dialect.name == "postgresql":
         postgres.by_bytes(connection)
+        postgres.note(connection, OLDEST)
 
 
 def downgrade(connection: Connection, to: str) -> None:

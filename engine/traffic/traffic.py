@@ -1,9 +1,9 @@
-"""Every lane to the outside, and the pace: asked before each message leaves, told what came of it.
+"""Every lane to the outside, to ticket desks too, and the pace: asked before each message leaves, told what came of it.
 
 Its state is kept in memory, and over a reload of the configuration; a new process begins anew.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from sqlmodel import Session
@@ -57,9 +57,9 @@ class Traffic:
     ) -> None:
         self._sendings = {name: each.sending for name, each in config.channels.items()}
         self._spacing = {name: each.spacing for name, each in channels.items()}
-        self._shared = {name for name, each in channels.items() if each.address != "url"}
+        self._shared = {name for name, each in channels.items() if each.address != "url"} | set(config.desks)
         self.addresses: dict[tuple[str, str], Bucket] = before.addresses if before else {}
-        self.lanes = _lanes(self._sendings, channels, now)
+        self.lanes = _lanes(self._sendings, [*channels, *(name for name in config.desks if name not in channels)], now)
         self.pacer = _pacer(config, now, before)
         self.pace = config.policy.pace
         for name, lane in self.lanes.items():
@@ -76,7 +76,7 @@ class Traffic:
             self.pacer.look(session, now)
 
     def outages(self, now: float) -> tuple[Outage, ...]:
-        """Return the channels by which nothing passes now."""
+        """Return the channels and desks by which nothing passes now."""
         found = [(name, lane.outage(now)) for name, lane in self.lanes.items()]
         return tuple(replace(outage, channel=name) for name, outage in found if outage is not None)
 
@@ -130,8 +130,8 @@ class Traffic:
         return self.addresses.setdefault(key, Bucket(1.0 / spacing, 1.0, now))
 
 
-def _lanes(sendings: Mapping[str, Sending], channels: Mapping[str, Channel], now: float) -> dict[str, Lane]:
-    """Return the lane of each channel; those of one provider are the same object."""
+def _lanes(sendings: Mapping[str, Sending], channels: Iterable[str], now: float) -> dict[str, Lane]:
+    """Return the lane of each channel and desk; those of one provider are the same object."""
     by_provider: dict[str, Lane] = {}
     lanes: dict[str, Lane] = {}
     for name in channels:

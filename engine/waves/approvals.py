@@ -140,6 +140,7 @@ def issues_of(session: Session, approval: Approval) -> Sequence[Issue]:
         Intent.kind == "message",
         Intent.occasion == "opened",
         col(Intent.created_at) >= since,
+        col(Intent.created_at) <= (wave.seen_at if wave else approval.asked_at),
     )
     found = select(Issue).where(col(Issue.id).in_(told), col(Issue.status).in_(ACTIVE))
     return session.exec(found.order_by(col(Issue.opened_at), col(Issue.id))).all()

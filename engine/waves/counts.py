@@ -1,8 +1,10 @@
 """What is counted of a wave: who is told, who waits, what is usual, how those told took it."""
 
+import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, distinct, func
+from sqlalchemy import ColumnElement, Select, distinct, func, or_
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, col
 
@@ -16,21 +18,45 @@ ENOUGH_DAYS = 7
 """With fewer days of history nothing is usual yet."""
 BUSY_DAY = 0.9
 """The quantile of days whose busiest hour is a busy hour: one bad day a month does not make the next one usual."""
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """Who belongs to a wave: the messages of a playbook that were planned, or told, in a span of time."""
+
+    since: float
+    until: float = math.inf
+
+
 _GONE = ("sending", "sent", "unknown")
 _WAITING = ("pending", "claimed")
 
 
-def seen(session: Session, playbook: str, since: float, most: int) -> Seen:
-    """Return how many were told by a playbook since then, and how many wait; counting these stops after `most`."""
-    told = session.scalar(sql_select(func.count(distinct(col(Intent.recipient)))).where(*_told(playbook, since)))
-    waiting = (
-        sql_select(col(Intent.recipient).label("who"))
-        .where(*_opening(playbook), col(Intent.status).in_(_WAITING))
-        .distinct()
-        .limit(most + 1)
-        .subquery()
+def seen(session: Session, playbook: str, members: Members, now: float, most: int) -> Seen:
+    """Return how many were told by a playbook, and how many wait, of the `members` of a wave.
+
+    Who waits is counted up to `most` + 1.
+    """
+    told = (*_told(playbook, members.since), col(Intent.created_at) <= members.until)
+    number = session.scalar(sql_select(func.count(distinct(col(Intent.recipient)))).where(*told))
+    waiting: Select[tuple[str]] = sql_select(col(Intent.recipient).label("who")).where(
+        *_waiting(playbook, members, now)
     )
-    return Seen(told or 0, session.scalar(sql_select(func.count()).select_from(waiting)) or 0)
+    some = waiting.distinct().limit(most + 1).subquery()
+    return Seen(number or 0, session.scalar(sql_select(func.count()).select_from(some)) or 0)
+
+
+def waits(session: Session, playbook: str, members: Members, now: float) -> bool:
+    """Return whether any of `members` is still to be told."""
+    some = sql_select(col(Intent.id)).where(*_waiting(playbook, members, now)).limit(1)
+    return session.scalar(some) is not None
+
+
+def grows(session: Session, playbook: str, free: int, now: float) -> bool:
+    """Return whether more than `free` people were to be told within the last hour, whatever became of it."""
+    recent = sql_select(col(Intent.recipient)).where(*_opening(playbook), col(Intent.created_at) >= now - CALM)
+    some = recent.distinct().limit(free + 1).subquery()
+    return (session.scalar(sql_select(func.count()).select_from(some)) or 0) > free
 
 
 def usual(session: Session, playbook: str, now: float) -> int:
@@ -75,6 +101,18 @@ def reactions(session: Session, playbook: str, since: float) -> Reactions:
 
 
 _LEFT = ("withdrawn", "objected", "suspended")
+
+
+def _waiting(playbook: str, members: Members, now: float) -> Iterable[ColumnElement[bool]]:
+    """Those planned meanwhile, and those planned before whose turn is within the hour: at night many wait for it."""
+    meanwhile = col(Intent.created_at) >= members.since
+    soon = col(Intent.due_at) <= now + CALM
+    return (
+        *_opening(playbook),
+        col(Intent.status).in_(_WAITING),
+        col(Intent.created_at) <= members.until,
+        or_(meanwhile, soon),
+    )
 
 
 def _told(playbook: str, since: float) -> Iterable[ColumnElement[bool]]:

@@ -85,8 +85,8 @@ class Waves:
 
     def _count(self, session: Session, playbook: PlaybookConfig, intent: Intent, now: float) -> _Counted:
         row, limits = current(session, playbook.name, now), playbook.limits
-        since = (row.opened_at if row else now) - CALM
-        seen = self._seen(session, playbook, row, since)
+        members = self._members(session, playbook, row, now)
+        seen = self._seen(session, playbook, row, members, now)
         if row is None:
             busy = self._busy(session, playbook.name, now)
             wave = begun(derive("wav", playbook.name, repr(now)), seen, busy, limits)
@@ -97,23 +97,35 @@ class Waves:
         before = standing(session, _wave_of(row), row, now)
         if row.state == "asking" and before.state == "going":
             begin(session, row.id, self._config, now)
-        wave, question = advanced(before, seen, counts.reactions(session, playbook.name, since), limits, now)
+        wave, question = advanced(before, seen, counts.reactions(session, playbook.name, members.since), limits, now)
         if question is not None:
             asked = ask(session, wave, row, question, self._config.policy.approvals, now)
             wave = replace(wave, until=asked.expires_at)
             log.warning("approval asked", playbook=playbook.name, approval=asked.id, why=question.why)
             if wave.audience > limits.blast_radius.max:
                 declare(session, playbook, row, self._config, now)
-        _keep(session, row, wave, now, waited=seen.waiting > 0)
+        _keep(session, row, wave)
         return _Counted(wave, now, self._batch, 0)
 
-    def _seen(self, session: Session, playbook: PlaybookConfig, row: WaveRow | None, since: float) -> Seen:
+    def _members(self, session: Session, playbook: PlaybookConfig, row: WaveRow | None, now: float) -> counts.Members:
+        """Return who belongs to a wave: what comes in an ordinary number after it does not."""
+        if row is None:
+            return counts.Members(now - CALM)
+        free = at_first(row.usual, playbook.limits.blast_radius)
+        if counts.grows(session, playbook.name, free, now):
+            row.seen_at = now
+            session.add(row)
+        return members_of(row)
+
+    def _seen(
+        self, session: Session, playbook: PlaybookConfig, row: WaveRow | None, members: counts.Members, now: float
+    ) -> Seen:
         """Count no further than makes a difference; to the end where people are to read the number."""
         enough = max(playbook.limits.blast_radius.max, row.approved if row else 0)
-        seen = counts.seen(session, playbook.name, since, enough)
+        seen = counts.seen(session, playbook.name, members, now, enough)
         asking = row is not None and row.state in ("asking", "refused", "expired")
         exact = playbook.limits.approve is not None or seen.audience > enough
-        return counts.seen(session, playbook.name, since, MOST) if exact and not asking else seen
+        return counts.seen(session, playbook.name, members, now, MOST) if exact and not asking else seen
 
     def _busy(self, session: Session, playbook: str, now: float) -> int:
         at, known = self._usual.get(playbook, (float("-inf"), 0))
@@ -123,15 +135,27 @@ class Waves:
         return known
 
 
+def members_of(row: WaveRow) -> counts.Members:
+    """Return who belongs to a wave: who was to be told from an hour before it began until it grew no more.
+
+    Of one that grows for days, as where nothing is usual yet, the last day counts.
+    """
+    return counts.Members(max(row.opened_at - CALM, row.seen_at - counts.DAY), row.seen_at)
+
+
 def current(session: Session, playbook: str, now: float) -> WaveRow | None:
-    """Return the wave of a playbook that is under way; one that nobody waited for, for an hour, is ended."""
+    """Return the wave of a playbook that is under way.
+
+    It is over once it grew no more for an hour and none of it waits. Who sleeps waits: what people said of the wave
+    holds for them in the morning.
+    """
     found = select(WaveRow).where(WaveRow.playbook == playbook, col(WaveRow.ended_at).is_(None))
     row = session.exec(found.with_for_update()).first()
-    if row is not None and now - max(row.seen_at, row.until) >= CALM:
-        row.ended_at = now
-        session.add(row)
-        return None
-    return row
+    if row is None or now - max(row.seen_at, row.until) < CALM or counts.waits(session, playbook, members_of(row), now):
+        return row
+    row.ended_at = now
+    session.add(row)
+    return None
 
 
 def _begin(session: Session, playbook: str, wave: Wave, intent: Intent, now: float) -> WaveRow:
@@ -141,12 +165,10 @@ def _begin(session: Session, playbook: str, wave: Wave, intent: Intent, now: flo
     return row
 
 
-def _keep(session: Session, row: WaveRow, wave: Wave, now: float, *, waited: bool) -> None:
+def _keep(session: Session, row: WaveRow, wave: Wave) -> None:
     for name, value in _columns(wave).items():
         if getattr(row, name) != value:
             setattr(row, name, value)
-    if waited:
-        row.seen_at = now
     session.add(row)
 
 

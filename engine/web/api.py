@@ -7,6 +7,8 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from engine.config.problems import Problem, errors
+from engine.desks import known
+from engine.desks.known import Ref
 from engine.errors import ForewarnError, Permanent
 from engine.eventlog.base import DeadLetter
 from engine.intake import Accepted
@@ -23,6 +25,7 @@ from engine.web.schemas import (
     DecisionOut,
     IssueDetail,
     IssueOut,
+    ListedTicket,
     NoteIn,
     NoteOut,
     Page,
@@ -182,9 +185,20 @@ def show_decision(services: Injected, decision: str) -> DecisionDetail:
 
 
 @router.get("/tickets", tags=["tickets"])
-def list_tickets(services: Injected, queue: Some = "", limit: Limit = 100) -> list[TicketOut]:
-    """List tickets that are not resolved, the worst first, then the oldest."""
-    return [TicketOut.model_validate(row) for row in services.tickets.open(queue=queue, limit=limit)]
+def list_tickets(services: Injected, queue: Some = "", desk: Some = "", limit: Limit = 100) -> list[ListedTicket]:
+    """List the tickets of all desks that are not over, the worst first, then the oldest."""
+    with services.database.reading() as session:
+        return [ListedTicket.of(row) for row in known.open_tickets(session, queue=queue, desk=desk, limit=limit)]
+
+
+@router.get("/tickets/{desk}/{number}", tags=["tickets"])
+def show_desk_ticket(services: Injected, desk: str, number: str) -> ListedTicket:
+    """Show what is known of a ticket at another desk: how it stands, and where it is read."""
+    with services.database.reading() as session:
+        row = known.known_at(session, Ref(desk, number))
+    if row is None:
+        raise queries.missing("ticket", f"{desk}/{number}")
+    return ListedTicket.of(row)
 
 
 @router.get("/tickets/{number}", tags=["tickets"])

@@ -5,6 +5,9 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
+from engine.config.model import BUILTIN
+from engine.desks.known import Known
+
 T = TypeVar("T")
 Word = Annotated[str, Field(max_length=200)]
 Text = Annotated[str, Field(max_length=10_000)]
@@ -134,6 +137,34 @@ class TicketOut(Out):
     opened_at: datetime
     updated_at: datetime
     resolved_at: datetime | None
+
+
+class ListedTicket(Out):
+    """A ticket, whichever desk has it."""
+
+    desk: str
+    number: int | str
+    """Of the built-in desk a number; else what the desk calls it by."""
+    name: str
+    """What people call it."""
+    url: str
+    """Where an agent reads it: a path here, or the desk's own page; empty where that is not known."""
+    issue: str
+    account: str
+    queue: str
+    subject: str
+    severity: str
+    status: str
+    assignee: str
+    verdict: str
+    opened_at: datetime
+
+    @classmethod
+    def of(cls, row: Known) -> "ListedTicket":
+        """Return how a ticket is listed."""
+        number = int(row.ref.number) if row.ref.desk == BUILTIN else row.ref.number
+        rest = {name: getattr(row, name) for name in cls.model_fields if name not in ("desk", "number")}
+        return cls.model_validate({"desk": row.ref.desk, "number": number, **rest})
 
 
 class NoteOut(Out):

@@ -5,6 +5,7 @@ Sources: learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how
 /microsoftteams/platform/task-modules-and-cards/cards/cards-reference; adaptivecards.io/explorer.
 """
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -21,6 +22,8 @@ MAX_BODY = 28_000
 """Bytes of a message that Teams takes."""
 CARD = "application/vnd.microsoft.card.adaptive"
 SHOWN = 300
+REFUSED = re.compile(r"Microsoft Teams endpoint returned HTTP error (\d{3})")
+"""What a webhook says with a 200 of a card that Teams did not take."""
 
 
 class Teams(Channel):
@@ -75,8 +78,8 @@ class Teams(Channel):
         receipt = of_status(answer.status_code, answer.headers, detail=detail, now=self._now())
         if receipt.outcome is not Outcome.ACCEPTED:
             return receipt
-        if "Microsoft Teams endpoint returned HTTP error 429" in words:  # a 200 that says it was not taken
-            return Receipt(Outcome.RETRY, detail, code="429")
+        if refused := REFUSED.search(words):  # a 200 that says it was not taken
+            return of_status(int(refused[1]), detail=detail)
         return Receipt(Outcome.ACCEPTED, detail, provider_id=message.id, code=receipt.code)
 
     def close(self) -> None:

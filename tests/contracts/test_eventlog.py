@@ -269,6 +269,25 @@ class CountingContract(EventLogContract):
         assert log.trim(START + 50) == 0
         assert log.begin(0) == 0
 
+    @pytest.mark.parametrize("size", [3, 5_000])
+    def test_events_are_changed_where_they_stand(self, log: EventLog, clock: FakeClock, size: int) -> None:
+        log.append([batch(0, size), batch(size, size)])
+        log.commit("engine", 0, size)
+        clock.advance(60)
+        wanted = b'{"n": %d}' % (size + 1)
+        assert log.rewrite(lambda line, number: b'{"gone": %d}' % number if line == wanted else line) == 1
+        expected = lines(0, 2 * size).split(b"\n")
+        expected[size + 1] = b'{"gone": %d}' % (size + 1)
+        assert all_events(log) == expected
+        assert [(one.offset, one.count, one.appended_at) for one in log.read(0, 0, 9 * size)] == [
+            (0, size, START), (size, size, START),
+        ]  # fmt: skip
+        assert (log.end(0), log.committed("engine", 0)) == (2 * size, size)
+        assert log.rewrite(lambda line, _: line) == 0
+        with pytest.raises(ValueError, match="one line"):
+            log.rewrite(lambda line, _: line + b"\n")
+        assert all_events(log) == expected
+
 
 class TestMemoryLog(CountingContract):
     @pytest.fixture

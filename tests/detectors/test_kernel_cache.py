@@ -35,10 +35,12 @@ def package(folder: Path, number: int) -> None:
     os.utime(room / "inner.py", (float(number), float(number)))
 
 
-def ask(folder: Path) -> str:
+def ask(folder: Path, question: str = ASK) -> str:
     environment = {**os.environ, "PYTHONPATH": str(folder)}
     environment.pop("NUMBA_CACHE_DIR", None)
-    done = subprocess.run([sys.executable, "-c", ASK], env=environment, cwd=folder, capture_output=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", question], env=environment, cwd=folder, capture_output=True, check=True
+    )
     return done.stdout.decode().strip()
 
 
@@ -48,6 +50,26 @@ def test_an_edit_of_a_called_kernel_is_seen_by_its_caller(tmp_path: Path) -> Non
     assert ask(tmp_path) == "1.0 1"
     package(tmp_path, 2)
     assert ask(tmp_path) == "2.0 0"
+
+
+WITH_A_CLASS = (
+    "from typing import NamedTuple\nfrom detectors.compiled import compiled\n"
+    "class {0}(NamedTuple):\n    x: float\n"
+    "@compiled\ndef outer(x: object) -> float:\n    return x.x + 1.0\n"
+)
+ASK_WITH = "from detectors.outer import outer, {0}; print(outer({0}(0.0)), sum(outer.stats.cache_hits.values()))"
+
+
+def test_a_list_that_names_a_class_that_was_removed_is_a_miss(tmp_path: Path) -> None:
+    """As after an upgrade, in the folder of the version before."""
+    package(tmp_path, 1)
+    found = []
+    for name in ("Old", "New", "New"):
+        outer = tmp_path / "detectors" / "outer.py"
+        outer.write_text(WITH_A_CLASS.format(name), "utf-8")
+        os.utime(outer, (2.0, 2.0) if name == "Old" else (3.0, 3.0))
+        found.append(ask(tmp_path, ASK_WITH.format(name)))
+    assert found == ["1.0 0", "1.0 0", "1.0 1"]
 
 
 def test_the_stamp_knows_names_times_and_sizes(tmp_path: Path) -> None:

@@ -173,6 +173,29 @@ def test_the_first_weekend_makes_no_storm(night: float) -> None:
     assert (glitch.score > 0.999).all()
 
 
+@pytest.mark.parametrize("first", range(7))
+def test_a_first_week_makes_no_storm_on_whatever_day_it_begins(first: int) -> None:
+    """Until the weekday's own effect is there: a series begins on any day of the week, at midnight."""
+    values = week_of_work(14, 1.0)[(5 + first) % 7 * 288 :][: 7 * 288]
+    detector = Seasonal()
+    detector.prepare(300)
+    detector.grow(10)
+    score = detector.update(observations(values, 300, MONDAY + first * 86400)).score.reshape(values.shape)
+    onsets = ((score[1:] >= 0.999) & ~(score[:-1] >= 0.999)).sum()
+    assert onsets / 10 <= 2 * 0.001 * len(values)
+
+
+def test_a_working_day_of_the_first_week_is_judged_by_those_before() -> None:
+    values = week_of_work(3, 1.0)
+    busy = slice(2 * 288 + 60, 2 * 288 + 80)
+    values[busy] -= 30
+    detector = Seasonal()
+    detector.prepare(300)
+    detector.grow(10)
+    scores = detector.update(observations(values, 300, MONDAY + 2 * 86400)).score.reshape(values.shape)
+    assert ((scores[busy] >= 0.999).any(axis=0)).mean() >= 0.9
+
+
 def test_a_ramp_in_the_first_day_is_no_rhythm() -> None:
     values = np.arange(3 * 1440)[:, None] * 0.01 + np.random.default_rng(4).normal(0, 1, (3 * 1440, 10))
     _, scores = scored(values, 60)

@@ -24,6 +24,8 @@ from engine.waves.incidents import members
 from outreach.base import Message
 from tests.faults.house import House, call, event, opened, people, prepared, tick
 
+BOTH_STORES = True
+
 PLAYBOOK = """
 name: errors
 when: {detector: errors}
@@ -219,3 +221,52 @@ def test_what_is_left_of_a_wave_belongs_to_no_later_one(house: House) -> None:
     assert any(message.to == "z@example.com" for message in told(house))
     assert house.rows(WaveRow)[0].ended_at is not None
     assert first.id == house.rows(WaveRow)[0].id
+
+
+NIGHTS = {
+    **FILES,
+    "config/policy.yaml": FILES["config/policy.yaml"].replace('"00:00", to: "24:00"', '"08:00", to: "21:00"'),
+}
+
+
+def test_what_people_agreed_to_in_the_evening_holds_in_the_morning(tmp_path: Path) -> None:
+    with opened(prepared(tmp_path, **NIGHTS)) as house:
+        house.clock.advance(12 * 3600.0)  # ten in the evening, and everyone sleeps
+        trip(house, 60)
+        answer(house, "ann")
+        answer(house, "bob")
+        house.pass_(9.5 * 3600.0, step=1800.0)
+        assert told(house) == []
+        house.pass_(1.5 * 3600.0, step=600.0)
+        assert len(told(house)) == 60
+        assert [row.state for row in house.rows(Approval)] == ["approved"], "nobody is asked twice"
+        assert len(house.rows(WaveRow)) == 1
+
+
+def test_what_people_refused_in_the_evening_is_refused_in_the_morning(tmp_path: Path) -> None:
+    with opened(prepared(tmp_path, **NIGHTS)) as house:
+        house.clock.advance(12 * 3600.0)
+        trip(house, 60)
+        answer(house, "ann", agree=False)
+        house.pass_(11 * 3600.0, step=1800.0)
+        assert told(house) == []
+        assert reasons(house)["refused"] == 60
+        assert [row.state for row in house.rows(Approval)] == ["refused"]
+
+
+def test_an_ordinary_flow_is_no_wave_however_long_it_lasts(tmp_path: Path) -> None:
+    """At any time somebody sleeps and waits: that alone makes no wave go on for ever, until it is one too many."""
+    with opened(prepared(tmp_path, **NIGHTS)) as house:
+        for hour in range(40):
+            names = [f"{hour}-{n}" for n in range(2)]
+            now = house.clock.time()
+            house.hand_in(*(line for name in names for line in people(now, f"account/{name}", name)))
+            house.hand_in(
+                *(call(f"account/{name}", now + m, f"{name}-{m}", failed=True) for name in names for m in range(3))
+            )
+            house.clock.advance(180.0)
+            house.hand_in(tick(house.clock.time()), call("account/other", house.clock.time(), f"other-{hour}"))
+            house.pass_(3420.0, step=1140.0)
+        assert house.rows(Approval) == []
+        assert all(row.state in ("canary", "watching", "going") for row in house.rows(WaveRow))
+        assert len(told(house)) == 2 * 40 - 2 * 5, "all but those who sleep"

@@ -38,6 +38,8 @@ from outreach.tickets.builtin import BuiltinDesk, MemoryTickets
 from tests.engine.web.conftest import Server
 from tests.faults.house import ROOT, START, House, opened, people, prepared
 
+BOTH_STORES = True
+
 ANN = "ann@example.com"
 
 

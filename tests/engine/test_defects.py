@@ -16,6 +16,8 @@ from outreach.tickets.builtin import BuiltinDesk
 from tests.engine.test_policy import FACTS, closing
 from tests.faults.house import FILES, House, event, opened, people, prepared
 
+BOTH_STORES = True
+
 DETECTOR = FILES["config/detectors/errors.yaml"]
 PLAYBOOK = FILES["config/playbooks/errors.yaml"]
 REMOVE = {

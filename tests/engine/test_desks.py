@@ -6,18 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlmodel import select
+from sqlmodel import SQLModel, select
 
 from engine import serve
 from engine.app import Engine
-from engine.clock import SystemClock
+from engine.clock import FakeClock, SystemClock
 from engine.config.load import load_or_raise
 from engine.replay import drain
 from engine.storage import Storage
-from engine.store.models import Intent, Label
+from engine.store.models import DecisionRow, Intent, Issue, Label
 from outreach.channels.memory import MemoryChannel
-from tests.engine.conftest import Forewarn
+from tests.engine.conftest import NOW, Forewarn
 from tests.engine.test_cli_desk import PEOPLE, events
+from tests.outreach.fakes.web import Answer
 from tests.outreach.fakes.zendesk import EMAIL, TOKEN, FakeZendesk
 
 PLAYBOOK = (
@@ -164,3 +165,52 @@ def test_a_running_engine_asks_the_desk(
     with engine.storage.database.reading() as session:
         assert [each.verdict for each in session.exec(select(Label)).all()] == ["false"]
     engine.close()
+
+
+def test_a_desk_that_is_away_is_left_alone_and_asked_by_one_ticket(
+    staffed: Path, forewarn: Forewarn, zendesk: FakeZendesk
+) -> None:
+    """As of a channel's provider: after five failures in a row nothing is tried, and then one ticket asks."""
+    clock = FakeClock(NOW)
+    config = load_or_raise(staffed)
+    engine = Engine(config, clock, Storage.embedded(config, clock, synchronous="OFF"), None)
+    try:
+        engine.restore()
+        with engine.storage.database.transaction() as session:
+            session.add_all(row for number in range(12) for row in _waiting(number))
+        for _ in range(6):
+            zendesk.answer_next(Answer(503))
+        engine.dispatcher.run_once()
+        assert len(zendesk.requests) == 5
+        traffic = engine.traffic
+        assert traffic is not None
+        (lane,) = traffic.state(clock.time()).away
+        assert (lane.provider, lane.state) == ("support", "open")
+        with engine.storage.database.reading() as session:
+            held = session.exec(select(DecisionRow).where(DecisionRow.verdict == "hold")).all()
+        assert {row.reason for row in held} == {"unreachable"}
+        clock.advance(31.0)
+        engine.dispatcher.run_once()
+        assert len(zendesk.requests) == 6, "one ticket asks whether it is back"
+        for _ in range(60):
+            clock.advance(60.0)
+            engine.dispatcher.run_once()
+        assert len(zendesk.tickets) == 12
+        assert traffic.state(clock.time()).away == []
+    finally:
+        engine.close()
+
+
+def _waiting(number: int) -> list[SQLModel]:
+    """Return an issue of a customer, and the ticket that is to be made of it."""
+    who = f"account/{number}"
+    issue = Issue(
+        id=f"iss_{number}", fingerprint=f"f{number}", detector="errors", series=who, subject=who, account=who,
+        severity="high", status="open", opened_at=NOW, noticed_at=NOW, updated_at=NOW,
+    )  # fmt: skip
+    payload = {"desk": "support", "queue": "tier-2", "template": "errors/agent"}
+    ticket = Intent(
+        id=f"int_{number}", kind="ticket", channel="support", issue=issue.id, account=issue.account, playbook="errors",
+        step="0", occasion="opened", recipient="tier-2", status="pending", due_at=NOW, created_at=NOW, payload=payload,
+    )  # fmt: skip
+    return [issue, ticket]

@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy.event import listen
 from sqlmodel import Session, SQLModel, create_engine, select
 
 from engine.entities import Entities, Person, people, person, prefer, save_entities
 from engine.events import Address, EntityEvent, PreferenceEvent
 from engine.store import models
+
+BOTH_STORES = True
 
 ids = count()
 
@@ -179,3 +182,16 @@ def test_what_a_person_says_outranks_what_is_said_of_them(session: Session) -> N
     prefer(session, preference(6.0))
     [ann] = people(session, "account/acme")
     assert (ann.prefers, ann.zone) == (("email",), "UTC")
+
+
+def test_the_people_of_an_account_are_found_without_reading_everyone(session: Session) -> None:
+    save_entities(session, [entity("contact/ann", parent="account/acme")])
+    asked: list[tuple[str, Any]] = []
+    engine = session.get_bind()
+    listen(engine, "before_cursor_execute", lambda *call: asked.append((call[2], call[3])))
+    assert [one.id for one in people(session, "account/acme")] == ["contact/ann"]
+    statement, values = next(each for each in asked if "RECURSIVE" in each[0])
+    plan = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()
+    found = [row.detail for row in plan if " entity " in row.detail]
+    assert found
+    assert all("ix_entity_parent" in each for each in found), found

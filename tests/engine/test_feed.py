@@ -28,6 +28,8 @@ from outreach.channels.memory import MemoryChannel
 from outreach.registry import channel_class
 from outreach.render import Templates
 
+BOTH_STORES = True
+
 NOW = 1_795_352_700.0
 ROOT = Path(__file__).parents[2]
 
@@ -201,7 +203,7 @@ def test_what_is_put_twice_is_kept_once_and_for_nobody_who_is_gone(place: Place)
 
 
 def test_a_database_that_is_locked_is_tried_again(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    def locked() -> Any:
+    def locked(*, shared: bool) -> Any:
         raise Retryable("locked")
 
     monkeypatch.setattr(place.database, "transaction", locked)

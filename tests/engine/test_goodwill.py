@@ -25,6 +25,8 @@ from outreach.base import Message, Outcome, Receipt
 from tests.engine.config.conftest import SAID, SOON
 from tests.engine.post import NOON, Post
 
+BOTH_STORES = True
+
 MONTH = 30 * 86400.0
 CREDIT = Remedy("credit", 10.0, "A credit of 10 euros")
 RULES = GoodwillConfig("EUR", Per(25, MONTH, False), {"credit-10": CREDIT}, Per(20, MONTH, False))

@@ -20,6 +20,8 @@ from engine.issues.lifecycle import replay
 from engine.issues.view import ACTIVE, Transition
 from engine.store.models import Change, Issue, SignalRow
 
+BOTH_STORES = True
+
 POLICY = PolicyConfig(flap=Per(3, 86400.0, False))
 HOUR = 3600.0
 

@@ -169,11 +169,11 @@ def test_a_leader_that_is_killed_in_the_midst_of_a_job_is_followed_and_the_job_i
         assert any(line == b"at it\n" for line in victim.stdout)
         follower = Process(database)
         assert follower.at(NOON + DAY) == []
-        assert not follower.schedule.leads
+        assert follower.ran == []
         victim.send_signal(signal.SIGKILL)
         victim.wait()
     assert runs(database) == {NOON + DAY * 0.75: "running"}
-    while not follower.schedule.leads:  # the server has to notice
+    while not follower.ran:  # the server has to notice
         follower.at(NOON + DAY)
     assert [due for name, due in follower.ran if name == "report"] == [NOON + DAY * 0.75]
     assert runs(database) == {NOON + DAY * 0.75: "done"}

@@ -12,6 +12,8 @@ from engine.store.database import Database
 from engine.store.models import Intent
 from engine.store.outbox import TRANSITIONS, IllegalTransition, Released, Status
 
+BOTH_STORES = True
+
 NOW = 1_700_000_000.0
 
 
@@ -59,6 +61,7 @@ def test_due_gives_the_longest_overdue_first(session: Session) -> None:
     assert ids(outbox.due(session, NOW + 1, 10, kinds=["ticket"])) == ["t"]
 
 
+@pytest.mark.usefixtures("sqlite_only")
 def test_due_walks_the_index_and_sorts_nothing(session: Session) -> None:
     query = outbox.DUE.params(status="pending", now=NOW, limit=10)
     sql = str(query.compile(session.connection(), compile_kwargs={"literal_binds": True}))

@@ -11,6 +11,8 @@ from engine.report import Report, lead, measure, precision
 from engine.store.database import Database
 from engine.store.models import CustomerContact, DecisionRow, Intent, Issue, Label, LeadTime, Ticket
 
+BOTH_STORES = True
+
 SINCE, UNTIL = 1000.0, 2000.0
 
 

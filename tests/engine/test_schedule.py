@@ -13,6 +13,8 @@ from engine.store.database import Database
 from engine.store.models import JobRun
 from tests.faults.house import opened, prepared
 
+BOTH_STORES = True
+
 DAY = 86400.0
 NOON = 20_000 * DAY + DAY / 2
 
@@ -45,9 +47,11 @@ def test_missed_runs_are_caught_up_once_each_after_a_restart(database: Database)
     before.run_due()
     clock.advance(DAY)
     assert before.run_due() == ["report"]
+    before.stop()
     clock.advance(3 * DAY)  # a long stop
     after = Schedule([report(ran)], database, clock)
     assert after.run_due() == ["report"] * 3
+    after.stop()
     assert Schedule([report(ran)], database, clock).run_due() == []
     assert ran == [NOON + DAY * (0.75 + day) for day in range(4)]
 

@@ -19,6 +19,8 @@ from outreach.base import Change, Draft, Outcome, Status
 from outreach.desk_bench import DeskBench, Held
 from outreach.tickets.builtin import BuiltinDesk
 
+BOTH_STORES = True
+
 NOW = 1795352700.0
 
 

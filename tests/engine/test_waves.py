@@ -13,6 +13,8 @@ from engine.waves.reactions import Reactions, chance, objection
 from engine.waves.wave import Seen, Wave, advanced, agreed, begun
 from tests.engine.test_policy import FACTS, closing, step
 
+BOTH_STORES = True
+
 NOW = 1_700_000_000.0
 LIMITS = Limits(blast_radius=BlastRadius(max=200, canary=0.05, watch=Duration(1800.0)))
 FINE = Reactions(told=10)

@@ -126,9 +126,11 @@ def opened(
     channel = email or MemoryChannel.like(channel_class("email"))()
     config = load_or_raise(folder / "config", {})
     storage = Storage.embedded(config, clock, synchronous="OFF")
-    storage.database.close()
-    impatient = Database.open(config.data_dir / "forewarn.db", synchronous="OFF", busy_timeout=busy_timeout)
-    engine = Engine(config, clock, replace(storage, database=impatient), {"email": channel})
+    if not config.main.store.url:
+        storage.database.close()
+        impatient = Database.open(config.data_dir / "forewarn.db", synchronous="OFF", busy_timeout=busy_timeout)
+        storage = replace(storage, database=impatient)
+    engine = Engine(config, clock, storage, {"email": channel})
     try:
         engine.restore()
         yield House(engine, clock, channel)  # type: ignore[arg-type]  # those who hand in a channel know its type

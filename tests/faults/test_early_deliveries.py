@@ -14,6 +14,8 @@ from outreach.channels.email import Email
 from outreach.channels.memory import MemoryChannel
 from tests.faults.house import START, House, event, opened, people, prepared
 
+BOTH_STORES = True
+
 DAY = 86_400.0
 
 

@@ -14,6 +14,8 @@ from outreach.retry import attempts
 from tests.faults.house import FILES, START, House, opened, people, prepared, write
 from tests.outreach.fakes.mail import BreakingServer
 
+BOTH_STORES = True
+
 NOTICE = "templates/all/notice/en/email.txt.j2"
 BROKEN = "Subject: trouble\n\n{{ issue.evidence.nothing }}\n"
 DAY = 86400.0

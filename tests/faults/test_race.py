@@ -12,6 +12,8 @@ from outreach.channels.email import Email
 from outreach.channels.memory import MemoryChannel
 from tests.faults.house import START, House, call, event, opened, people, prepared, tick
 
+BOTH_STORES = True
+
 
 def stop(house: House, name: str = "ann") -> None:
     """Let a STOP come in and be processed, and nothing be sent."""

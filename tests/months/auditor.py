@@ -2,9 +2,10 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, select
@@ -46,15 +47,56 @@ def faults(town: Town) -> list[str]:
         read = books(session)
         session.expunge_all()
     carried = [each for provider in town.providers.values() for each in provider.carried if each.message.to != OURS]
+    told = list(_apart(carried, read))
     return [
         *_twice(carried),
+        *_twice(told),
+        *_unlike(carried, told),
         *_at_night(town, carried, read),
         *_over_cap(town, carried, read),
+        *_over_playbook(told, read),
         *_after_opt_out(carried, read),
-        *_left_open(town, carried, read),
+        *_left_open(town, told, read),
         *_without_reason(read),
-        *_counts(carried, read),
+        *_counts(told, read),
     ]
+
+
+def digests(carried: list[Carried]) -> list[Carried]:
+    """Return those messages that told of several issues."""
+    return [each for each in carried if "issues" in each.message.data]
+
+
+def _named(each: Carried) -> list[str]:
+    """Return the issues that a digest names; none, where it is none."""
+    found: Any = each.message.data.get("issues", ())
+    return [one["id"] for one in found]
+
+
+def _apart(carried: list[Carried], read: Books) -> Iterator[Carried]:
+    """Yield what was told, one for each issue: a digest is one contact, and tells of several."""
+    by_text: dict[tuple[str, str], list[Intent]] = defaultdict(list)
+    for intent in read.intents.values():
+        if intent.occasion == "opened" and "text" in intent.payload:
+            by_text[intent.recipient, intent.payload["text"]].append(intent)
+    for each in carried:
+        issues = _named(each)
+        if not issues:
+            yield each
+            continue
+        who = read.intents[each.message.id].recipient
+        for intent in by_text[who, each.message.text]:
+            if intent.issue in issues:
+                yield replace(each, message=replace(each.message, id=intent.id))
+
+
+def _unlike(carried: list[Carried], told: list[Carried]) -> Iterator[str]:
+    """Every issue that a digest names is one that counts as told by it, and no more of them than may be are in one."""
+    counts = Counter((each.at, each.message.to, each.message.text) for each in told)
+    for each in digests(carried):
+        named = len(_named(each))
+        if counts[each.at, each.message.to, each.message.text] != named or not 2 <= named <= 3:
+            yield f"{each.message.id} tells of {named} issues, and not all of them count as told by it"
 
 
 def _twice(carried: list[Carried]) -> Iterator[str]:
@@ -76,9 +118,8 @@ def _at_night(town: Town, carried: list[Carried], read: Books) -> Iterator[str]:
 
 
 def _over_cap(town: Town, carried: list[Carried], read: Books) -> Iterator[str]:
-    """Opening messages: one text and three in all on a day of the person's own; of one playbook two within a day."""
+    """Opening messages: one text and five in all on a day of the person's own."""
     days: Counter[tuple[str, str, str]] = Counter()
-    of_playbook: dict[tuple[str, str], list[float]] = defaultdict(list)
     for each in sorted(carried, key=lambda one: one.at):
         intent = read.intents[each.message.id]
         day = f"{_local(town, each, read):%Y-%m-%d}"
@@ -86,14 +127,22 @@ def _over_cap(town: Town, carried: list[Carried], read: Books) -> Iterator[str]:
         days[intent.recipient, day, "all"] += 1
         if intent.occasion != "opened":
             continue
-        for name, most in ((each.channel, {"sms": 1}.get(each.channel, 99)), ("all", 3)):
+        for name, most in ((each.channel, {"sms": 1}.get(each.channel, 99)), ("all", 5)):
             if days[intent.recipient, day, name] > most:
                 yield f"{each.message.id} was one too many of {name} on {day}"
-        if intent.playbook == "api-errors":
-            earlier = of_playbook[intent.recipient, intent.playbook]
-            if sum(at > each.at - DAY for at in earlier) >= 2:
-                yield f"{each.message.id} was one too many of its playbook"
-            earlier.append(each.at)
+
+
+def _over_playbook(told: list[Carried], read: Books) -> Iterator[str]:
+    """Of one playbook a person is told twice within a day at most; what is told together is one contact."""
+    contacts: dict[str, list[float]] = defaultdict(list)
+    for each in sorted(told, key=lambda one: one.at):
+        intent = read.intents[each.message.id]
+        earlier = contacts[intent.recipient]
+        if (intent.playbook, intent.occasion) != ("api-errors", "opened") or each.at in earlier:
+            continue
+        if sum(at > each.at - DAY for at in earlier) >= 2:
+            yield f"{each.message.id} was one too many of its playbook"
+        earlier.append(each.at)
 
 
 def _after_opt_out(carried: list[Carried], read: Books) -> Iterator[str]:
@@ -116,6 +165,7 @@ def _after_opt_out(carried: list[Carried], read: Books) -> Iterator[str]:
 def _left_open(town: Town, carried: list[Carried], read: Books) -> Iterator[str]:
     """Whoever was told hears how it ended, once, on the same channel; or there is a decision that says why not."""
     told: dict[tuple[str, str], list[Carried]] = defaultdict(list)
+    closing = _closing(read)
     for each in sorted(carried, key=lambda one: one.at):
         intent = read.intents[each.message.id]
         told[intent.issue, intent.recipient].append(each)
@@ -126,7 +176,7 @@ def _left_open(town: Town, carried: list[Carried], read: Books) -> Iterator[str]
         if len({each.message.to for each in messages}) > 1:
             yield f"{recipient} was told of {issue} in several places"
         ended = row.status in CLOSED and (row.resolved_at or town.now) < town.now - PROMISES_KEPT_LATER
-        if ended and kinds[-1] == "opened" and not _excused(issue, recipient, read):
+        if ended and kinds[-1] == "opened" and not _excused(closing.get((issue, recipient), []), read):
             yield f"{recipient} never heard how {issue} ended"
 
 
@@ -138,16 +188,19 @@ def _turns(issue: str, recipient: str, kinds: list[str]) -> Iterator[str]:
         yield f"{recipient} heard the end of {issue} and not its beginning"
 
 
-def _excused(issue: str, recipient: str, read: Books) -> bool:
+def _closing(read: Books) -> dict[tuple[str, str], list[Intent]]:
+    """Return what was to tell the end, by issue and person."""
+    found: dict[tuple[str, str], list[Intent]] = defaultdict(list)
+    for intent in read.intents.values():
+        if intent.occasion != "opened":
+            found[intent.issue, intent.recipient].append(intent)
+    return found
+
+
+def _excused(closing: list[Intent], read: Books) -> bool:
     allowed = {"opted_out", "suppressed", "no_consent", "suspended", "objected"}
-    closing = [
-        intent
-        for intent in read.intents.values()
-        if (intent.issue, intent.recipient) == (issue, recipient) and intent.occasion != "opened"
-    ]
     reasons = {row.reason for intent in closing for row in read.decisions[intent.id] if row.verdict == "skip"}
-    failed = any(intent.status == "failed" for intent in closing)
-    return bool(reasons & allowed) or failed
+    return bool(reasons & allowed) or any(intent.status == "failed" for intent in closing)
 
 
 def _without_reason(read: Books) -> Iterator[str]:

@@ -16,7 +16,7 @@ from tests.months.town import HOUR, Town, finding, mail_of, phone_of, town
 ROOT = Path(__file__).parents[2]
 PEOPLE = 8
 people = st.integers(0, PEOPLE - 1)
-detectors = st.sampled_from(["api-errors", "storage-full"])
+detectors = st.sampled_from(["api-errors", "storage-full", "nightly-job"])
 
 
 class Outreach(RuleBasedStateMachine):
@@ -37,6 +37,12 @@ class Outreach(RuleBasedStateMachine):
     def goes_wrong(self, number: int, detector: str, high: bool) -> None:
         self.town.clock.advance(1.0)
         self.town.signal(finding(number, detector, "raised", self.town.now - 60.0, "high" if high else "medium"))
+
+    @rule(number=people)
+    def goes_wrong_twice(self, number: int) -> None:
+        """Where both are told by e-mail, they are told in one message."""
+        for detector in ("api-errors", "storage-full"):
+            self.goes_wrong(number, detector, high=False)
 
     @rule(number=people, detector=detectors)
     def comes_right(self, number: int, detector: str) -> None:

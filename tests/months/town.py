@@ -6,12 +6,12 @@ Nothing here knows how the engine decides: hours, caps and consent are looked at
 
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
-from sqlmodel import select
+from sqlmodel import col, select
 
 from detectors.base import Signal
 from engine.clock import FakeClock
@@ -76,6 +76,10 @@ class Provider(Channel):
         """How often an attempt has an unknown outcome."""
         self.dead: set[str] = set()
         """Addresses there are not."""
+        self.refused = 0
+        """Attempts while it was down."""
+        self.cut: dict[str, bool] = {}
+        """Messages after which the connection was cut, and whether they were taken all the same."""
         self.before: Callable[[Message], None] = lambda _: None
         """Called while a message is on its way."""
 
@@ -84,11 +88,13 @@ class Provider(Channel):
         self.attempts += 1
         self.before(message)
         if self.down:
+            self.refused += 1
             return Receipt(Outcome.RETRY, "503", code="503")
         if message.to in self.dead:
             return Receipt(Outcome.PERMANENT, "550 no such user", code="550", suppress=True)
         if self._draws.random() < self.flaky:
-            if self._draws.random() < 0.5:
+            taken = self.cut[message.id] = self._draws.random() < 0.5
+            if taken:
                 self._take(message)
             return Receipt(Outcome.UNKNOWN, "the connection was cut")
         self._take(message)
@@ -133,6 +139,8 @@ class Town:
     planner: Planner
     zones: dict[str, str] = field(default_factory=dict)
     """Person → zone."""
+    texted: set[int] = field(default_factory=set)
+    """Numbers of those who allowed text messages when they moved in."""
 
     @property
     def now(self) -> float:
@@ -163,6 +171,7 @@ class Town:
                 addresses.append(Address(id=f"{who}{kind}", entity=who, kind=kind, value=value, updated_at=self.now))
             if draws.random() < 0.5:
                 consents.append(_granted(number, self.now))
+                self.texted.add(number)
         with self.database.transaction() as session:
             insert_all(session, Entity, entities)
             insert_all(session, Address, addresses)
@@ -204,6 +213,14 @@ class Town:
             if row is not None:
                 row.delivery = state.value
 
+    def due(self, but: str) -> str:
+        """Return whose message is due at this moment, other than that of the intent `but`; empty if nobody's is."""
+        found = select(Intent.recipient).where(
+            Intent.kind == "message", Intent.status == "pending", col(Intent.due_at) <= self.now, Intent.id != but
+        )
+        with self.database.reading() as session:
+            return session.exec(found.order_by(col(Intent.due_at).desc()).limit(1)).first() or ""
+
     def active(self) -> list[str]:
         """Return the issues that are open, in a fixed order."""
         with self.database.reading() as session:
@@ -237,9 +254,9 @@ class Town:
             outbox.release_stale(session, float("inf"))
 
 
-def town(folder: Path, root: Path, draws: random.Random) -> Town:
-    """Return an empty town under the configuration of `tests/months/config`."""
-    config = load_or_raise(root / "tests" / "months" / "config", {"SID": "AC1", "TOKEN": "t"})
+def town(folder: Path, root: Path, draws: random.Random, most: int = 60) -> Town:
+    """Return an empty town under the configuration of `tests/months/config`, where `most` may be told unasked."""
+    config = _for(most, load_or_raise(root / "tests" / "months" / "config", {"SID": "AC1", "TOKEN": "t"}))
     clock = FakeClock(START)
     database = Database.open(folder / "forewarn.db", synchronous="OFF")
     mail, texts = Mail("email", clock, draws), Texts("sms", clock, draws)
@@ -250,6 +267,15 @@ def town(folder: Path, root: Path, draws: random.Random) -> Town:
     outside = Outside(channels=dict(providers), desks={"builtin": tickets}, templates=templates, speaker=speaker)
     dispatcher = Dispatcher(config, database, outside, clock, concurrent=False)
     return Town(config, database, clock, providers, dispatcher, IssueBook(config.policy), Planner(config))
+
+
+def _for(most: int, config: Config) -> Config:
+    """Return a configuration in which every playbook asks people before it tells more than `most`."""
+    books = {
+        name: replace(book, limits=replace(book.limits, blast_radius=replace(book.limits.blast_radius, max=most)))
+        for name, book in config.playbooks.items()
+    }
+    return replace(config, playbooks=books)
 
 
 def finding(number: int, detector: str, state: Any, at: float, severity: str = "medium") -> Finding:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from engine.config.variables import NEWS
+from engine.config.variables import DIGEST, NEWS
 from outreach.lint_rules import Rules
-from outreach.render import Rendered, Templates
+from outreach.render import FRAME, Rendered, Templates
 from outreach.segments import segments
 from outreach.text import mark
 
@@ -31,7 +31,8 @@ TO_AGENTS = COMMON | {"history", "next_step", "links.console"}
 REPLIES = [name for name in TEMPLATES.templates() if name.startswith("_replies/")]
 HANDED = "_replies/agent"
 ANSWERS = [name for name in REPLIES if name != HANDED]
-NAMES = [name for name in TEMPLATES.templates() if name not in REPLIES]
+NAMES = [name for name in TEMPLATES.templates() if name not in [*REPLIES, FRAME]]
+NOTICES = [name for name in NAMES if name.endswith("/notice")]
 INCIDENT = "_common/incident"
 AGENTS = [name for name in NAMES if name.endswith("/agent") or name == INCIDENT]
 ESCALATIONS = ["_common/escalation", "_common/approval", "_common/defect"]
@@ -58,7 +59,7 @@ def test_messages_to_customers_have_no_problem(name: str) -> None:
 
 @pytest.mark.parametrize("name", ANSWERS)
 def test_answers_have_no_problem_and_are_short(name: str) -> None:
-    allowed = {"now", "sender.*", "customer.*", "person.*", "links.page", "links.preferences", "number"}
+    allowed = {"now", "sender.*", "customer.*", "person.*", "links.page", "links.preferences", "number", "choices"}
     assert TEMPLATES.problems(name, ["email", "sms"], Rules(allowed)) == []
     assert TEMPLATES.files.locales(name) == ["de", "en"]
     for locale in ("en", "de"):
@@ -66,7 +67,52 @@ def test_answers_have_no_problem_and_are_short(name: str) -> None:
         for links in (sample["links"], {"page": "", "preferences": ""}):
             shown = TEMPLATES.render(name, "email", locale, {**sample, "links": links})
             assert "\n\n\n" not in shown.text
-            assert ("/m/" in shown.text) == bool(links["page"])
+            assert ("/m/" in shown.text) == bool(links["page"] or sample.get("choices"))
+
+
+def told_together(locale: str, variables: dict[str, Any] | None = None, count: int = 6) -> dict[str, Any]:
+    """Return the variables of the template around them, with what the starter's messages say there."""
+    sample = TEMPLATES.files.sample(FRAME)
+    items = []
+    for name in NOTICES[:count]:
+        shown = TEMPLATES.render(name, "digest", locale, {**TEMPLATES.files.sample(name), **(variables or {})})
+        text = "\n".join(line for line in shown.text.splitlines() if line.strip())
+        items.append({"headline": shown.subject, "text": text, "link": sample["links"]["page_1"]})
+    return {**sample, **(variables or {}), "items": items}
+
+
+def test_what_is_told_together_has_no_problem() -> None:
+    assert TEMPLATES.problems(FRAME, ["email", "sms"], Rules(DIGEST, "opened")) == []
+    for name in NOTICES:
+        assert TEMPLATES.problems(name, ["digest"], Rules(TO_CUSTOMERS)) == []
+        assert all(TEMPLATES.digested(name, locale) for locale in ("de", "en")), name
+
+
+@pytest.mark.parametrize("locale", ["en", "de"])
+def test_a_digest_answers_what_readers_ask_of_each_and_once_what_is_the_same(locale: str) -> None:
+    shown = TEMPLATES.render(FRAME, "email", locale, told_together(locale))
+    act, *once = QUESTIONS[locale]
+    assert shown.text.count(act) >= len(NOTICES)
+    assert [shown.text.count(question) for question in once] == [1, 1, 1]
+    assert shown.text.count("/m/") == len(NOTICES)
+    assert "\n\n\n" not in shown.text
+    text = TEMPLATES.render(FRAME, "sms", locale, told_together(locale, count=2)).text.strip()
+    assert (segments(text).messages <= 3, segments(text).alphabet) == (True, "GSM-7"), text
+
+
+@pytest.mark.parametrize("locale", ["en", "de"])
+def test_a_digest_leaves_out_what_is_not_known(locale: str) -> None:
+    sample = TEMPLATES.files.sample("api-errors/notice")
+    bare = {
+        "evidence": dict.fromkeys(sample["evidence"]),
+        "sender": sample["sender"] | {"help_url": "", "postal_address": ""},
+        "person": sample["person"] | {"name": ""},
+        "article": None,
+    }
+    for channel in ("email", "sms"):
+        shown = TEMPLATES.render(FRAME, channel, locale, told_together(locale, bare))
+        assert "None" not in shown.subject + shown.text
+        assert [sign for sign in ("  ", " .", " ,") if sign in shown.text] == []
 
 
 @pytest.mark.parametrize("locale", ["en", "de"])
@@ -188,7 +234,8 @@ def test_a_card_that_has_expired_is_said_to_have(days: float, word: str) -> None
 
 
 def test_samples_are_what_the_engine_fills_in() -> None:
-    for path in (each for each in FOLDER.glob("*/*/sample.json") if each.parts[-3] != "_replies"):
+    own = ("_replies", "digest")
+    for path in (each for each in FOLDER.glob("*/*/sample.json") if not {*own} & {*each.parts[-3:-1]}):
         sample = json.loads(path.read_text(encoding="utf-8"))
         news = {"now", "sender", "page", "entry", "updates", "links"}
         message = {"now", "sender", "customer", "issue", "evidence", "links"}

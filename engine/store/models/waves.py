@@ -23,7 +23,7 @@ class WaveRow(SQLModel, table=True):
     watched_from: float | None = None
     """When the allowance was used up, and watching began."""
     seen_at: float
-    """When somebody last waited to be told."""
+    """When it last grew: more than usual were to be told within the hour before."""
     until: float = 0.0
     """When it is looked at again: at the end of watching, or of the time to answer."""
     why: str = ""

@@ -80,6 +80,7 @@ ENGLISH: Final[Mapping[str, str]] = {
     "said_not_mine": "On {at} you told us that it is not about you. We noted it, and look whether we were wrong.",
     "said_call": "On {at} you asked us to call you. One of our people has been asked to.",
     "said_other": "On {at} you wrote to us. One of our people reads it.",
+    "said_which": "On {at} you answered a message about several things. If you meant this one, tell us here.",
     "said_thanks": "On {at} you answered us.",
     "said_more": "You can tell us more, any time:",
     "service": "Problems",

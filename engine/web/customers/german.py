@@ -86,6 +86,9 @@ GERMAN: Final[Mapping[str, str]] = {
     ),
     "said_call": "Am {at} haben Sie um einen Anruf gebeten. Jemand aus unserem Team wurde darum gebeten.",
     "said_other": "Am {at} haben Sie uns geschrieben. Jemand aus unserem Team liest es.",
+    "said_which": (
+        "Am {at} haben Sie auf eine Nachricht zu mehreren Dingen geantwortet. Meinten Sie dieses, sagen Sie es hier."
+    ),
     "said_thanks": "Am {at} haben Sie uns geantwortet.",
     "said_more": "Sie können uns jederzeit mehr sagen:",
     "service": "Störungen",

@@ -109,15 +109,19 @@ def _saying(services: Services, reader: Reader, *, active: bool) -> Mapping[str,
     """Return what can be said, and what was said last."""
     last = _last(services, reader)
     phone = next((value for kind, value in reader.addresses if kind == "phone"), "")
-    name = (
-        "said_other" if last is None or f"said_{last.meaning}" not in words(reader.locale) else f"said_{last.meaning}"
-    )
     return {
         "choices": [each for each in SAYABLE if each != ("broken" if active else "fixed")],
-        "said": reader.say(name, at=reader.when(last.at)) if last else "",
+        "said": reader.say(_answered(reader, last), at=reader.when(last.at)) if last else "",
         "after": last.id if last else "",
         "number": reader.say("say_number", number=f"…{phone[-4:]}") if phone else reader.say("say_number_none"),
     }
+
+
+def _answered(reader: Reader, last: Turn) -> str:
+    """Return the name of the words for what was said last."""
+    if last.meaning == "other" and not last.hand_over:
+        return "said_which"
+    return f"said_{last.meaning}" if f"said_{last.meaning}" in words(reader.locale) else "said_other"
 
 
 def _last(services: Services, reader: Reader) -> Turn | None:

@@ -13,6 +13,8 @@ from tests.engine.desks.world import World, world
 from tests.outreach import desk_benches
 from tests.outreach.fakes.desk import answer
 
+BOTH_STORES = True
+
 
 def test_nothing_is_asked_where_no_ticket_was_made(any_desk: World) -> None:
     assert any_desk.poll() == 0

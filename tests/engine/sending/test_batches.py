@@ -20,6 +20,8 @@ from engine.store.models import Assignment, DecisionRow, Intent, ReceiptRow, Tic
 from outreach.base import Message, Outcome, Receipt
 from tests.engine.sending.bench import NOON, Bench, bench, by_address, channel
 
+BOTH_STORES = True
+
 
 def names(count: int) -> list[str]:
     return [f"p{n:03d}" for n in range(count)]
@@ -81,6 +83,7 @@ def test_the_arms_of_a_batch_are_asked_for_and_stored_at_once(tmp_path: Path) ->
         assert len(at.rows(Assignment)) == 64
 
 
+@pytest.mark.usefixtures("sqlite_only")
 def test_no_question_of_a_batch_reads_what_is_not_about_it(tmp_path: Path) -> None:
     """SQLite takes a status for rarer than a few hundred ids: with a million rows that takes seconds."""
     inhibit = "inhibit: [{source: {detector: other}, target: {detector: errors}, equal: account}]\n"
@@ -93,7 +96,7 @@ def test_no_question_of_a_batch_reads_what_is_not_about_it(tmp_path: Path) -> No
 
         def batch() -> None:
             prepared = at.dispatcher._prepare([f"int_{name}" for name in names(64)])
-            at.dispatcher._settler.settle(at.dispatcher._sender.send(prepared.leaving))
+            at.dispatcher._settler.settle(at.dispatcher._sender.send(prepared.leaving), at.clock.time())
 
         statements = asked(at, batch)
         connection: Any = at.database._engine.raw_connection()
@@ -109,6 +112,7 @@ def test_no_question_of_a_batch_reads_what_is_not_about_it(tmp_path: Path) -> No
         assert [plan for plan in large if plan.startswith("SCAN") or "ix_intent_due" in plan or "_status" in plan] == []
 
 
+@pytest.mark.usefixtures("sqlite_only")
 def test_c18_a_crash_leaves_at_most_a_batch_unknown(tmp_path: Path) -> None:
     with bench(tmp_path, sms="batch: 5") as at:
         at.tell(*names(64))
@@ -224,7 +228,7 @@ def test_what_another_took_for_lost_is_not_written_over(tmp_path: Path) -> None:
                 {"id": f"int_{name}", "status": "sent", "claimed_by": "d9", "sent_at": NOON} for name in ("ann", "bob")
             ]
             assert batches.change_all(session, "d9", rows) == ["int_ann", "int_bob"]
-        at.dispatcher._settler.settle(at.dispatcher._sender.send(prepared.leaving))
+        at.dispatcher._settler.settle(at.dispatcher._sender.send(prepared.leaving), at.clock.time())
         assert (at.message("ann").status, at.message("bob").status) == ("sent", "sent")
 
 

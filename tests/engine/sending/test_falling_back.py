@@ -9,6 +9,8 @@ from outreach.registry import channel_class
 from outreach.retry import attempts
 from tests.engine.sending.bench import Bench, answers, bench, channel
 
+BOTH_STORES = True
+
 DEAD = Receipt(Outcome.PERMANENT, "no such number", code="30003")
 OTHER = ("email", "ann@example.com")
 

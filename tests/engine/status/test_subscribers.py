@@ -10,6 +10,8 @@ from engine.status import subscribers
 from engine.status.subscribers import ASKED, MEMORY, PAUSE
 from engine.store.models import Subscriber
 
+BOTH_STORES = True
+
 NOW = 1_795_352_700.0
 
 

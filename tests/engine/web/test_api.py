@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from engine.config.model import Place
 from engine.config.problems import Problem
+from engine.desks import known
+from engine.desks.known import ticket_id
 from engine.policy import stops
-from engine.store.models import Silence
+from engine.store.models import DeskTicket, Silence
 
 NOW = 1_700_000_000.0
 
@@ -168,6 +170,25 @@ def test_a_ticket_is_claimed_noted_on_and_resolved_with_a_verdict(desk: Any, ser
     assert server.post(f"/v1/tickets/{number}/claim").status_code == 409
 
 
+def test_tickets_of_all_desks_are_listed_and_those_at_a_vendors_shown(desk: Any, server: Any) -> None:
+    desk.add(desk.issue())
+    number = desk.services.tickets.add(desk.draft())
+    row = DeskTicket(
+        id=ticket_id("support", "SUP-7"), desk="support", number="SUP-7", url="https://desk.example/SUP-7",
+        intent="int_9", issue="iss_1", account="account/acme", queue="tier-2", subject="Calls fail",
+        severity="critical", status="open", opened_at=1.0, updated_at=1.0,
+    )  # fmt: skip
+    desk.add(row)
+    listed = server.get("/v1/tickets").json()
+    assert [(each["desk"], each["number"]) for each in listed] == [("support", "SUP-7"), ("builtin", number)]
+    assert [each["desk"] for each in server.get("/v1/tickets?desk=builtin").json()] == ["builtin"]
+    assert [each["desk"] for each in server.get("/v1/tickets?desk=support&queue=tier-2").json()] == ["support"]
+    assert server.get("/v1/tickets?desk=other").json() == []
+    shown = server.get("/v1/tickets/support/SUP-7").json()
+    assert (shown["url"], shown["status"], shown["severity"]) == ("https://desk.example/SUP-7", "open", "critical")
+    assert server.get("/v1/tickets/support/SUP-8").status_code == 404
+
+
 def test_dead_letters_are_listed_shown_and_tried_again(desk: Any, server: Any) -> None:
     desk.services.intake.accept(b'{"id":"1","source":"s","type":"new.type","subject":"a"}\n\xff', "file")
     listed = server.get("/v1/deadletters?reason=unknown-type").json()["items"]
@@ -207,7 +228,7 @@ def test_a_mistake_of_ours_is_a_problem_that_says_nothing_of_the_inside(
     def broken(*_: Any, **__: Any) -> Any:
         raise RuntimeError("secret inside")
 
-    monkeypatch.setattr(type(desk.services.tickets), "open", broken)
+    monkeypatch.setattr(known, "open_tickets", broken)
     answer = server.get("/v1/tickets", raises=False)
     assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
     assert "secret" not in answer.text

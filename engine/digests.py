@@ -1,0 +1,145 @@
+"""What is told together: the words of several messages to one person as one message.
+
+Each has its own template's words for that (`digest.txt.j2`); the template `_common/digest` says around them what is
+said once: how to check that it is genuine, why this person gets it, and how to stop it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from sqlmodel import Session
+
+from engine import offers
+from engine.config.model import Config
+from engine.letters import Letter, Outside, Writer
+from engine.policy.facts import Decision
+from engine.policy.gather import Gathered
+from engine.store.digests import alone, mark
+from engine.store.models import Intent
+from engine.store.outbox import Status
+from outreach.base import Channel, Message
+from outreach.render import FRAME, Rendered, TemplateError
+from outreach.segments import segments
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A message that was decided to be sent, and all that is known about it."""
+
+    intent: Intent
+    known: Gathered
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What one of several says."""
+
+    told: Told
+    intent: Intent
+    """With the address, and what it offers."""
+    words: Mapping[str, Any]
+    said: Rendered
+
+    def data(self) -> dict[str, str]:
+        """Return it as the template around it reads it."""
+        lines = (line.strip() for line in self.said.text.splitlines())
+        text = "\n".join(line for line in lines if line)
+        return {"headline": self.said.subject, "text": text, "link": self.words["links"]["page"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """Several messages as one."""
+
+    told: Sequence[Told]
+    """Those it tells of; the message is named after the first."""
+    letter: Letter
+    columns: Mapping[str, Mapping[str, Any]]
+    """What each intent keeps of it, by id."""
+
+
+class Digester:
+    """Writes digests under one configuration."""
+
+    def __init__(self, config: Config, outside: Outside, writer: Writer) -> None:
+        self._segments = config.main.sms_segments
+        self._outside = outside
+        self._writer = writer
+
+    def write(self, session: Session, told: Sequence[Told], now: float) -> Digest | None:
+        """Return the first of `told` with as many of the others as one message holds; None: it goes by itself.
+
+        What has no words that can be filled in goes by itself too, and fails or not as it would have.
+        """
+        items = [item for each in told if (item := self._item(session, each, now)) is not None]
+        found = self._fitting(items, now) if items and items[0].told is told[0] else None
+        kept = {each.intent.id for each in found.told} if found else set()
+        for item in items:
+            if item.intent.id not in kept:
+                offers.settle(session, item.intent, Status.PENDING)
+        return found
+
+    def _item(self, session: Session, told: Told, now: float) -> Item | None:
+        try:
+            intent, words = self._writer.worded(session, told.intent, told.known, told.decision, now)
+            locale = told.known.person.locale if told.known.person else ""
+            said = self._outside.templates.render(told.known.facts.step.template, "digest", locale, words)
+        except TemplateError as error:
+            log.warning("template failed", intent=told.intent.id, error=str(error))
+            return None
+        return Item(told, intent, words, said)
+
+    def _fitting(self, items: Sequence[Item], now: float) -> Digest | None:
+        channel = self._outside.channels[items[0].told.decision.channel]
+        for count in range(len(items), 1, -1):
+            try:
+                text = self._text(channel, items[:count], now)
+            except TemplateError as error:
+                log.warning("template failed", template=FRAME, error=str(error))
+                return None
+            if not channel.plain or segments(text.text.strip()).messages <= self._segments:
+                return self._digest(channel, items[:count], text)
+        return None
+
+    def _text(self, channel: Channel, items: Sequence[Item], now: float) -> Rendered:
+        first = items[0].words
+        links = {f"page_{n}": item.words["links"]["page"] for n, item in enumerate(items, 1)}
+        links |= {f"article_{n}": each["url"] for n, item in enumerate(items, 1) if (each := item.words.get("article"))}
+        told = ("sender", "customer", "person", "next_update_at")
+        words = {
+            **{name: first[name] for name in told},
+            "now": now,
+            "links": {**first["links"], **links},
+            "items": [item.data() for item in items],
+        }
+        person = items[0].told.known.person
+        kind = "sms" if channel.plain else "email"
+        return self._outside.templates.render(FRAME, kind, person.locale if person else "", words)
+
+    def _digest(self, channel: Channel, items: Sequence[Item], text: Rendered) -> Digest:
+        first = items[0]
+        message = Message(
+            id=first.intent.id,
+            to=first.intent.address,
+            text=text.text,
+            subject="" if channel.plain else text.subject,
+            html="" if channel.plain else text.html,
+            session_until=self._writer.session_until(first.told.known, first.told.decision),
+            unsubscribe_url=first.words["links"].get("unsubscribe", ""),
+            data={"issues": [item.words["issue"] for item in items], "occasion": first.intent.occasion},
+            locale=text.locale,
+        )
+        columns = {item.intent.id: _columns(item, message, [each.intent.id for each in items]) for item in items}
+        letter = Letter(lambda: channel.send(message), columns[first.intent.id])
+        return Digest([item.told for item in items], letter, columns)
+
+
+def _columns(item: Item, message: Message, ids: Sequence[str]) -> Mapping[str, Any]:
+    said = {"subject": message.subject, "text": message.text, "html": message.html, "locale": message.locale}
+    payload = mark({**alone(item.intent.payload), **said}, ids, item.said.subject)
+    return {"channel": item.told.decision.channel, "address": message.to, "payload": payload}
