@@ -54,7 +54,8 @@ class Objects(Blobs):
         size = self._ask(name, self._fs.info, path)["size"]
 
         def fetch(start: int, stop: int) -> bytes:
-            return self._ask(name, self._fs.cat_file, path, start=start, end=stop)  # s3fs has another order
+            data: bytes = self._ask(name, self._fs.cat_file, path, start=start, end=stop)  # s3fs has another order
+            return data
 
         with buffered(size, fetch) as file:
             yield file

@@ -31,7 +31,7 @@ def check_main(loaded: Loaded) -> None:
         _check_numbers(loaded, loaded.main)
         _check_texts(loaded, loaded.main)
         _check_store(loaded, loaded.main.store)
-        _check_snapshots(loaded, loaded.main.snapshots.url)
+        _check_snapshots(loaded, loaded.main)
         check_log(loaded, loaded.main.log)
         _check_links(loaded, loaded.main)
         for name, escalation in loaded.main.escalations.items():
@@ -74,9 +74,12 @@ def _check_store(loaded: Loaded, store: StoreConfig) -> None:
         error(_at(loaded, "store", "pool"), f"{store.pool} connections are too few", f"write {FEWEST} or more")
 
 
-def _check_snapshots(loaded: Loaded, url: str) -> None:
-    error, place = loaded.problems.error, _at(loaded, "snapshots", "url")
+def _check_snapshots(loaded: Loaded, main: MainConfig) -> None:
+    error, place, url = loaded.problems.error, _at(loaded, "snapshots", "url"), main.snapshots.url
     parts = urlsplit(url)
+    if main.log.kafka and not url:
+        what = "workers on other machines do not find the snapshots in this one's data folder"
+        loaded.problems.warning(loaded.where(loaded.roots[MAIN].place, "log"), what, "write snapshots: {url: …}")
     if url and url != IN_DATABASE and not (parts.scheme and (parts.netloc or parts.path.strip("/"))):
         error(place, f'"{url}" is no place for snapshots', "write s3://bucket/…, file:///folder or database")
     elif parts.scheme == "file" and parts.netloc:
