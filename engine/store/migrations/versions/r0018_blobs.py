@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the tables. PostgreSQL is told not to try to compress: states of models hardly shrink, and it takes long."""
+    """Add the tables."""
     op.create_table(
         "blob",
         sa.Column("name", sa.String(), primary_key=True),
@@ -22,8 +22,6 @@ def upgrade() -> None:
         sa.Column("number", sa.Integer(), primary_key=True),
         sa.Column("data", sa.LargeBinary(), nullable=False),
     )
-    if op.get_bind().dialect.name == "postgresql":
-        op.execute("ALTER TABLE blob_chunk ALTER COLUMN data SET STORAGE EXTERNAL")
 
 
 def downgrade() -> None:
