@@ -9,6 +9,7 @@ from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
 from engine.entities.belonging import ASSET, CONTACT
+from engine.store.database import by_bytes
 from engine.store.models import Address, Entity, Preference
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ def _above(session: Session, account: str) -> list[str]:
 
 def _within(account: str, above: Sequence[str]) -> CompoundSelect[tuple[str]]:
     """Return the ids of `account`, its assets, and what is `above`; UNION ends where assets hang in a circle."""
-    tree = sql_select(literal(account, String).label("id")).cte(recursive=True)
+    tree = sql_select(by_bytes(literal(account, String)).label("id")).cte(recursive=True)
     assets = sql_select(col(Entity.id)).where(col(Entity.kind) + "" == ASSET, col(Entity.deleted).is_(False))
     tree = tree.union(assets.join(tree, col(Entity.parent) == tree.c.id))
-    return union_all(sql_select(tree.c.id), *(sql_select(literal(each, String)) for each in above))
+    return union_all(sql_select(tree.c.id), *(sql_select(by_bytes(literal(each, String))) for each in above))
