@@ -6,6 +6,7 @@ over recorded events with a clock that the events drive: what runs in between is
 
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import Executor
 from contextlib import ExitStack
 from secrets import token_hex
 from socket import gethostname
@@ -157,9 +158,8 @@ class Engine:
         self._take_over()
         self._partitions.follow()
         count = self._partitions.step()
-        if self._snapshot_due:
-            self._snapshot_due = False
-            self.snapshot()
+        due, self._snapshot_due = self._snapshot_due, False
+        self._partitions.snapshot_aside(due=due)
         return count
 
     def dispatch(self) -> int:
@@ -189,6 +189,10 @@ class Engine:
     def snapshot(self) -> None:
         """Write every partition's models, and let the log forget what lies before."""
         self._partitions.snapshot()
+
+    def write_aside(self, executor: Executor) -> None:
+        """Let `executor` write the snapshots that come due, while events are processed."""
+        self._partitions.aside = executor
 
     def leave(self) -> None:
         """Give up the partitions: others need not wait until this process is missed."""

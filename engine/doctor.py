@@ -12,13 +12,13 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from engine.clock import Clock
-from engine.config.model import ChannelConfig, Config
+from engine.config.model import IN_DATABASE, ChannelConfig, Config
 from engine.config.problems import Problem, errors
 from engine.config.ready import ready, ready_desks
 from engine.errors import ForewarnError
 from engine.lock import locked
 from engine.snapshots import Snapshots
-from engine.storage import DATABASE, DEAD_LETTERS, LOG, SNAPSHOTS, open_database
+from engine.storage import DATABASE, DEAD_LETTERS, LOG, learned, open_database
 from outreach.base import Channel, TicketDesk
 from outreach.registry import channel_class, desk_class
 
@@ -120,12 +120,16 @@ def _brokers(config: Config) -> Iterator[Found]:
 
 
 def _schema(config: Config) -> Iterator[Found]:
-    if not config.main.store.url and not (config.data_dir / DATABASE).exists():
+    if _no_database(config):
         yield Found("schema", "ok", "no database yet: it is made at the first run")
         return
     opened = open_database(config, create=False)
     opened.close()
     yield Found("schema", "ok", opened.place if opened.several else "")
+
+
+def _no_database(config: Config) -> bool:
+    return not config.main.store.url and not (config.data_dir / DATABASE).exists()
 
 
 def _clock(config: Config, clock: Clock) -> Iterator[Found]:
@@ -148,14 +152,18 @@ def _latest(path: Path) -> float:
 
 
 def _snapshots(config: Config) -> Iterator[Found]:
-    folder = Snapshots(config.data_dir / SNAPSHOTS)
-    for partition in range(config.main.events.partitions):
-        latest = folder.latest(partition)
-        if latest is None:
-            yield Found(f"snapshot {partition}", "ok", "none yet")
-        else:
-            state: State = "warning" if latest.skipped else "ok"
-            yield Found(f"snapshot {partition}", state, "; ".join(latest.skipped) or f"offset {latest.offset:,}")
+    if config.main.snapshots.url == IN_DATABASE and _no_database(config):
+        yield Found("snapshots", "ok", "none yet")
+        return
+    with learned(config) as (snapshots, _):
+        for partition in range(config.main.events.partitions):
+            yield _latest_snapshot(snapshots, partition)
+
+
+def _latest_snapshot(snapshots: Snapshots, partition: int) -> Found:
+    latest, skipped = snapshots.search(partition)
+    told = "none yet" if latest is None else f"offset {latest.offset:,}"
+    return Found(f"snapshot {partition}", "warning" if skipped else "ok", "; ".join(skipped) or told)
 
 
 def _port(config: Config) -> Iterator[Found]:

@@ -1,11 +1,15 @@
 """The partitions that this process works on: taken, advanced, written down, given back."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections import deque
+from collections.abc import Callable, Collection
+from concurrent.futures import Executor, Future
+from typing import Any, NamedTuple
 
 import structlog
 
 from engine.clock import Clock
 from engine.config.model import Config
+from engine.errors import Retryable
 from engine.eventlog.base import EventLog
 from engine.eventlog.membership import Membership
 from engine.pipeline import GROUP, Fenced, Pipeline, Stores
@@ -50,6 +54,27 @@ class Nowhere(Membership):
         """Do nothing: there is no group."""
 
 
+class Inline(Executor):
+    """Does at once what it is given: where there is to be no thread."""
+
+    def submit(self, work: Callable[..., Any], /, *args: Any, **options: Any) -> "Future[Any]":
+        """Do it, and return what came of it."""
+        answer = Future[Any]()
+        try:
+            answer.set_result(work(*args, **options))
+        except Exception as error:  # noqa: BLE001 -- it is raised where the answer is looked at
+            answer.set_exception(error)
+        return answer
+
+
+class _Aside(NamedTuple):
+    """A snapshot that is being written."""
+
+    pipeline: Pipeline
+    offset: int
+    answer: "Future[int]"
+
+
 class Partitions:
     """The pipelines of the partitions that a group has given to this process."""
 
@@ -60,6 +85,11 @@ class Partitions:
         self._parked: dict[int, Pipeline] = {}
         """Given back, and perhaps to be ours again before anybody else has been at them."""
         self._losses: list[str] = []
+        self.aside: Executor = Inline()
+        """Writes snapshots, one at a time."""
+        self._aside: _Aside | None = None
+        self._due: deque[int] = deque()
+        """Partitions of which a snapshot is to be written."""
 
     @property
     def pipelines(self) -> list[Pipeline]:
@@ -90,9 +120,37 @@ class Partitions:
         return sum(self._advance(pipeline) for pipeline in self.pipelines)
 
     def snapshot(self) -> None:
-        """Write down the models of all that is held, and let the log forget what lies before."""
+        """Write down the models of all that is held, and let the log forget what lies before; on return it is done.
+
+        Raises Retryable, when all have been tried, if one could not be written down now.
+        """
+        self._due.clear()
+        self._wait()
+        failed: Retryable | None = None
         for pipeline in self.pipelines:
-            self._guarded(pipeline, lambda held: self._write_down([held]))
+            try:
+                self._guarded(pipeline, self._write_down)
+            except Retryable as error:
+                log.warning("snapshot not written", partition=pipeline.partition, cause=error.line())
+                failed = error
+        if failed is not None:
+            raise failed
+
+    def snapshot_aside(self, *, due: bool) -> None:
+        """Go on with the snapshots that are `due` now, or were: one at a time, by `aside`, while events are processed.
+
+        One that cannot be written now is said; the next is written in its time.
+        """
+        if due and self._aside is not None and not self._aside.answer.done():
+            log.warning("snapshots take longer than the time between them", partition=self._aside.pipeline.partition)
+        elif due:
+            self._due.extend(sorted(self._held.keys() - set(self._due)))
+        while self._aside is None or self._aside.answer.done():
+            self._wait()
+            if not self._due:
+                break
+            if pipeline := self._held.get(self._due.popleft()):
+                self._guarded(pipeline, self._begin)
 
     def lag(self) -> int:
         """Return how many events of what is held are in the log and not yet processed."""
@@ -108,6 +166,26 @@ class Partitions:
     def close(self) -> None:
         """Leave the group."""
         self._membership.close()
+
+    def _begin(self, pipeline: Pipeline) -> None:
+        if frozen := pipeline.freeze():
+            self._aside = _Aside(pipeline, frozen.offset, self.aside.submit(frozen.write))
+        else:
+            self._membership.commit(pipeline.partition, pipeline.offset)
+
+    def _wait(self) -> None:
+        """Wait for the snapshot that is being written, if one is, and take note of it."""
+        if self._aside is None:
+            return
+        (pipeline, offset, answer), self._aside = self._aside, None
+        try:
+            oldest = answer.result()
+        except Retryable as error:
+            log.warning("snapshot not written", partition=pipeline.partition, cause=error.line())
+            return
+        if self._held.get(pipeline.partition) is pipeline:
+            pipeline.written(oldest)
+            self._membership.commit(pipeline.partition, offset)
 
     def _kept(self, partition: int) -> Pipeline | None:
         """Return the pipeline that was given back, if nobody else has had the partition since."""
@@ -134,14 +212,18 @@ class Partitions:
 
     def _give_back(self, partitions: Collection[int]) -> None:
         """Write down what others are going to go on with."""
+        self._wait()
         leaving = {partition: self._held.pop(partition) for partition in partitions if partition in self._held}
-        self._write_down(leaving.values())
+        for partition, pipeline in leaving.items():
+            try:
+                self._write_down(pipeline)
+            except (Fenced, Retryable) as error:  # whoever goes on starts from the snapshot before, and replays more
+                log.warning("partition given back as it is", partition=partition, cause=error.line())
         self._parked |= leaving
 
-    def _write_down(self, pipelines: Iterable[Pipeline]) -> None:
-        for pipeline in pipelines:
-            pipeline.snapshot()
-            self._membership.commit(pipeline.partition, pipeline.offset)
+    def _write_down(self, pipeline: Pipeline) -> None:
+        pipeline.snapshot()
+        self._membership.commit(pipeline.partition, pipeline.offset)
 
     def _advance(self, pipeline: Pipeline) -> int:
         batches = self._storage.log.read(pipeline.partition, pipeline.offset, READ)

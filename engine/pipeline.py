@@ -23,6 +23,7 @@ from sqlalchemy import update
 from sqlmodel import Session, col
 
 from engine import evaluations
+from engine.archive import copied
 from engine.attributes import Attributes
 from engine.clock import Clock
 from engine.cold import ColdStores
@@ -97,6 +98,22 @@ class Stores(NamedTuple):
     versions: Versions | None = None
     cold: ColdStores | None = None
     """Where series go that are quiet; only beside snapshots."""
+
+
+class Frozen(NamedTuple):
+    """What a partition's models remembered at an offset, to be written as a snapshot."""
+
+    snapshots: Snapshots
+    partition: int
+    offset: int
+    epoch: int
+    state: Arrays
+    meta: Mapping[str, Any]
+
+    def write(self) -> int:
+        """Write it durably; returns the offset of the oldest snapshot that is kept. Raises as `Snapshots.write`."""
+        self.snapshots.write(self.partition, self.offset, self.state, self.meta, epoch=self.epoch)
+        return min(self.snapshots.offsets(self.partition))
 
 
 class Pipeline:
@@ -265,9 +282,7 @@ class Pipeline:
 
         Raises Fenced, before anything is written, when the partition is another's now.
         """
-        progress = session.get(Progress, (GROUP, self.partition), with_for_update=True)
-        if progress is None or progress.epoch != self._epoch:
-            raise Fenced("another process has taken the partition", place=f"partition {self.partition}")
+        progress = self._owned(session.get(Progress, (GROUP, self.partition), with_for_update=True))
         if progress.offset >= self.offset:
             return
         if any(isinstance(step, ConsentEvent) for step in self._pending.steps):
@@ -280,6 +295,12 @@ class Pipeline:
         progress.offset, progress.watermark = self.offset, self._watermark.value
         if refused := self._refused():
             self._stores.dead_letters.add(refused)  # if the commit fails they come again, and are kept once
+
+    def _owned(self, progress: Progress | None) -> Progress:
+        """Return the row that says whose the partition is. Raises Fenced when it is another's now."""
+        if progress is None or progress.epoch != self._epoch:
+            raise Fenced("another process has taken the partition", place=f"partition {self.partition}")
+        return progress
 
     def _apply(self, session: Session, run: list[Finding] | list[Control]) -> list[Transition]:
         now = self._clock.time()
@@ -323,17 +344,35 @@ class Pipeline:
             self._appraised = set(standings)
 
     def snapshot(self) -> None:
-        """Write all that the models remember, with the offset they are at; never of more than the database knows."""
-        self.appraise()
+        """Write all that the models remember, with the offset they are at; never of more than the database knows.
+
+        Raises Fenced, before anything is written, when the partition is another's now.
+        """
+        if (frozen := self.freeze(copy=False)) is not None:
+            self.written(frozen.write())
+
+    def freeze(self, *, copy: bool = True) -> "Frozen | None":
+        """Return what a snapshot is written of, for another thread to write; None where snapshots are not kept.
+
+        Without `copy` it is written before anything else happens. Raises Fenced as `snapshot` does.
+        """
         if self._stores.snapshots is None:
-            return
+            self.appraise()
+            return None
         self._commit()
-        meta = {"config": sorted(self._config.detectors)}
+        with self._stores.database.reading() as session:
+            self._owned(session.get(Progress, (GROUP, self.partition)))
+        self.appraise()
         if self._cold is not None:
             self._cold.flush()
-        self._stores.snapshots.write(self.partition, self.offset, self._state(), meta)
+        state = copied(self._state()) if copy else self._state()
+        meta = {"config": sorted(self._config.detectors)}
+        return Frozen(self._stores.snapshots, self.partition, self.offset, self._epoch, state, meta)
+
+    def written(self, oldest: int) -> None:
+        """Forget what nobody needs who starts from the `oldest` snapshot that is kept, by its offset."""
         if self._cold is not None:
-            self._cold.purge(min(self._stores.snapshots.offsets(self.partition)))
+            self._cold.purge(oldest)
 
     def restore(self) -> list[str]:
         """Come back from the latest good snapshot, or start afresh; returns why newer ones were passed over."""

@@ -48,14 +48,13 @@ class Waiting:
 
 def waiting(session: Session, playbook: str, limit: int) -> list[Waiting]:
     """Return up to `limit` people whom a playbook is about to tell, those who wait longest first."""
-    found = sql_select(
-        col(Intent.recipient), col(Entity.name), col(Intent.account), col(Entity.locale), func.min(Intent.created_at)
-    )
+    since, account = func.min(Intent.created_at), func.min(Intent.account)
+    found = sql_select(col(Intent.recipient), col(Entity.name), account, col(Entity.locale), since)
     rows = session.execute(
         found.join(Entity, col(Entity.id) == Intent.recipient)
         .where(*_waiting(playbook))
-        .group_by(col(Intent.recipient))
-        .order_by(func.min(Intent.created_at), col(Intent.recipient))
+        .group_by(col(Intent.recipient), col(Entity.name), col(Entity.locale))
+        .order_by(since, col(Intent.recipient))
         .limit(limit)
     )
     return [Waiting(person, name, account or "", locale, since) for person, name, account, locale, since in rows]

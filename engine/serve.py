@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import structlog
@@ -41,18 +42,20 @@ class Runner:
             )
             if role in engine.roles
         ]
+        self._writer = ThreadPoolExecutor(1, "snapshots")
         self._failures: dict[str, str] = {}
 
     def start(self) -> None:
         """Come back to where the engine was, and go on."""
         for reason in self._engine.restore():
             log.warning("restored with a loss of time only", reason=reason)
+        self._engine.write_aside(self._writer)
         for thread in self._threads:
             thread.start()
         self._engine.schedule.start(lambda: self._attempt("schedule", self._engine.run_due))
 
     def stop(self) -> None:
-        """Finish what is under way, write a snapshot, and stop.
+        """Finish what is under way, write a snapshot if that can be done now, and stop.
 
         After a failure none is written: models may have been left in the midst of a batch, and the log has it all.
         """
@@ -61,8 +64,15 @@ class Runner:
         for thread in self._threads:
             thread.join()
         if self.failure is None:
-            self._engine.snapshot()
+            self._write_down()
             self._engine.leave()
+        self._writer.shutdown()
+
+    def _write_down(self) -> None:
+        try:
+            self._engine.snapshot()
+        except Retryable as error:
+            log.warning("stopped without a snapshot", error=str(error))  # the next start replays more of the log
 
     def unready(self) -> list[str]:
         """Return what keeps the engine from working now, one sentence each."""

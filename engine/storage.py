@@ -1,13 +1,20 @@
 """Where an engine keeps things, opened together."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from sqlalchemy import make_url
 
+from engine.blobs.base import Blobs
+from engine.blobs.folder import Folder
+from engine.blobs.objects import Objects
+from engine.blobs.table import Table
 from engine.clock import Clock
 from engine.cold import ColdStores
-from engine.config.model import Config
+from engine.config.model import IN_DATABASE, Config
 from engine.eventlog.base import DeadLetters, EventLog
 from engine.eventlog.deadletters import SqliteDeadLetters
 from engine.eventlog.sqlite import SqliteLog
@@ -19,6 +26,7 @@ from engine.versions import Versions
 LOG, DEAD_LETTERS, DATABASE = "log.db", "deadletters.db", "forewarn.db"
 SNAPSHOTS, MODELS, COLD = "snapshots", "models", "quiet"
 """What lies in the data folder."""
+FILE = "file:///"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +42,8 @@ class Storage:
     versions: Versions | None = None
     """Where versions of models are kept by name; None: nowhere."""
     cold: ColdStores | None = None
-    """Where series are kept that have gone quiet; None: they stay in memory."""
+    """Where series are kept that have gone quiet; None: they stay in memory, as where partitions move between machines:
+    a file of one of them would not follow."""
     reports: Path | None = None
     """Folder of the daily reports; None: they are not kept."""
 
@@ -43,14 +52,15 @@ class Storage:
         """Open log and database where the configuration says, and all else in its data folder."""
         folder = config.data_dir
         folder.mkdir(parents=True, exist_ok=True)
+        database = open_database(config, synchronous=synchronous)
         return cls(
             log=open_log(config, clock),
             dead_letters=open_dead_letters(config),
-            database=open_database(config, synchronous=synchronous),
-            snapshots=Snapshots(folder / SNAPSHOTS, keep=config.main.retention.snapshots),
+            database=database,
+            snapshots=open_snapshots(config, database),
             secret=config.main.link_secret.encode() or secret_at(folder / "links.key"),
-            versions=Versions(folder / MODELS),
-            cold=ColdStores(folder / COLD, synchronous=synchronous),
+            versions=open_versions(config, database),
+            cold=None if config.main.log.kafka else ColdStores(folder / COLD, synchronous=synchronous),
             reports=folder / "reports",
         )
 
@@ -97,3 +107,35 @@ def open_database(config: Config, *, create: bool = True, check: bool = True, sy
     if store.password:
         url = url.set(password=str(store.password))
     return Database.open(url.render_as_string(hide_password=False), create=create, check=check, pool=store.pool)
+
+
+@contextmanager
+def learned(config: Config) -> Iterator[tuple[Snapshots, Versions]]:
+    """Yield snapshots and versions of models, without all else; where they are in the database, it must be there."""
+    with ExitStack() as stack:
+        kept = config.main.snapshots.url == IN_DATABASE
+        database = stack.enter_context(closing(open_database(config, create=False))) if kept else None
+        yield open_snapshots(config, database), open_versions(config, database)
+
+
+def open_snapshots(config: Config, database: Database | None) -> Snapshots:
+    """Return the snapshots, where the configuration says that they are kept."""
+    return Snapshots(_blobs(config, database, SNAPSHOTS), keep=config.main.retention.snapshots)
+
+
+def open_versions(config: Config, database: Database | None) -> Versions:
+    """Return the versions of models, which are kept beside the snapshots."""
+    return Versions(_blobs(config, database, MODELS))
+
+
+def _blobs(config: Config, database: Database | None, what: str) -> Blobs:
+    """Return where `what` is kept: the data folder, a folder of its own, the database or an object store."""
+    url = config.main.snapshots.url
+    if not url:
+        return Folder(config.data_dir / what)
+    if url == IN_DATABASE:
+        assert database is not None
+        return Table(database, f"{what}/")
+    if url.startswith(FILE):
+        return Folder(Path(unquote(urlsplit(url).path)) / what)
+    return Objects(f"{url.rstrip('/')}/{what}")

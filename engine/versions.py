@@ -2,15 +2,17 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
+import structlog
 from numpy.typing import NDArray
 
-from engine.errors import Permanent
-from engine.snapshots import Snapshot, load, save
+from engine.archive import Snapshot, describe, load, save
+from engine.blobs.base import Blobs, Missing
+from engine.errors import CorruptSnapshot, Permanent
 
-_FILE = re.compile(r"(?P<version>.+)-p(?P<partition>\d{5})\.model")
+_NAME = re.compile(r"(?P<detector>[^/]+)/(?P<version>[^/]+)-p(?P<partition>\d{5})\.model")
+_log = structlog.get_logger(__name__)
 
 
 class Version(NamedTuple):
@@ -25,65 +27,73 @@ class Version(NamedTuple):
     """The event's time, epoch seconds."""
     series: int
     size: int
-    """Bytes of its file."""
+    """Bytes of its blob."""
 
 
 class Versions:
-    """The versions in `folder`: a folder for each detector, in it a file for each version and partition."""
+    """The versions in `blobs`: for each detector, as if in a folder, a blob for each version and partition."""
 
-    def __init__(self, folder: Path | str) -> None:
-        self._folder = Path(folder)
+    def __init__(self, blobs: Blobs) -> None:
+        self._blobs = blobs
 
     def keep(
         self, name: tuple[str, str, int], offset: int, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]
     ) -> None:
         """Write a version, (detector, version, partition), durably; one that is there stays as it is.
 
-        Raises Retryable when the disk is full, ForewarnError when the folder cannot be used.
+        Raises Retryable when the store is full or away, ForewarnError when it cannot be used.
         """
-        path = self._path(*name)
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            save(path, name[2], offset, arrays, meta)
+        blob = _blob(*name)
+        if blob not in self._blobs.names(blob):
+            save(self._blobs, blob, name[2], offset, arrays, meta)
 
     def find(self, detector: str, version: str, partition: int) -> Snapshot:
         """Return a version. Raises Permanent if there is none, CorruptSnapshot if it is damaged."""
-        path = self._path(detector, version, partition)
-        if not path.exists():
-            known = ", ".join(sorted({each.version for each in self.listing() if each.detector == detector}))
+        try:
+            return load(self._blobs, _blob(detector, version, partition))
+        except Missing as error:
+            known = ", ".join(sorted({each.version for each in self.listing(detector)}))
             raise Permanent(
                 f"{detector} has no version {version!r}",
                 remedy=f"it has {known}" if known else "keep one with `forewarn models keep`",
-            )
-        return load(path)
+            ) from error
 
-    def listing(self) -> list[Version]:
-        """Return all versions that can be read, by detector, the latest first."""
-        return sorted(self._read(), key=lambda each: (each.detector, -each.at, each.version, each.partition))
+    def listing(self, detector: str = "") -> list[Version]:
+        """Return all versions that can be read, of one detector or of all, by detector, the latest first."""
+        found = self._read(f"{detector}/" if detector else "")
+        return sorted(found, key=lambda each: (each.detector, -each.at, each.version, each.partition))
 
     def trim(self, keep: int) -> int:
-        """Delete all but the `keep` latest versions of each detector; returns how many files went."""
-        versions: dict[str, dict[str, float]] = {}
-        for each in self.listing():
-            of = versions.setdefault(each.detector, {})
+        """Delete all but the `keep` latest versions of each detector; returns how many blobs went."""
+        known = self.listing()
+        latest: dict[str, dict[str, float]] = {}
+        for each in known:
+            of = latest.setdefault(each.detector, {})
             of[each.version] = max(each.at, of.get(each.version, each.at))
-        gone = 0
-        for detector, of in versions.items():
-            for version in sorted(of, key=lambda name: (of[name], name), reverse=True)[keep:]:
-                for path in (self._folder / detector).glob(f"{version}-p?????.model"):
-                    path.unlink()
-                    gone += 1
-        return gone
+        kept = {name: sorted(of, key=lambda version: (of[version], version))[-keep:] for name, of in latest.items()}
+        gone = [each for each in known if each.version not in kept[each.detector]]
+        for each in gone:
+            self._blobs.delete(_blob(each.detector, each.version, each.partition))
+        return len(gone)
 
-    def _read(self) -> Iterator[Version]:
-        for path in self._folder.glob("*/*.model"):
-            match = _FILE.fullmatch(path.name)
-            if match:
-                found = load(path)
-                at, series = float(found.meta["at"]), int(found.meta["series"])
-                yield Version(
-                    path.parent.name, match["version"], found.partition, found.offset, at, series, path.stat().st_size
-                )
+    def _read(self, prefix: str) -> Iterator[Version]:
+        for name in self._blobs.names(prefix):
+            match = _NAME.fullmatch(name)
+            if match and (found := self._described(name)):
+                yield found._replace(detector=match["detector"], version=match["version"])
 
-    def _path(self, detector: str, version: str, partition: int) -> Path:
-        return self._folder / detector / f"{version}-p{partition:05d}.model"
+    def _described(self, name: str) -> Version | None:
+        """Return what a blob says of itself; None for one that is damaged, or has just been deleted."""
+        try:
+            found = describe(self._blobs, name)
+        except CorruptSnapshot as error:
+            _log.warning("version cannot be read", path=error.place, cause=error.cause)
+            return None
+        except Missing:
+            return None
+        at, series = float(found.meta["at"]), int(found.meta["series"])
+        return Version("", "", found.partition, found.offset, at, series, found.size)
+
+
+def _blob(detector: str, version: str, partition: int) -> str:
+    return f"{detector}/{version}-p{partition:05d}.model"

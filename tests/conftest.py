@@ -36,7 +36,7 @@ def logs_as_before() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[Postgres]:
+def postgres_server() -> Iterator[Postgres]:
     """A PostgreSQL that runs for as long as any test needs it."""
     with ExitStack() as stack:
         try:
@@ -48,25 +48,27 @@ def server() -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="session")
-def template(server: Postgres) -> str:
+def postgres_template(postgres_server: Postgres) -> str:
     """The name of a database with all tables, to copy."""
-    return stores.migrated(server)
+    return stores.migrated(postgres_server)
 
 
 @pytest.fixture
-def postgres(server: Postgres, template: str) -> Iterator[str]:
+def postgres(postgres_server: Postgres, postgres_template: str) -> Iterator[str]:
     """The URL of a database with all tables and no rows."""
-    url = server.create(template)
+    url = postgres_server.create(postgres_template)
     yield stores.text(url)
-    server.drop(url)
+    postgres_server.drop(url)
 
 
 @pytest.fixture(autouse=True)
-def store(request: pytest.FixtureRequest) -> Iterator[str]:
+def store_kind(request: pytest.FixtureRequest) -> Iterator[str]:
     """The kind of database that `Database.open` makes of a file's name."""
     kind = getattr(request, "param", "postgres" if stores.EVERYWHERE else "sqlite")
     if kind == "postgres":
-        instead = stores.Instead(request.getfixturevalue("server"), request.getfixturevalue("template"))
+        instead = stores.Instead(
+            request.getfixturevalue("postgres_server"), request.getfixturevalue("postgres_template")
+        )
         with pytest.MonkeyPatch.context() as patch:
             stores.install(instead, patch)
             yield kind
@@ -76,13 +78,13 @@ def store(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.fixture
-def sqlite_only(store: str) -> None:
+def sqlite_only(store_kind: str) -> None:
     """Leave out on PostgreSQL what only a file can be or do."""
-    if store != "sqlite":
+    if store_kind != "sqlite":
         pytest.skip("of SQLite only")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run on both databases what a module says is to be."""
     if getattr(metafunc.module, "BOTH_STORES", False) and not stores.EVERYWHERE:
-        metafunc.parametrize("store", ["sqlite", "postgres"], indirect=True)
+        metafunc.parametrize("store_kind", ["sqlite", "postgres"], indirect=True)

@@ -13,8 +13,9 @@ from engine.config.model import Config
 from engine.config.problems import nearest
 from engine.evaluations import evaluations
 from engine.events import EVERYONE
-from engine.storage import MODELS, Storage
-from engine.versions import Version, Versions
+from engine.logs import quiet
+from engine.storage import Storage, learned
+from engine.versions import Version
 
 app = typer.Typer(
     add_completion=False,
@@ -35,7 +36,9 @@ def listed(
     loaded = configured(config)
     if detector:
         _known(loaded, detector)
-    found = [each for each in Versions(loaded.data_dir / MODELS).listing() if detector in ("", each.detector)]
+    quiet()
+    with learned(loaded) as (_, versions):
+        found = versions.listing(detector)
     if json:
         emit([each._asdict() for each in found])
     else:

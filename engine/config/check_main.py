@@ -10,7 +10,7 @@ from engine.config.check_connectors import check_connector
 from engine.config.check_log import check_log
 from engine.config.load import MAIN
 from engine.config.loaded import Loaded
-from engine.config.model import BEST, PREFERRED, Escalation, MainConfig, Place, StoreConfig
+from engine.config.model import BEST, IN_DATABASE, PREFERRED, Escalation, MainConfig, Place, StoreConfig
 from engine.config.problems import nearest
 from engine.config.secrets import Secret, Unset
 from engine.config.yamlsource import Scalar
@@ -31,6 +31,7 @@ def check_main(loaded: Loaded) -> None:
         _check_numbers(loaded, loaded.main)
         _check_texts(loaded, loaded.main)
         _check_store(loaded, loaded.main.store)
+        _check_snapshots(loaded, loaded.main)
         check_log(loaded, loaded.main.log)
         _check_links(loaded, loaded.main)
         for name, escalation in loaded.main.escalations.items():
@@ -71,6 +72,20 @@ def _check_store(loaded: Loaded, store: StoreConfig) -> None:
         error(_at(loaded, "store"), "it has no url", "write url: postgresql://user@host/database")
     if store.pool < FEWEST:
         error(_at(loaded, "store", "pool"), f"{store.pool} connections are too few", f"write {FEWEST} or more")
+
+
+def _check_snapshots(loaded: Loaded, main: MainConfig) -> None:
+    error, place, url = loaded.problems.error, _at(loaded, "snapshots", "url"), main.snapshots.url
+    parts = urlsplit(url)
+    if main.log.kafka and not url:
+        what = "workers on other machines do not find the snapshots in this one's data folder"
+        loaded.problems.warning(loaded.where(loaded.roots[MAIN].place, "log"), what, "write snapshots: {url: …}")
+    if url and url != IN_DATABASE and not (parts.scheme and (parts.netloc or parts.path.strip("/"))):
+        error(place, f'"{url}" is no place for snapshots', "write s3://bucket/…, file:///folder or database")
+    elif parts.scheme == "file" and parts.netloc:
+        error(place, "a folder of another machine cannot be named so", "mount it, and write file:///…")
+    elif parts.password or parts.query:
+        error(place, "a secret may stand in it", "let the store's own variables tell it, such as AWS_SECRET_ACCESS_KEY")
 
 
 def _check_links(loaded: Loaded, main: MainConfig) -> None:

@@ -649,6 +649,18 @@ class StoreConfig:
     """Connections of one process at most."""
 
 
+IN_DATABASE = "database"
+"""In place of the URL of snapshots."""
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotsConfig:
+    """Where snapshots and versions of models are kept; workers on several machines share them."""
+
+    url: str = ""
+    """`s3://bucket/forewarn`, `file:///mnt/shared/forewarn`, or `database`; empty: the data folder."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sender:
     """Who messages come from."""
@@ -674,6 +686,7 @@ class MainConfig:
     events: EventRules = EventRules()
     retention: Retention = Retention()
     store: StoreConfig = StoreConfig()
+    snapshots: SnapshotsConfig = SnapshotsConfig()
     log: LogConfig = LogConfig()
     link_secret: str = ""
     """What links to customers are signed with, `{env: NAME}` or `{file: PATH}`: the same for all processes. Empty: a

@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 
 from engine.entities.belonging import ASSET, CONTACT
 from engine.store.among import among
+from engine.store.database import by_bytes
 from engine.store.models import Address, Entity, Preference
 
 if TYPE_CHECKING:
@@ -141,9 +142,7 @@ def _above(session: Session, account: str) -> list[str]:
 
 def _within(account: str, above: Sequence[str]) -> CompoundSelect[tuple[str]]:
     """Return the ids of `account`, its assets, and what is `above`; UNION ends where assets hang in a circle."""
+    tree = sql_select(by_bytes(literal(account, String)).label("id")).cte(recursive=True)
     assets = sql_select(col(Entity.id)).where(col(Entity.kind) + "" == ASSET, col(Entity.deleted).is_(False))
-    tree = assets.where(col(Entity.parent) == account).cte(
-        recursive=True
-    )  # a column: PostgreSQL asks for one collation
     tree = tree.union(assets.join(tree, col(Entity.parent) == tree.c.id))
-    return union_all(sql_select(tree.c.id), *(sql_select(literal(each, String)) for each in (account, *above)))
+    return union_all(sql_select(tree.c.id), *(sql_select(by_bytes(literal(each, String))) for each in above))

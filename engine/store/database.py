@@ -15,6 +15,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    String,
     Table,
     bindparam,
     create_engine,
@@ -26,6 +27,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoneFree
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 from sqlmodel import Session, SQLModel
 
 from engine import embedded
@@ -270,6 +273,23 @@ def lock(session: Session, name: str) -> None:
     """Let no other transaction hold the lock of this name until this one ends; on SQLite none is beside it anyway."""
     if session.connection().dialect.name != "sqlite":
         postgres.lock(session.connection(), name)
+
+
+class by_bytes(FunctionElement[str]):  # noqa: N801 -- it is written like a function of SQL
+    """A text that is compared by its bytes, as columns are: where a query puts one beside them."""
+
+    inherit_cache = True
+    type = String()
+
+
+@compiles(by_bytes)
+def _by_bytes(element: by_bytes, compiler: Any, **given: Any) -> str:
+    return str(compiler.process(element.clauses, **given))
+
+
+@compiles(by_bytes, "postgresql")
+def _by_bytes_on_postgres(element: by_bytes, compiler: Any, **given: Any) -> str:
+    return f'({compiler.process(element.clauses, **given)} COLLATE "C")'
 
 
 def unindexed(column: Any) -> ColumnElement[Any]:

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.snapshots import Arrays, Snapshots, copied
+from engine.archive import Arrays, copied
+from engine.blobs.folder import Folder
+from engine.snapshots import Snapshots
 
 ASKED_S = 1.5
 
@@ -26,18 +28,18 @@ def state(series: int) -> Arrays:
 
 def measure(series: int, folder: Path) -> dict[str, float]:
     """Write and restore once; the file is read back from the page cache, as after a restart of the process."""
-    arrays, snapshots = state(series), Snapshots(folder)
+    arrays, snapshots = state(series), Snapshots(Folder(folder))
     start = time.perf_counter()
     frozen = copied(arrays)
     copy_s = time.perf_counter() - start
-    path = snapshots.write(0, 1, frozen, {})
+    name = snapshots.write(0, 1, frozen, {})
     snapshot_s = time.perf_counter() - start
     start = time.perf_counter()
     restored = snapshots.latest(0)
     restore_s = time.perf_counter() - start
     if restored is None or any(not np.array_equal(restored.arrays[name], arrays[name]) for name in arrays):
         raise SystemExit("what was restored is not what was written")
-    size = path.stat().st_size
+    size = (folder / name).stat().st_size
     return {"snapshot_s": snapshot_s, "copy_s": copy_s, "restore_s": restore_s, "series": series, "bytes": size}
 
 

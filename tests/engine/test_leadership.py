@@ -84,14 +84,14 @@ def test_who_stops_hands_over_at_once(pair: tuple[Process, Process]) -> None:
 
 
 def test_a_job_is_neither_lost_nor_doubled_as_the_lead_goes_to_and_fro(
-    pair: tuple[Process, Process], database: Database, server: Postgres, postgres: str
+    pair: tuple[Process, Process], database: Database, postgres_server: Postgres, postgres: str
 ) -> None:
     first = NOON + DAY * 0.75
     pair[0].at(NOON)
     for day in range(5):
         for process in pair if day % 2 else reversed(pair):
             process.at(first + day * DAY)
-        server.cut(make_url(postgres))
+        postgres_server.cut(make_url(postgres))
     assert sorted(due for process in pair for name, due in process.ran if name == "report") == [
         first + day * DAY for day in range(5)
     ]
@@ -105,10 +105,10 @@ def test_a_job_that_was_never_due_yet_is_not_lost_either(pair: tuple[Process, Pr
     assert other.at(NOON + DAY) == ["report"]
 
 
-def test_whose_connection_is_cut_leads_no_more(database: Database, server: Postgres, postgres: str) -> None:
+def test_whose_connection_is_cut_leads_no_more(database: Database, postgres_server: Postgres, postgres: str) -> None:
     one, other = Elected(database), Elected(database)
     assert [one.leads(), other.leads()] == [True, False]
-    server.cut(make_url(postgres))
+    postgres_server.cut(make_url(postgres))
     assert other.leads()
     assert not one.leads()
     other.resign()
@@ -117,7 +117,7 @@ def test_whose_connection_is_cut_leads_no_more(database: Database, server: Postg
 
 
 def test_who_was_cut_off_in_the_midst_of_a_job_finishes_it_and_its_successor_waits(
-    database: Database, server: Postgres, postgres: str
+    database: Database, postgres_server: Postgres, postgres: str
 ) -> None:
     after = Process(database)
 

@@ -151,11 +151,11 @@ def test_a_transaction_inside_a_transaction_is_refused(database: Database) -> No
         pass
 
 
-def test_a_connection_that_was_cut_is_made_anew(database: Database, server: Postgres, postgres: str) -> None:
+def test_a_connection_that_was_cut_is_made_anew(database: Database, postgres_server: Postgres, postgres: str) -> None:
     def cut_off() -> None:
         with database.transaction() as session:
             session.add(suppression("a"))
-            server.cut(make_url(postgres))
+            postgres_server.cut(make_url(postgres))
 
     with pytest.raises(Retryable):
         cut_off()
@@ -272,8 +272,8 @@ def test_what_is_our_mistake_is_no_failure_that_passes(database: Database) -> No
         session.execute(text("SELECT 1/0"))
 
 
-def test_several_that_open_an_empty_database_make_its_tables_once(server: Postgres) -> None:
-    url = server.create()
+def test_several_that_open_an_empty_database_make_its_tables_once(postgres_server: Postgres) -> None:
+    url = postgres_server.create()
     together = threading.Barrier(4)
 
     def first() -> str | None:
@@ -286,7 +286,7 @@ def test_several_that_open_an_empty_database_make_its_tables_once(server: Postgr
 
     with ThreadPoolExecutor(4) as pool:
         found = [done.result() for done in [pool.submit(first) for _ in range(4)]]
-    server.drop(url)
+    postgres_server.drop(url)
     assert found == [schema.revisions()[0]] * 4
 
 

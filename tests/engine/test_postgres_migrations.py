@@ -115,8 +115,8 @@ def test_of_several_upgrades_at_once_one_does_it(database: Database, postgres: s
     database.check()
 
 
-def test_what_fails_halfway_leaves_nothing(server: Postgres) -> None:
-    url = server.create()
+def test_what_fails_halfway_leaves_nothing(postgres_server: Postgres) -> None:
+    url = postgres_server.create()
     opened = stores.open_anywhere(stores.text(url))
     opened.downgrade("base")
     with opened._engine.begin() as connection:
@@ -125,7 +125,7 @@ def test_what_fails_halfway_leaves_nothing(server: Postgres) -> None:
         opened.upgrade()
     assert [table.name for table in reflected(opened)] == ["token"]
     opened.close()
-    server.drop(url)
+    postgres_server.drop(url)
 
 
 ADDS = {"create_table", "create_index", "bulk_insert", "execute", "f"}

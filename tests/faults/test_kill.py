@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from engine.blobs.folder import Folder
 from engine.events import make_event
 from engine.snapshots import Snapshots
 
@@ -206,7 +207,9 @@ def test_killed_at_many_more_points(seed: int, prepared: Path, undisturbed: tupl
 def test_models_are_the_same_bit_for_bit(prepared: Path, undisturbed: tuple[Path, int], tmp_path: Path) -> None:
     folder, count = undisturbed
     survive(prepared, tmp_path / "run", [count // 2, count // 3])
-    one, other = (Snapshots(each / "config" / "var" / "snapshots").latest(0) for each in (folder, tmp_path / "run"))
+    one, other = (
+        Snapshots(Folder(each / "config" / "var" / "snapshots")).latest(0) for each in (folder, tmp_path / "run")
+    )
     assert one is not None
     assert other is not None
     assert one.offset == other.offset

@@ -150,7 +150,7 @@ def test_connections_are_cut_under_load(
     with opened(house_on(tmp_path, url)) as house:
         with Trouble(lambda: fragile.cut(make_url(url)), every=3) as trouble:
             live(house, trouble.further)
-        assert trouble.times > 10
+        assert trouble.times > 5
         assert standing(house) == undisturbed
 
 

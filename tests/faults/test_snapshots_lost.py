@@ -103,7 +103,7 @@ def test_every_one_is_damaged_and_the_log_has_forgotten(folder: Path) -> None:
 def test_what_is_no_snapshot_at_all(content: bytes, folder: Path) -> None:
     clock = FakeClock(1_740_996_000.0)
     models, table = lived(folder, clock, snapshots=1)
-    newest = folder / "config" / "var" / "snapshots" / "p00000-0000000009-999999.snapshot"
+    newest = folder / "config" / "var" / "snapshots" / "p00000-0000000009-999999-e99.snapshot"
     newest.write_bytes(content)
     with opened(folder, clock=clock) as house:
         assert str(newest) in house.engine.pipelines[0].restore()[0]

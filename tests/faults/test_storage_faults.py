@@ -127,7 +127,7 @@ def test_a_snapshot_cannot_be_written(tmp_path: Path) -> None:
         house.engine.snapshot()
         house.engine.intake.accept(trouble(house), "test")
         house.engine.step()
-        with small_files(1000), pytest.raises(Retryable, match="the snapshots before are untouched"):
+        with small_files(1000), pytest.raises(Retryable, match="what was there before is untouched"):
             house.engine.snapshot()
         assert warned(house)
         clock, email = house.clock, house.email

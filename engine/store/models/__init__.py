@@ -4,6 +4,7 @@ Nothing here decides anything: a table is what was seen, said or done. Ledgers (
 only ever added to.
 """
 
+from engine.store.models.blobs import Blob, BlobChunk
 from engine.store.models.conversations import Conversation, Turn
 from engine.store.models.decisions import Assignment, DecisionRow, Stop
 from engine.store.models.feed import FeedItem
@@ -28,6 +29,8 @@ __all__ = [
     "Address",
     "Approval",
     "Assignment",
+    "Blob",
+    "BlobChunk",
     "Change",
     "Consent",
     "Conversation",

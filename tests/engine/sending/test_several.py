@@ -13,7 +13,7 @@ from engine.store import outbox
 from engine.store.models import Intent
 from tests.engine.post import Post
 
-pytestmark = pytest.mark.parametrize("store", ["postgres"], indirect=True)
+pytestmark = pytest.mark.parametrize("store_kind", ["postgres"], indirect=True)
 CAPPED = {"policy.yaml": "caps: {all: 2 per day}\n"}
 
 

@@ -8,6 +8,8 @@ from sqlmodel import select
 from engine.store.models import Approval, Vote, WaveRow
 from tests.engine.web.conftest import NOW, intent, issue
 
+BOTH_STORES = True
+
 EVIL = "<script>alert(1)</script>"
 
 

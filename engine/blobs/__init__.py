@@ -1,0 +1,1 @@
+"""Where whole pieces of bytes are kept by name: a folder, an object store, or the database."""
