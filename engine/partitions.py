@@ -101,7 +101,7 @@ class Partitions:
         ours = set(self._membership.settle(self._give_back))
         for partition in self._held.keys() - ours:
             log.warning("partition taken away", partition=partition)
-            del self._held[partition]
+            self._let_go(partition)
         for partition in sorted(ours - self._held.keys()):
             self._held[partition] = self._kept(partition) or self._restored(partition)
         if ours:
@@ -213,7 +213,7 @@ class Partitions:
     def _give_back(self, partitions: Collection[int]) -> None:
         """Write down what others are going to go on with."""
         self._wait()
-        leaving = {partition: self._held.pop(partition) for partition in partitions if partition in self._held}
+        leaving = {partition: self._let_go(partition) for partition in partitions if partition in self._held}
         for partition, pipeline in leaving.items():
             try:
                 self._write_down(pipeline)
@@ -235,5 +235,9 @@ class Partitions:
             return work(pipeline) or 0
         except Fenced as error:
             log.warning("partition taken away", partition=pipeline.partition, error=str(error))
-            del self._held[pipeline.partition]
+            self._let_go(pipeline.partition)
             return 0
+
+    def _let_go(self, partition: int) -> Pipeline:
+        self._storage.log.leave(partition)
+        return self._held.pop(partition)

@@ -95,6 +95,9 @@ class EventLog(ABC):
         is returned can exceed `limit` by less than one batch.
         """
 
+    def leave(self, partition: int) -> None:
+        """Take note that nothing more is read of a partition, until something is: what was fetched ahead may go."""
+
     @abstractmethod
     def begin(self, partition: int) -> int:
         """Return the first offset that is kept."""

@@ -20,8 +20,9 @@ from engine.eventlog.membership import Membership
 from engine.eventlog.records import record_of, rest_of
 
 log = structlog.get_logger()
-LOOK = 0.2
-"""Seconds between two looks at what the group says."""
+LOOK = 2.0
+"""Seconds of one look at what the group says. A place in it takes a while to be given while others finish a batch; who
+asks anew before it was given is counted twice, until the session of the one that nobody hears of has ended."""
 COMMIT = 10.0
 """Seconds that a broker has to take offsets; they are told again with the next snapshot."""
 AGAIN = 2.0

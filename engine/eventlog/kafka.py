@@ -105,6 +105,12 @@ class KafkaLog(EventLog):
         with self._reading, failures(self._place):
             return self._reader.read(partition, offset, limit)
 
+    def leave(self, partition: int) -> None:
+        """Fetch nothing more of a partition."""
+        check_partition(partition, self.partitions)
+        with self._reading, failures(self._place):
+            self._reader.leave(partition)
+
     def begin(self, partition: int) -> int:
         """Return the first offset that is kept."""
         check_partition(partition, self.partitions)
@@ -296,6 +302,11 @@ class _Reader:
         if found:
             self._next[partition] = found[-1].after
         return found
+
+    def leave(self, partition: int) -> None:
+        if self._next.pop(partition, None) is not None:
+            del self._waiting[partition]
+            self._consumer.assign([tp for tp in self._consumer.assignment() if tp.partition != partition])
 
     @property
     def busy(self) -> bool:

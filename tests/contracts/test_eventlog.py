@@ -85,6 +85,16 @@ class EventLogContract(ABC):
         log.append([batch(50, 1)])
         assert events(log.read(0, offset, 7)) == [lines(50, 1)]
 
+    def test_a_partition_that_was_left_can_be_read_again(self, log: EventLog) -> None:
+        log.append([batch(0, 3)])
+        first = log.read(0, 0, 10)
+        log.leave(0)
+        log.leave(0)
+        log.append([batch(3, 1)])
+        assert events(log.read(0, first[-1].after, 10)) == [lines(3, 1)]
+        log.leave(0)
+        assert all_events(log) == lines(0, 4).split(b"\n")
+
     def test_reading_at_and_after_the_end_gives_nothing(self, log: EventLog) -> None:
         log.append([batch(0, 3)])
         end = log.end(0)
