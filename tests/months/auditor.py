@@ -132,13 +132,17 @@ def _over_cap(town: Town, carried: list[Carried], read: Books) -> Iterator[str]:
                 yield f"{each.message.id} was one too many of {name} on {day}"
 
 
+CAPPED = frozenset({"api-errors", "nightly-job"})
+"""Playbooks of which a person is told twice within a day at most."""
+
+
 def _over_playbook(told: list[Carried], read: Books) -> Iterator[str]:
     """Of one playbook a person is told twice within a day at most; what is told together is one contact."""
-    contacts: dict[str, list[float]] = defaultdict(list)
+    contacts: dict[tuple[str, str], list[float]] = defaultdict(list)
     for each in sorted(told, key=lambda one: one.at):
         intent = read.intents[each.message.id]
-        earlier = contacts[intent.recipient]
-        if (intent.playbook, intent.occasion) != ("api-errors", "opened") or each.at in earlier:
+        earlier = contacts[intent.recipient, intent.playbook]
+        if intent.playbook not in CAPPED or intent.occasion != "opened" or each.at in earlier:
             continue
         if sum(at > each.at - DAY for at in earlier) >= 2:
             yield f"{each.message.id} was one too many of its playbook"

@@ -94,8 +94,8 @@ def _arranged(count: int, often: Sequence[int]) -> Iterator[Plan]:
     for hour in range(8, 18, 2):
         for number in often:
             at = START + 3 * DAY + hour * HOUR
-            yield Plan(at, "raised", number, "api-errors")
-            yield Plan(at + HOUR / 3, "cleared", number, "api-errors")
+            yield Plan(at, "raised", number, "nightly-job")
+            yield Plan(at + HOUR / 3, "cleared", number, "nightly-job")
     for trip in TRIPS:
         for number in range(0, count, trip.every):
             at = START + trip.at * DAY + number % 600
