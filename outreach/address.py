@@ -33,7 +33,6 @@ LONGEST: Mapping[str, int] = {"email": 254, "phone": 20, "url": 2048}
 """Characters an address may have (RFC 5321, 4.5.3.1.3; E.164 with some punctuation; what web servers take)."""
 
 
-@lru_cache(maxsize=65_536)
 def digest(value: str) -> str:
     """Return what an address is remembered by once it was erased: who knows the address finds it, and nobody else.
 
@@ -43,6 +42,7 @@ def digest(value: str) -> str:
     return f"sha256:{hashlib.sha256(value.strip().casefold().encode()).hexdigest()}"
 
 
+@lru_cache(maxsize=65_536)
 def unfit(kind: str, value: str, given: tuple[str, ...] = ()) -> str:
     """Return why people may not be written to at an address; empty if they may.
 
