@@ -222,6 +222,13 @@ class Detector(ABC):
     def state(self) -> State:
         """Return all that is remembered, as arrays that stay true until the next call of another method."""
 
+    def only(self, series: Ints) -> State:
+        """Return what `state` would if there were only these series, numbered from 0 in the order given.
+
+        What all series taught together stays whole.
+        """
+        return {**self.state(), **self.rows(series)}
+
     @abstractmethod
     def load(self, state: State) -> None:
         """Take over a `state` of the same configuration; raises ValueError if its shape does not fit."""
@@ -261,6 +268,14 @@ class LearnedDetector(Detector):
     def standing(self) -> "Standing | None":
         """Return how good the predictions were, and the state it is in; None if the kind keeps no record of that."""
         return None
+
+    def only(self, series: Ints) -> State:
+        """Raise NotImplementedError: what is remembered of all of them is known by their numbers."""
+        raise NotImplementedError(f"kind {self.kind} numbers no subject anew")
+
+    @abstractmethod
+    def recount(self) -> None:
+        """Count from here on how good the predictions are: another goes on with what was counted so far."""
 
     @abstractmethod
     def forget(self, series: Ints) -> None:

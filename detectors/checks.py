@@ -62,6 +62,8 @@ def checks(make: Maker) -> Iterator[Check]:
     yield check_explanations
     if make().movable:
         yield check_series_can_move
+    if make().inputs != "everything":
+        yield check_some_go_on_alone
     if make().ticks:
         yield check_ticks_learn_nothing
         yield check_ticks_tell_all_that_lapsed if make().inputs == "signals" else check_ticks_tell_all_that_is_overdue
@@ -211,6 +213,21 @@ def check_series_can_move(make: Maker) -> None:
         places[away] = there
         scores = detector.update(rest._replace(series=places[rest.series]))
         assert_same(scores, steady.update(rest), "a series that was moved is scored otherwise")
+
+
+def check_some_go_on_alone(make: Maker) -> None:
+    """Some series, numbered anew, go on in another detector as they do among all."""
+    kept = np.array([SIZE - 1, 0, 2], np.int32)
+    places = np.full(SIZE, -1, np.int32)
+    places[kept] = np.arange(len(kept))
+    for stream in streams(make()):
+        detector, other = ready(make), ready(make)
+        detector.update(part(stream, 0, LENGTH // 2))
+        other.load(copied(detector.only(kept)))
+        rest = part(stream, LENGTH // 2, LENGTH)
+        theirs = chosen_rows(rest, places[rest.series] >= 0)
+        scores = other.update(theirs._replace(series=places[theirs.series]))
+        assert_same(scores, detector.update(theirs), "a series that was numbered anew is scored otherwise")
 
 
 def check_growing_changes_nothing(make: Maker) -> None:

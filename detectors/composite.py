@@ -159,6 +159,10 @@ class Composite(Detector):
         """Return when each member was raised, and whether it is still."""
         return {"rows": self._rows, "raised_at": self._raised_at, "open": self._open}
 
+    def only(self, series: Ints) -> State:
+        """Return the state of some series, in that order."""
+        return {name: array[series] for name, array in self.state().items()}
+
     def load(self, state: State) -> None:
         """Take over a state; raises ValueError if it is none of ours."""
         shape = (len(state["rows"]), len(self._members))

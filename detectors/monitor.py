@@ -175,6 +175,11 @@ class Monitor:
         named = _named(self.detector.state(), self.raiser.state(), self._ages.state())
         return {**named, "monitor.ticked": np.array([self._ticked])}
 
+    def only(self, series: Ints) -> State:
+        """Return what `state` would if there were only these series, numbered from 0 in the order given."""
+        named = _named(self.detector.only(series), self.raiser.rows(series), self._ages.rows(series))
+        return {**self.state(), **named}
+
     def load(self, state: State) -> None:
         """Take over a `state` of a monitor of the same configuration; raises ValueError if it does not fit."""
         self._size = len(state["raiser.rows"])

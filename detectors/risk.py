@@ -209,6 +209,10 @@ class Risk(LearnedDetector):
         """Return how good it was so far and of late, and the state it is in."""
         return standing(self._learner.mind, self.horizon, self.budget)
 
+    def recount(self) -> None:
+        """Begin the record behind `evaluation` anew; what is known of late stays, as it steers the threshold."""
+        self._learner.recount()
+
     @property
     def record(self) -> Record:
         """Return the sums behind `evaluation`; those of several partitions are merged by `learned.record.merged`."""

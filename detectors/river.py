@@ -141,7 +141,16 @@ class River(Detector):
 
     def state(self) -> State:
         """Return all instances, pickled to bytes."""
-        kept = (self.size, self._instances, sorted(self._refused), self.failures)
+        return self._pickled(self.size, self._instances, self._refused)
+
+    def only(self, series: Ints) -> State:
+        """Return the instances of some series, numbered anew; the fleet's, which learned of all, stays."""
+        new = {old: number for number, old in enumerate(series.tolist())} | {_FLEET: _FLEET}
+        instances = {new[key]: each for key, each in self._instances.items() if key in new}
+        return self._pickled(len(series), instances, {new[key] for key in self._refused & new.keys()})
+
+    def _pickled(self, size: int, instances: dict[int, Instance], refused: set[int]) -> State:
+        kept = (size, instances, sorted(refused), self.failures)
         return {"pickle": np.frombuffer(pickle.dumps(kept, protocol=5), np.uint8)}
 
     def load(self, state: State) -> None:

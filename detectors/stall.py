@@ -147,6 +147,10 @@ class Stall(Detector):
         """Return where each series stands, its due time, and the usual time of each step."""
         return {"rows": self._rows, "due": self._due, "paces": self._paces}
 
+    def only(self, series: Ints) -> State:
+        """Return the state of some series, in that order; the usual times are of all."""
+        return {"rows": self._rows[series], "due": self._due[series], "paces": self._paces}
+
     def load(self, state: State) -> None:
         """Take over a state; raises ValueError if it is none of ours."""
         fits = state["rows"].dtype == ROW and state["paces"].dtype == PACE

@@ -9,7 +9,7 @@ Leaving is durable before the series is dropped from memory. That it came back i
 next series that leave or with the next snapshot: after a crash before that, the replay brings it back once more.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,6 +38,11 @@ _TAKE = f"""
 SELECT layout.text, series.mark, series.state FROM series JOIN text AS layout ON layout.number = series.layout
 WHERE {_OF}
 """  # noqa: S608 -- constant
+_AWAY = """
+SELECT watch.text, series.key, series.hash, series.mark, layout.text, series.state FROM series
+JOIN text AS watch ON watch.number = series.watch JOIN text AS layout ON layout.number = series.layout
+WHERE series.back IS NULL ORDER BY series.number
+"""
 _BACK = f"UPDATE series SET back = ? WHERE {_OF}"  # noqa: S608 -- constant
 _ROOM = 10_000
 _SIGN = 1 << 63
@@ -151,6 +156,30 @@ class ColdStore:
             marks = ", ".join("?" * len(numbers))
             self._connection.execute(f"DELETE FROM series WHERE watch NOT IN ({marks})", numbers)  # noqa: S608
 
+    def inherit(self, other: "ColdStore", wanted: Callable[[str], bool]) -> None:
+        """Keep what is away in `other` and `wanted`, and nothing else, as from before the log's first event."""
+        with failures(self._path), transaction(self._connection):
+            self._connection.execute("DELETE FROM series")
+            for watch, key, hash_, mark, layout, state in other.away(wanted):
+                self._connection.execute(_PUT, (self._named(watch), key, hash_, 0, mark, self._named(layout), state))
+        self._back.clear()
+        self._fill()
+
+    def away(self, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes, int, int, str, bytes]]:
+        """Yield watch, key, hash, mark, layout and state of each series that is away and `wanted`."""
+        self.flush()
+        with failures(self._path):
+            yield from (row for row in self._connection.execute(_AWAY) if wanted(_text(row[1])))
+
+    def retain(self, wanted: Callable[[str], bool]) -> None:
+        """Keep nothing of series that are not `wanted`."""
+        self.flush()
+        with failures(self._path), transaction(self._connection):
+            rows = self._connection.execute("SELECT number, key FROM series").fetchall()
+            gone = [(number,) for number, key in rows if not wanted(_text(key))]
+            self._connection.executemany("DELETE FROM series WHERE number = ?", gone)
+        self._fill()
+
     def least_mark(self, watch: str) -> int | None:
         """Return the least mark of the series of a watch that are away; None if none is.
 
@@ -205,6 +234,10 @@ class ColdStore:
 
 def _bytes(key: str) -> bytes:
     return key.encode("utf-8", "surrogatepass")
+
+
+def _text(key: bytes) -> str:
+    return key.decode("utf-8", "surrogatepass")
 
 
 def _hash(key: bytes) -> int:

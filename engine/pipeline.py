@@ -23,14 +23,14 @@ from sqlalchemy import update
 from sqlmodel import Session, col
 
 from engine import evaluations
-from engine.archive import copied
+from engine.archive import Snapshot, copied
 from engine.attributes import Attributes
 from engine.clock import Clock
 from engine.cold import ColdStores
 from engine.columnar.dedup import Dedup
 from engine.config.model import Config
 from engine.entities import Entities, with_attributes
-from engine.errors import CorruptSnapshot, ForewarnError, Permanent
+from engine.errors import ConfigError, CorruptSnapshot, ForewarnError, Permanent
 from engine.eventlog.base import Batch, DeadLetter, DeadLetters
 from engine.events import (
     UNAPPLIED,
@@ -58,7 +58,7 @@ from engine.measures.watermark import Watermark
 from engine.planning import Planner
 from engine.scoring import Scorer, Subjects, attributes_wanted, within
 from engine.scoring.quiet import Idle
-from engine.scoring.station import Station
+from engine.scoring.station import Ours, Station
 from engine.snapshots import Snapshots
 from engine.store.database import Database, insert_ignore, lock
 from engine.store.models import Progress
@@ -67,6 +67,8 @@ from engine.versions import Versions
 
 log = structlog.get_logger()
 GROUP = "pipeline"
+PARTITIONS = "partitions"
+"""In a snapshot's `meta`: among how many partitions the subjects were shared when it was written."""
 
 
 class Fenced(ForewarnError):
@@ -366,7 +368,7 @@ class Pipeline:
         if self._cold is not None:
             self._cold.flush()
         state = copied(self._state()) if copy else self._state()
-        meta = {"config": sorted(self._config.detectors)}
+        meta = {"config": sorted(self._config.detectors), PARTITIONS: self._config.main.events.partitions}
         return Frozen(self._stores.snapshots, self.partition, self.offset, self._epoch, state, meta)
 
     def written(self, oldest: int) -> None:
@@ -379,6 +381,10 @@ class Pipeline:
         if self._stores.snapshots is None:
             return []
         snapshot, skipped = self._stores.snapshots.search(self.partition)
+        if snapshot is not None and (why := self._unlike(snapshot)):
+            if not skipped:
+                raise why
+            snapshot, skipped = None, (*skipped, why.line())
         if snapshot is not None:
             self.load(snapshot.arrays)
             self.offset = snapshot.offset
@@ -386,6 +392,30 @@ class Pipeline:
             self._cold.rewind(self.offset)
             self._cold.keep(self.scorer.watches())
         return list(skipped)
+
+    def _unlike(self, snapshot: Snapshot) -> ConfigError | None:
+        """Return the error for models that are of other subjects than come to this partition now."""
+        shared, now = snapshot.meta.get(PARTITIONS), self._config.main.events.partitions
+        if shared in {None, now}:
+            return None
+        cause = f"the models are those of {shared} partitions, not of {now}"
+        remedy = f"set `events: {{partitions: {max(shared, now)}}}`, and run `forewarn repartition` to its end"
+        return ConfigError(cause, place=f"partition {self.partition}", remedy=remedy)
+
+    def inherit(self, parent: "Pipeline", ours: Ours) -> None:
+        """Begin with what `parent`, of no more use afterwards, remembers, and of all series only with `ours`."""
+        self.load(parent.only(ours))
+        if self.partition == parent.partition:
+            self.offset = parent.offset
+            return
+        self.scorer.recount()
+        if self._cold is not None and parent._cold is not None:
+            self._cold.inherit(parent._cold, ours)
+
+    def only(self, ours: Ours) -> Arrays:
+        """Return what is remembered, but of all series only of `ours`; of no more use afterwards."""
+        scorer = {f"scorer/{name}": array for name, array in self.scorer.only(ours).items()}
+        return {**self._state(), **scorer}
 
     def reconfigure(self, config: Config) -> None:
         """Go on under another configuration; models of detectors whose watch is the same keep what they learned.

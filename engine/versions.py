@@ -58,6 +58,13 @@ class Versions:
                 remedy=f"it has {known}" if known else "keep one with `forewarn models keep`",
             ) from error
 
+    def hand_on(self, partition: int, to: int) -> None:
+        """Let partition `to` have what versions `partition` has."""
+        for each in self.listing():
+            if each.partition == partition:
+                kept = self.find(each.detector, each.version, partition)
+                self.keep((each.detector, each.version, to), kept.offset, kept.arrays, kept.meta)
+
     def listing(self, detector: str = "") -> list[Version]:
         """Return all versions that can be read, of one detector or of all, by detector, the latest first."""
         found = self._read(f"{detector}/" if detector else "")

@@ -213,6 +213,11 @@ class Learner:
             memory.drop(mind.memory, series, label, -np.inf, np.inf)
             memory.drop(mind.recent, series, label, -np.inf, np.inf)
 
+    def recount(self) -> None:
+        """Count anew how good the predictions are."""
+        for sums, none in zip(self.mind.record, record.blank(), strict=True):
+            sums[:] = none
+
     def remembered(self) -> Ints:
         """Return the subjects of whom rows are remembered, or wait for their label."""
         mind = self.mind

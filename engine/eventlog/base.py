@@ -78,6 +78,7 @@ class EventLog(ABC):
     """An ordered, durable, partitioned record of events. Safe to use from several threads."""
 
     partitions: int
+    """How many there are. Who opens a log and gives 0 finds out."""
 
     @abstractmethod
     def append(self, batches: Iterable[Append]) -> list[int]:
@@ -131,6 +132,10 @@ class EventLog(ABC):
         One must stay one, as offsets count events. Raises Permanent where a log cannot be changed.
         """
         raise Permanent("this event log cannot be changed", remedy="what is in it goes with its retention")
+
+    @abstractmethod
+    def grow(self, partitions: int) -> None:
+        """Have so many partitions from now on, those that are added empty. Raises ValueError if that is fewer."""
 
     @abstractmethod
     def wait(self, timeout: float) -> None:

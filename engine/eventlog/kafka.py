@@ -18,11 +18,11 @@ from kafka.coordinator.assignors.sticky.sticky_assignor import (  # type: ignore
 )
 from kafka.structs import OffsetAndMetadata  # type: ignore[import-untyped]  # has no types
 
-from engine.errors import ConfigError, Retryable
+from engine.errors import Retryable
 from engine.eventlog.base import Append, Batch, EventLog
 from engine.eventlog.brokers import Brokers, failures
 from engine.eventlog.group import KafkaGroup
-from engine.eventlog.payload import check_batch, check_partition
+from engine.eventlog.payload import check_batch, check_growth, check_partition, unlike
 from engine.eventlog.records import NDJSON, batches_of, place, record_of, rest_of, split
 from engine.eventlog.whole import by_batches
 
@@ -192,6 +192,15 @@ class KafkaLog(EventLog):
             patience=session / 2,
         )
 
+    def grow(self, partitions: int) -> None:
+        """Have more partitions; who writes to the topic by other ways learns of them when it next asks for metadata."""
+        check_growth(self.partitions, partitions)
+        with self._asking, failures(self._place):
+            if partitions > self.partitions:
+                self._admin.create_partitions({self._topic: partitions}, timeout_ms=_ms(self._timeout))
+            self.partitions = partitions
+            self._asker.every = [self._tp(partition) for partition in range(partitions)]
+
     def close(self) -> None:
         """Send what is waiting, and let go of all connections."""
         with self._reading, self._asking:
@@ -204,20 +213,20 @@ class KafkaLog(EventLog):
         ]
 
     def _make_topic(self, replicas: int) -> None:
-        wanted: dict[str, Any] = {"num_partitions": self.partitions, "replication_factor": replicas}
+        wanted: dict[str, Any] = {"num_partitions": self.partitions or 1, "replication_factor": replicas}
         wanted["configs"] = {"message.timestamp.type": "LogAppendTime"}
         try:
             self._admin.create_topics({self._topic: wanted}, wait_for_metadata=True)
+            self.partitions = self.partitions or 1
         except errors.TopicAlreadyExistsError:
             self._check_partitions()
 
     def _check_partitions(self) -> None:
         (found,) = self._admin.describe_topics([self._topic])
         count = len(found["partitions"])
+        self.partitions = self.partitions or count
         if count != self.partitions:
-            cause = f"the topic has {count} partitions, not {self.partitions}"
-            remedy = f"set partitions to {count}, or run `forewarn repartition`"
-            raise ConfigError(cause, place=self._place, remedy=remedy)
+            raise unlike(count, self.partitions, self._place)
 
     def _consumer(self, group: str | None, **more: Any) -> Any:
         return KafkaConsumer(

@@ -8,7 +8,7 @@ from itertools import islice
 from engine.clock import Clock
 from engine.eventlog.base import Append, Batch, DeadLetter, DeadLetters, EventLog
 from engine.eventlog.deadletters import unknown_letter, with_id
-from engine.eventlog.payload import changed_lines, check_batch, check_partition
+from engine.eventlog.payload import changed_lines, check_batch, check_growth, check_partition
 
 
 class MemoryLog(EventLog):
@@ -43,6 +43,15 @@ class MemoryLog(EventLog):
                     break
                 found.append(batch.since(offset))
         return found
+
+    def grow(self, partitions: int) -> None:
+        """Have more partitions."""
+        check_growth(self.partitions, partitions)
+        with self._changed:
+            more = partitions - self.partitions
+            self._batches += [[] for _ in range(more)]
+            self._ends += [0] * more
+            self.partitions = partitions
 
     def begin(self, partition: int) -> int:
         """Return the first offset that is kept."""

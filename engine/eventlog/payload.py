@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import zstandard
 
-from engine.errors import ForewarnError
+from engine.errors import ConfigError, ForewarnError
 
 PLAIN, ZSTD = 0, 1
 _WORTH_TRYING = 1024
@@ -90,3 +90,16 @@ def _compressor() -> zstandard.ZstdCompressor:
     if compressor is None:
         compressor = _local.compressor = zstandard.ZstdCompressor(level=1)
     return compressor
+
+
+def check_growth(now: int, partitions: int) -> None:
+    """Raise ValueError if a log is to have fewer partitions than `now`."""
+    if partitions < now:
+        raise ValueError(f"the log has {now} partitions, and cannot have {partitions}: it only grows")
+
+
+def unlike(found: int, wanted: int, place: str) -> ConfigError:
+    """Return the error for a log that has another number of partitions than is said."""
+    more = f", or run `forewarn repartition` to have {wanted}" if wanted > found else ""
+    cause = f"the event log has {found} partitions, not {wanted}"
+    return ConfigError(cause, place=place, remedy=f"set `events: {{partitions: {found}}}`{more}")

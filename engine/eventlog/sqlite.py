@@ -10,16 +10,18 @@ from typing import Any, NamedTuple
 
 from engine.clock import Clock
 from engine.embedded import DiskFull, connect, failures, transaction
-from engine.errors import ConfigError, ForewarnError, Retryable
+from engine.errors import ForewarnError, Retryable
 from engine.eventlog.base import Append, Batch, EventLog
 from engine.eventlog.payload import (
     Packed,
     changed_lines,
     check_batch,
+    check_growth,
     check_partition,
     damaged,
     pack,
     seal,
+    unlike,
     unpack,
 )
 
@@ -87,7 +89,7 @@ class SqliteLog(EventLog):
     `busy_timeout` is how many seconds another process' write lock is waited for; `poll` how often, in seconds, `wait`
     looks for what other processes appended.
 
-    Raises ConfigError when the file was made with another number of partitions: a subject would change its partition.
+    Raises ConfigError when the file has another number of partitions: a subject would change its partition.
     """
 
     def __init__(
@@ -183,6 +185,13 @@ class SqliteLog(EventLog):
                 self._grown.wait(min(left, self._poll))
         self._seen.total = total
 
+    def grow(self, partitions: int) -> None:
+        """Have more partitions; processes that have the file open do not know of them."""
+        check_growth(self.partitions, partitions)
+        with self._writing, failures(self._path), transaction(self._writer):
+            self._add(range(self.partitions, partitions))
+        self.partitions = partitions
+
     def close(self) -> None:
         """Let go of the file. What was being appended is written first."""
         with self._writing, self._reading:
@@ -195,11 +204,13 @@ class SqliteLog(EventLog):
                 self._writer.execute(statement)
             (found,) = self._writer.execute('SELECT count(*) FROM "partition"').fetchone()
             if not found:
-                rows = [(partition,) for partition in range(self.partitions)]
-                self._writer.executemany('INSERT INTO "partition" VALUES (?, 0, 0)', rows)
+                self._add(range(self.partitions))
+        self.partitions = self.partitions or found
         if found not in {0, self.partitions}:
-            cause = f"the event log has {found} partitions, not {self.partitions}"
-            raise ConfigError(cause, place=str(self._path), remedy=f"set partitions to {found}, or use a new file")
+            raise unlike(found, self.partitions, str(self._path))
+
+    def _add(self, partitions: Iterable[int]) -> None:
+        self._writer.executemany('INSERT INTO "partition" VALUES (?, 0, 0)', [(each,) for each in partitions])
 
     def _batch(self, partition: int, offset: int, row: _Stored) -> Batch:
         packed = Packed(row.packing, row.crc, row.payload)

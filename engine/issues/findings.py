@@ -33,8 +33,13 @@ class Finding:
 
     @property
     def id(self) -> str:
-        """The id of the signal: the same in every replay."""
-        return derive("sig", self.signal.detector, self.series, self.signal.state, repr(self.signal.time))
+        """The id of the signal: the same in every replay.
+
+        What goes on is told again of the same moment, when it has lasted longer: by its value that is another signal.
+        """
+        seen = self.signal
+        again = (repr(seen.value),) if seen.state == "ongoing" else ()
+        return derive("sig", seen.detector, self.series, seen.state, repr(seen.time), *again)
 
     @property
     def until(self) -> float:

@@ -78,20 +78,20 @@ def divide(points: Ints, rooms: int, child: int, written: int) -> None:
 
 def latest(points: Ints, rooms: int, count: int, series: int, written: int, base: int) -> list[tuple[int, float]]:
     """Return (window, value) of what is kept of a series, oldest first; all its windows lie before `base`."""
-    behind, values = _latest(points, points.view(np.float32), rooms, count, series, written, base)
+    behind, values = kept(points, points.view(np.float32), rooms, count, series, written, base)
     return list(zip((base - behind).tolist(), values.tolist(), strict=True))
 
 
 @compiled
-def _latest(
+def kept(
     points: Ints, pictured: Singles, rooms: int, count: int, series: int, written: int, base: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return how many windows before `base` each of them was, and its value."""
     room = length(rooms, series, count)
-    kept = min(room, written)
-    behind, values = np.empty(kept, np.int64), np.empty(kept, np.float64)
-    for i in range(kept):
-        at = start(rooms, series) + (written - kept + i) % room
+    held = min(room, written)
+    behind, values = np.empty(held, np.int64), np.empty(held, np.float64)
+    for i in range(held):
+        at = start(rooms, series) + (written - held + i) % room
         behind[i] = (base - points[at, 0]) & 0xFFFFFFFF
         values[i] = pictured[at, 1]
     return behind, values

@@ -112,6 +112,7 @@ class Meter:
         self._where = watch.where and watch.where.expect(Kind.TRUTH)
         self._of = _argument(watch.measure)
         self._plan = _plan(watch, lateness, history_bytes // (history.POINTS * history.POINT_BYTES))
+        self._lateness, self._history_bytes = lateness, history_bytes
         self._until = -np.inf
         self.welcome: Callable[[NDArray[np.int32]], None] = lambda _: None
         """What is called with the numbers of series that are new, before anything is counted of them."""
@@ -209,6 +210,19 @@ class Meter:
             "history": self._history.array[: min(count, self._plan.rooms) * history.POINTS],
             "until": np.array([self._until]),
         }
+
+    def only(self, series: NDArray[np.int32]) -> dict[str, NDArray[Any]]:
+        """Return what `state` would if there were only these series, numbered from 0 in the order given."""
+        other = Meter(self.watch, lateness=self._lateness, history_bytes=self._history_bytes)
+        other._until = self._until
+        other._numbers([self.index.key(number) for number in series.tolist()])
+        nothing, done = np.zeros(1, np.int64), 0
+        theirs = self._memory(nothing)
+        while done < len(series):
+            other._pool.reserve(int(other._free[-1]) + _SPARE)
+            done = windows.take(other._memory(nothing), other._plan, theirs, series, done)
+        windows.take_pictures(other._memory(nothing), other._plan, theirs, self._plan.known, series)
+        return other.state()
 
     def load(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Take over a `state`. Raises ValueError if it is that of a watch with other windows or another measure."""

@@ -82,3 +82,13 @@ def roomy(pool: Pool, at: int, held: int) -> int:
     pool.values[new : new + held] = pool.values[at : at + held]
     _give(pool, at, size)
     return new
+
+
+@compiled
+def copied(pool: Pool, other: Pool, at: int, held: int) -> int:
+    """Return where a copy stands of what begins `at` a place of another pool, and holds `held` values."""
+    size = _size(held)
+    new = _take(pool, size)
+    length = _SMALLEST << (2 * size)
+    pool.values[new : new + length] = other.values[at : at + length]
+    return new

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from detectors.compiled import compiled, inlined
 from engine.measures import sketches
-from engine.measures.history import divide, parent, push
-from engine.measures.pool import MOST, Pool, has_room, release
+from engine.measures.history import divide, kept, parent, push
+from engine.measures.pool import MOST, Pool, copied, has_room, release
 
 COUNT, RATE, RATIO, SUM, MEAN, MIN, MAX, LAST, QUANTILE, DISTINCT, GAP = range(11)
 KINDS = {
@@ -114,7 +114,7 @@ def add(
             if plain:
                 _count(floats, ints, plan.kind, row, at, time[i], value[i])
             else:
-                _keep(floats, ints, pool, plan, row, at, time[i], value[i])
+                _keep(floats, ints, pool, plan, row, at, window[i], time[i], value[i])
             ints[row, _REACH] = max(int(ints[row, _REACH]), ahead + 1)
     return series.size if warm else max(series.size, 0)  # what is of no use would not be read
 
@@ -139,6 +139,38 @@ def advance(memory: Memory, plan: Plan, until: float, done: int) -> int:
                 return row
             _close(floats, ints, points, pictured, pool, closed, size, plan, row, until, False)
     return plan.known
+
+
+@compiled
+def take(memory: Memory, plan: Plan, theirs: Memory, series: Ints, done: int) -> int:
+    """Make series 0 and on what in the memory of `theirs`, which has the same plan, the given `series` are.
+
+    Returns how far, from `done` on, the room in the pool reached.
+    """
+    floats, ints, pool = memory.floats, memory.ints, memory.pool
+    for row in range(done, series.size):
+        floats[row] = theirs.floats[series[row]]
+        if plan.kind < QUANTILE:
+            continue
+        for place in range(plan.ring):
+            if pool.free[-1] + MOST > pool.values.size:
+                return row
+            at = plan.head + place * plan.words
+            held = min(int(ints[row, 2 * at] if plan.kind == QUANTILE else ints[row, 2 * at + 1]), MOST)
+            if held > 0:
+                floats[row, at + 1] = copied(pool, theirs.pool, int(floats[row, at + 1]), held)
+    return series.size
+
+
+@compiled
+def take_pictures(memory: Memory, plan: Plan, theirs: Memory, known: int, series: Ints) -> None:
+    """Do the same with the histories, of which there are `known` in theirs; what there is no room for is lost."""
+    for row in range(series.size):
+        old, base = int(series[row]), int(memory.floats[row, 0])
+        behind, values = kept(theirs.points, theirs.pictured, plan.rooms, known, old, theirs.ints[old, _WRITTEN], base)
+        for i in range(values.size):
+            push(memory.points, memory.pictured, plan.rooms, plan.known, row, i, base - behind[i], values[i])
+        memory.ints[row, _WRITTEN] = values.size
 
 
 def quiet(memory: Memory, plan: Plan, before: float) -> Ints:
@@ -190,14 +222,19 @@ def _count(floats: Floats, ints: Ints, kind: int, row: int, at: int, time: float
 
 
 @compiled
-def _keep(floats: Floats, ints: Ints, pool: Pool, plan: Plan, row: int, at: int, time: float, value: float) -> None:
-    """Add one event to a window that keeps values: where they stand is in word 1 of it, how many beside its count."""
+def _keep(  # noqa: PLR0913, PLR0917 - see above
+    floats: Floats, ints: Ints, pool: Pool, plan: Plan, row: int, at: int, window: float, time: float, value: float
+) -> None:
+    """Add one event to a window that keeps values: where they stand is in word 1 of it, how many beside its count.
+
+    What is drawn of a window does not depend on the series' number, which is another where a series moved to.
+    """
     _count(floats, ints, plan.kind, row, at, time, value)
     if not np.isfinite(value):
         return
     buffer, held = int(floats[row, at + 1]), int(ints[row, 2 * at + 1])
     if plan.kind == QUANTILE:
-        buffer = sketches.sample(pool, buffer, ints[row, 2 * at], value, row)
+        buffer = sketches.sample(pool, buffer, ints[row, 2 * at], value, int(window))
     elif plan.kind == DISTINCT:
         buffer, held = sketches.insert(pool, buffer, held, value)
     else:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.arrays import Growing
-from detectors.base import Floats, LearnedDetector, Observations
+from detectors.base import Floats, Ints, LearnedDetector, Observations
 from detectors.learned.standing import Standing
 from engine.columnar.columns import Columns
 from engine.columnar.index import SeriesIndex
@@ -22,7 +22,7 @@ from engine.issues.findings import Finding
 from engine.measures.keys import Keys
 from engine.measures.meter import Late
 from engine.scoring.objectors import Objectors
-from engine.scoring.station import Raised, Station, Surroundings, within
+from engine.scoring.station import Arrays, Ours, Raised, Station, Surroundings, within
 from engine.scoring.waiting import ROW, Waiting, after
 
 CONTACT = "forewarn.contact"
@@ -192,6 +192,26 @@ class Dossier(Station):
         assert batch.channel is not None
         return batch._replace(channel=np.array(given, np.int32)[batch.channel])
 
+    def only(self, ours: Ours) -> Arrays:
+        """Return the state as that of a partition that goes on with some subjects: it asks about no others any more.
+
+        Subjects keep their numbers, and what was learned from all of them stays. Changes this dossier itself.
+        """
+        others = [number for number in range(len(self._index)) if not ours(self._index.key(number))]
+        self._since.array[others] = np.inf
+        waiting = self._waiting.rows()
+        of_all = waiting["channel"] == self._labels
+        self._waiting.fill(waiting[of_all | ~np.isin(waiting["series"], others)])
+        for monitor in self.monitors.values():
+            monitor.grow(len(self._index))
+            monitor.reset(np.array(others, np.int32))
+        return self.state()
+
+    def recount(self) -> None:
+        """Count from here on how good the predictions are."""
+        for name in self.monitors:
+            self._model(name).recount()
+
     # -- helpers ------------------------------------------------------------------------------------------------------
 
     def _model(self, name: str) -> LearnedDetector:
@@ -257,6 +277,9 @@ class Dossier(Station):
             "clock": np.array([float(self._order), self._scored_until]),
         }
         return {"index": self._index.state(), "dossier": own}
+
+    def _parts_of(self, series: Ints) -> Mapping[str, Mapping[str, NDArray[Any]]]:
+        raise NotImplementedError("subjects are not numbered anew")
 
     def _load_parts(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         own = within(arrays, "dossier")

@@ -55,6 +55,10 @@ class Groups(ABC):
         keys = {f"index.{name}": array for name, array in self.index.state().items()}
         return {**keys, "group": self._group.array[: self._known]}
 
+    def only(self, series: Ints) -> dict[str, NDArray[Any]]:
+        """Return what `state` would if there were only these series, numbered from 0; groups keep their numbers."""
+        return {**self.state(), "group": self._group.array[series]}
+
     def load(self, state: Mapping[str, NDArray[Any]], series: SeriesIndex) -> None:
         """Take over a state, for the series it was saved with."""
         self.index.load({name: state[f"index.{name}"] for name in self.index.state()})

@@ -154,6 +154,12 @@ class MeterStation(Station):
         groups = {f"groups:{name}": groups.state() for name, groups in self._groups.items()}
         return {"meter": self.meter.state(), **groups}
 
+    def _parts_of(self, series: Ints) -> Mapping[str, Mapping[str, NDArray[Any]]]:
+        for groups in self._groups.values():
+            groups.extend(self.index)
+        groups = {f"groups:{name}": groups.only(series) for name, groups in self._groups.items()}
+        return {"meter": self.meter.only(series), **groups}
+
     def _load_parts(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         self.meter.load(within(arrays, "meter"))
         for name, groups in self._groups.items():

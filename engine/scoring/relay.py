@@ -1,13 +1,13 @@
 """A watch over other detectors: their signals become the observations of a composite."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.arrays import Growing
-from detectors.base import Observations
+from detectors.base import Ints, Observations
 from engine.columnar.index import SeriesIndex
 from engine.config.model import DetectorConfig, Watch
 from engine.issues.findings import Finding
@@ -93,6 +93,19 @@ class Relay(Station):
         }
         return {"index": self._index.state(), "parts": self._named.state(), "relay": own}
 
+    def _parts_of(self, series: Ints) -> Mapping[str, Mapping[str, NDArray[Any]]]:
+        new = np.full(len(self._index), -1, np.int32)
+        new[series] = np.arange(len(series))
+        index = SeriesIndex()
+        index.lookup([self._index.key(number) for number in series.tolist()])
+        own = self._parts()["relay"]
+        waiting, opened = (rows[new[rows_of] >= 0] for rows, rows_of in _numbered(own))
+        waiting["series"], opened[:, 0] = new[waiting["series"]], new[opened[:, 0]]
+        return {
+            "index": index.state(),
+            "relay": {"waiting": waiting, "latest": own["latest"][series], "open": opened},
+        }
+
     def _load_parts(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         own = within(arrays, "relay")
         self._index.load(within(arrays, "index"))
@@ -102,6 +115,12 @@ class Relay(Station):
             self._open.setdefault((series, channel), set()).add(member)
         self._latest.fill(own["latest"])
         self._waiting, self._heard = own["waiting"].copy(), []
+
+
+def _numbered(own: Mapping[str, NDArray[Any]]) -> Iterator[tuple[NDArray[Any], Ints]]:
+    """Yield the rows that name a series, with the numbers that they name."""
+    yield own["waiting"], own["waiting"]["series"]
+    yield own["open"], own["open"][:, 0]
 
 
 def _component(name: str, finding: Finding) -> str | None:

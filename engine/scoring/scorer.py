@@ -26,7 +26,7 @@ from engine.scoring.metered import MeterStation
 from engine.scoring.objectors import Objectors
 from engine.scoring.quiet import Idle
 from engine.scoring.relay import Relay
-from engine.scoring.station import Arrays, Station, Subjects, Surroundings, identity, within
+from engine.scoring.station import Arrays, Ours, Station, Subjects, Surroundings, identity, within
 
 CHANGES, OBJECTORS = "+changes", "+objectors"
 """Beside the names of stations, which never begin with a plus."""
@@ -159,6 +159,17 @@ class Scorer:
         parts = {station.name: station.state() for station in self._all()}
         parts |= {CHANGES: self._changes.state(), OBJECTORS: self._objectors.state()}
         return {f"{part}/{key}": array for part, state in parts.items() for key, array in state.items()}
+
+    def only(self, ours: Ours) -> Arrays:
+        """Return what `state` would if the others' series had never been here; of no more use afterwards."""
+        parts = {station.name: station.only(ours) for station in self._all()}
+        flat = {f"{part}/{key}": array for part, state in parts.items() for key, array in state.items()}
+        return {**self.state(), **flat}
+
+    def recount(self) -> None:
+        """Count from here on how good predictions are: another partition goes on with what was counted so far."""
+        for dossier in self.dossiers:
+            dossier.recount()
 
     def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take a state over. A watch that is new since then starts afresh."""

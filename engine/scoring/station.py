@@ -1,7 +1,7 @@
 """What some detectors watch together: where their observations come from, and the monitors that take them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -26,6 +26,8 @@ from engine.scoring.quiet import Idle, Quiet
 
 Arrays = dict[str, NDArray[Any]]
 Raised = Iterator[tuple[DetectorConfig, Signal]]
+Ours = Callable[[str], bool]
+"""From a series' key to whether it stays."""
 
 
 class Subjects(NamedTuple):
@@ -140,8 +142,7 @@ class Station(ABC):
             parts[f"monitor:{name}"] = {**monitor.state(), "model": self._models[name]}
         if self._quiet is not None:
             parts["quiet"] = self._quiet.state()
-        arrays = {f"{part}/{key}": array for part, state in parts.items() for key, array in state.items()}
-        return arrays | {"ticked": np.array([self._ticked]), "watch": self._watch}
+        return _flat(parts) | {"ticked": np.array([self._ticked]), "watch": self._watch}
 
     def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take a state over. What is watched otherwise, or a detector that is new since then, starts afresh."""
@@ -156,6 +157,15 @@ class Station(ABC):
             self._quiet.load(within(arrays, "quiet"))
         self._ticked = float(arrays["ticked"][0])
 
+    def only(self, ours: Ours) -> Arrays:
+        """Return what `state` would if the others' series had never been here: `ours` tells them by their keys."""
+        series = np.array([each for each in self.index.numbers().tolist() if ours(self.index.key(each))], np.int32)
+        parts = dict(self._parts_of(series))
+        for name, monitor in self.monitors.items():
+            monitor.grow(len(self.index))
+            parts[f"monitor:{name}"] = {**monitor.only(series), "model": self._models[name]}
+        return {**self.state(), **_flat(parts)}
+
     def _number(self, series: str) -> int:
         """Return the number of a series by its key, −1 if there is none."""
         return self.index.find(series)
@@ -163,6 +173,10 @@ class Station(ABC):
     @abstractmethod
     def _parts(self) -> Mapping[str, Mapping[str, NDArray[Any]]]:
         """Return what is remembered beside the monitors."""
+
+    @abstractmethod
+    def _parts_of(self, series: Ints) -> Mapping[str, Mapping[str, NDArray[Any]]]:
+        """Return of `_parts` what is another one when there are only these series, numbered from 0 in this order."""
 
     @abstractmethod
     def _load_parts(self, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -185,6 +199,10 @@ class Station(ABC):
         if subject == EVERYONE:
             return self.index.numbers()
         return np.array(self._members.of(subject, self.index), np.int32)
+
+
+def _flat(parts: Mapping[str, Mapping[str, NDArray[Any]]]) -> Arrays:
+    return {f"{part}/{key}": array for part, state in parts.items() for key, array in state.items()}
 
 
 def within(arrays: Mapping[str, NDArray[Any]], prefix: str) -> Arrays:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from engine.clock import FakeClock
+from engine.replay import drain
 from engine.store.models import Entity, Issue, SignalRow
 from tests.faults.house import START, House, call, event, opened, people, prepared, tick
 
@@ -106,3 +107,33 @@ def test_a_reserved_event_twice_counts_once(tmp_path: Path) -> None:
         house.hand_in(event("forewarn.entity", "account/acme", first, START, "same"))
         house.hand_in(event("forewarn.entity", "account/acme", again, START + 1.0, "same"))
         assert [row.name for row in house.rows(Entity)] == ["Acme"]
+
+
+SILENT = """
+name: silent
+about: Nothing comes
+watch: {event: app.call, by: account, measure: count, every: 1m}
+model: {kind: absence}
+severity: {medium: value > 300, high: value > 3600}
+"""
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_what_lasts_gets_worse_however_often_it_is_looked_at(tmp_path: Path, *, at_once: bool) -> None:
+    folder = prepared(tmp_path, **{"config/detectors/silent.yaml": SILENT})
+    with opened(folder) as house:
+        for minute in range(40):
+            both = ("account/a", "account/b")
+            house.hand_in(*(call(each, START + 60.0 * minute, f"{each}-{minute}") for each in both))
+        for minute in range(40, 240):
+            house.clock.set(START + 60.0 * minute)
+            coming = call("account/b", house.clock.time(), f"b-{minute}"), tick(house.clock.time())
+            if at_once:
+                house.engine.intake.accept(b"\n".join(coming), "test")
+            else:
+                house.hand_in(*coming)
+        drain(house.engine)
+        [issue] = house.rows(Issue)
+        signals = sorted((each.value, each.state) for each in house.rows(SignalRow))
+    assert (issue.detector, issue.severity) == ("silent", "high")
+    assert len(signals) == 26
