@@ -273,9 +273,8 @@ class LearnedDetector(Detector):
         """Raise NotImplementedError: what is remembered of all of them is known by their numbers."""
         raise NotImplementedError(f"kind {self.kind} numbers no subject anew")
 
-    @abstractmethod
     def recount(self) -> None:
-        """Count from here on how good the predictions are: another goes on with what was counted so far."""
+        """Count from here on how good the predictions are, if that is counted: another goes on with the rest."""
 
     @abstractmethod
     def forget(self, series: Ints) -> None:

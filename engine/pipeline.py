@@ -407,10 +407,8 @@ class Pipeline:
         self.load(parent.only(ours))
         if self.partition == parent.partition:
             self.offset = parent.offset
-            return
-        self.scorer.recount()
-        if self._cold is not None and parent._cold is not None:
-            self._cold.inherit(parent._cold, ours)
+        else:
+            self.scorer.recount()
 
     def only(self, ours: Ours) -> Arrays:
         """Return what is remembered, but of all series only of `ours`; of no more use afterwards."""

@@ -90,7 +90,10 @@ class _Part:
         self._drain()
         before, after = self._before.main.events.partitions, self._after.main.events.partitions
         for child in [*range(self._partition + before, after, before), self._partition]:
-            self._write(child, lambda key, child=child: home(subject_of(key), before, after, self._partition) == child)
+            self._write(child, self._ours(child, before, after))
+
+    def _ours(self, child: int, before: int, after: int) -> Ours:
+        return lambda key: home(subject_of(key), before, after, self._partition) == child
 
     def _done(self) -> bool:
         newest, skipped = self._snapshots.search(self._partition)
@@ -110,16 +113,19 @@ class _Part:
         parent.restore()
         made = self._pipeline(self._after, child)
         made.inherit(parent, ours)
+        if child != self._partition:
+            self._hand_on(child, ours)
         made.snapshot()
         self.series[child] = made.scorer.series()
-        if child == self._partition:
-            self._forget_others(ours)
-        elif self._storage.versions is not None:
-            self._storage.versions.hand_on(self._partition, child)
+        if child == self._partition and self._storage.cold is not None:
+            self._storage.cold.of(child).retain(ours)
 
-    def _forget_others(self, ours: Ours) -> None:
-        if self._storage.cold is not None:
-            self._storage.cold.of(self._partition).retain(ours)
+    def _hand_on(self, child: int, ours: Ours) -> None:
+        """Let a new partition have series that are away, and versions of models."""
+        if (cold := self._storage.cold) is not None:
+            cold.of(child).inherit(cold.of(self._partition), ours)
+        if self._storage.versions is not None:
+            self._storage.versions.hand_on(self._partition, child)
 
     def _pipeline(self, config: Config, partition: int) -> Pipeline:
         storage = self._storage

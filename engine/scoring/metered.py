@@ -157,8 +157,8 @@ class MeterStation(Station):
     def _parts_of(self, series: Ints) -> Mapping[str, Mapping[str, NDArray[Any]]]:
         for groups in self._groups.values():
             groups.extend(self.index)
-        groups = {f"groups:{name}": groups.only(series) for name, groups in self._groups.items()}
-        return {"meter": self.meter.only(series), **groups}
+        parts = {f"groups:{name}": groups.only(series) for name, groups in self._groups.items()}
+        return {"meter": self.meter.only(series), **parts}
 
     def _load_parts(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         self.meter.load(within(arrays, "meter"))

@@ -112,8 +112,8 @@ def test_a_reserved_event_twice_counts_once(tmp_path: Path) -> None:
 SILENT = """
 name: silent
 about: Nothing comes
-watch: {event: app.call, by: account, measure: count, every: 1m}
-model: {kind: absence}
+watch: {event: app.call, by: account, measure: {last: time}, every: 1m}
+model: {kind: absence, after: 5m}
 severity: {medium: value > 300, high: value > 3600}
 """
 
@@ -123,8 +123,9 @@ def test_what_lasts_gets_worse_however_often_it_is_looked_at(tmp_path: Path, *, 
     folder = prepared(tmp_path, **{"config/detectors/silent.yaml": SILENT})
     with opened(folder) as house:
         for minute in range(40):
+            house.clock.set(START + 60.0 * minute)
             both = ("account/a", "account/b")
-            house.hand_in(*(call(each, START + 60.0 * minute, f"{each}-{minute}") for each in both))
+            house.hand_in(*(call(each, house.clock.time(), f"{each}-{minute}") for each in both))
         for minute in range(40, 240):
             house.clock.set(START + 60.0 * minute)
             coming = call("account/b", house.clock.time(), f"b-{minute}"), tick(house.clock.time())
