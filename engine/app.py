@@ -79,7 +79,7 @@ class Engine:
         self._name = f"{gethostname()}:{os.getpid()}:{token_hex(4)}" if storage.database.several else "dispatcher"
         """Under which it claims what it sends, and partitions; no two processes have the same."""
         self._partitions = Partitions(config, storage, clock, self._membership())
-        self.intake = Intake(storage.log, storage.dead_letters, _decoder(config), clock)
+        self.intake = Intake(storage.log, storage.dead_letters, decoder_of(config), clock)
         leadership = None if Role.SCHEDULE in self.roles else Follower()
         self.schedule = Schedule((), storage.database, clock, leadership)
         self._unfinished = Unfinished()
@@ -102,7 +102,7 @@ class Engine:
     def _assemble(self) -> None:
         """Build what is built anew with a new configuration; models are not."""
         config = self.config
-        self.intake.decoder = _decoder(config)
+        self.intake.decoder = decoder_of(config)
         self.traffic = Traffic(config, self.channels, self.clock.time(), self.traffic)
         self.dispatcher = Dispatcher(
             config,
@@ -254,10 +254,10 @@ class Engine:
 
 def intake(config: Config, storage: Storage, clock: Clock) -> Intake:
     """Return the way in alone, for a process that puts events into the log and does nothing with them."""
-    return Intake(storage.log, storage.dead_letters, _decoder(config), clock)
+    return Intake(storage.log, storage.dead_letters, decoder_of(config), clock)
 
 
-def _decoder(config: Config) -> Decoder:
+def decoder_of(config: Config) -> Decoder:
     """Return what decodes what any detector of `config` wants."""
     rules, nobody = config.main.events, Subjects(lambda _: None, lambda _: {})
     scorer = Scorer(config.detectors, config.calendars, lateness=float(rules.lateness), subjects=nobody)

@@ -4,6 +4,7 @@ import fnmatch
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, Literal, NamedTuple, cast
 
 import msgspec
@@ -104,6 +105,7 @@ def _is_plain(name: str) -> bool:
     return not set(name) & set("*?[")
 
 
+@cache
 def _reserved(event: type[Control]) -> EventType:
     return EventType(event.type, _wire(event.type, data_struct(event)), control=event)
 
