@@ -42,6 +42,7 @@ bench: $(VENV)/.dev ## every benchmark
 	@for b in tests/benchmarks/[a-z]*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
 
 nightly: $(VENV)/.dev ## long fuzz, soak and fault runs
+	FOREWARN_HISTORIES=100000 FOREWARN_EXAMPLES=nightly $(BIN)/python -m pytest --numprocesses auto tests/simulation
 	FOREWARN_EXAMPLES=nightly $(BIN)/python -m pytest -m 'nightly or hypothesis'
 
 wheel: $(VENV)/.dev ## build the wheel into dist/

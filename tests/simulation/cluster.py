@@ -1,7 +1,7 @@
 """A cluster in one thread: processes that take turns, die and come back, over parts that fail."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -12,19 +12,19 @@ from engine.config.model import Config
 from engine.conversations.answers import templates_of
 from engine.dispatching import Dispatcher
 from engine.errors import Retryable
-from engine.events import Decoder
 from engine.eventlog.memory import MemoryDeadLetters
+from engine.events import Decoder
 from engine.intake import Intake
 from engine.letters import Outside
 from engine.links import Links
 from engine.partitions import Partitions
 from engine.snapshots import Snapshots
 from engine.storage import Storage
+from engine.store.models import Intent, Issue, SignalRow, Ticket, TicketNote
 from engine.tickets import Tickets
 from engine.upkeep import Upkeep
 from engine.wording import Speaker
 from outreach.tickets.builtin import BuiltinDesk
-from engine.store.models import Intent, Issue, SignalRow, Ticket, TicketNote
 from tests.faults.house import START
 from tests.simulation.parts import Place, UnsteadyBlobs, UnsteadyDatabase, UnsteadyLog, UnsteadyProvider
 from tests.simulation.trouble import Killed, Trouble
@@ -105,7 +105,7 @@ class Cluster:
     def kill(self, name: str) -> None:
         """End a process without a word."""
         for processes in (self.workers, self.places, self.dispatchers):
-            processes.pop(name, None)  # type: ignore[attr-defined]  # a mapping of any kind
+            processes.pop(name, None)
 
     def snapshot(self, name: str) -> None:
         """Let a worker write down what it knows."""
@@ -139,8 +139,8 @@ class Cluster:
         if self.blobs.kept:
             self.blobs.damage(self.trouble.dice.choice(sorted(self.blobs.kept)))
 
-    def heal(self, life: Iterable[tuple[float, bytes]]) -> None:
-        """Let all work as it should while life goes on: what comes at which time; until nothing is left to do."""
+    def heal(self, life: Iterable[tuple[float, bytes]], names: Collection[str]) -> None:
+        """Let all of `names` work as they should while life goes on: what comes at which time; until all is done."""
         before, self.trouble.on = self.trouble.on, False
         self.reconnect()
         for name in WORKERS:
@@ -149,9 +149,9 @@ class Cluster:
         for now, payload in life:
             self.clock.set(max(now, self.clock.time()))
             self.hand_in(payload)
-            self.turn(KEEPER)
-            while any([self.turn(name) for name in (*WORKERS, DISPATCHERS[0])]):
-                pass
+            for name in (KEEPER, *WORKERS, *WORKERS, *DISPATCHERS):  # what one gives back another takes
+                while name in names and self.turn(name) and name != KEEPER:
+                    pass
         self.trouble.on = before
 
     # -- what is there ------------------------------------------------------------------------------------------------
@@ -173,7 +173,9 @@ class Cluster:
     def _counted(self, table: type[SQLModel], *columns: str, besides: str = "") -> Counter[tuple[Any, ...]]:
         with self._database.reading() as session:
             rows = session.exec(select(table)).all()
-        return Counter(tuple(getattr(row, name) for name in columns) for row in rows if getattr(row, "kind", "") != besides)
+        return Counter(
+            tuple(getattr(row, name) for name in columns) for row in rows if getattr(row, "kind", "") != besides
+        )
 
     def _models(self) -> dict[int, dict[str, bytes]]:
         pipelines = [each for worker in self.workers.values() for each in worker.pipelines]

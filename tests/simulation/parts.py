@@ -161,6 +161,7 @@ class UnsteadyDatabase(Database):
             before.close()
         shutil.copyfile(empty, path)
         database = before or cls.open(path, synchronous="OFF", check=False)
+        assert isinstance(database, cls)
         database.several = True
         return database
 

@@ -6,27 +6,29 @@
 import os
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from engine.app import decoder_of
 from engine.config.load import load_or_raise
 from engine.config.model import Config
-from engine.events import Decoder, make_event
+from engine.errors import ForewarnError
+from engine.events import Decoder
+from engine.pipeline import Pipeline
 from engine.store import postgres
 from engine.store.database import Database
-from tests.faults.house import FILES, START, prepared
-from tests.simulation.cluster import NAMES, WORKERS, Cluster, State
+from engine.store.models import Progress
+from tests.faults.house import FILES, prepared
+from tests.simulation.cluster import WORKERS, Cluster, State
 from tests.simulation.parts import UnsteadyDatabase
+from tests.simulation.play import PLAYS, SHARE, Play
 from tests.simulation.trouble import Trouble
 
-MINUTE = 60.0
 CHUNKS = 20
-SEEDS = int(os.environ.get("FOREWARN_HISTORIES", "10000"))
+SEEDS = int(os.environ.get("FOREWARN_HISTORIES", "1000"))
 ONE = os.environ.get("FOREWARN_SEED")
 MAIN = "sender: {company: Acme}\nevents: {partitions: 2, known: ['app.*']}\n"
 SILENT = """
@@ -37,8 +39,6 @@ model: {kind: absence, after: 3m}
 """
 ERRORS = FILES["config/detectors/errors.yaml"] + "raise: {for: 1 of 1, clear: 2m}\n"
 PLAYBOOK = FILES["config/playbooks/errors.yaml"].replace("{detector: errors}", "{detector: [errors, silent]}")
-ACCOUNTS = ("account/acme", "account/b")
-"""Of different partitions."""
 
 
 @dataclass
@@ -75,11 +75,11 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 
 
 @pytest.fixture(scope="module")
-def expected(scene: Scene) -> State:
-    """What there is when nothing goes wrong."""
+def expected(scene: Scene) -> Mapping[str, State]:
+    """What there is when nothing goes wrong, of each play."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(postgres, "enter", lambda connection, *, shared: None)
-        return history(0, scene, rate=0.0)[0]
+        return {name: history(0, scene, play, rate=0.0)[0] for name, play in PLAYS.items()}
 
 
 @pytest.fixture(autouse=True)
@@ -88,82 +88,28 @@ def one_writer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgres, "enter", lambda connection, *, shared: None)
 
 
-class Act(NamedTuple):
-    """Minutes in which things go wrong, and those after them in which all heals; of these several come at once."""
-
-    trouble: list[tuple[float, bytes]]
-    healing: list[tuple[float, bytes]]
-
-
-def acts() -> list[Act]:
-    """Return what comes: people, then trouble of two accounts, then its end.
-
-    Each has ended when the next begins: nobody is told of what was over before they could be, or is not found who is
-    made known in another partition while trouble begins.
-    """
-    people = [(START, b"\n".join(_people()))]
-    return [
-        Act([*people, *_minutes(range(2))], [*_minutes(range(2, 4), 1)]),
-        Act([*_minutes(range(4, 10))], [*_minutes(range(10, 22), 3)]),
-        Act([*_minutes(range(22, 28))], [*_minutes(range(28, 40), 3)]),
-    ]
-
-
-def _minutes(span: range, together: int = 1) -> Iterator[tuple[float, bytes]]:
-    """Yield the events of minutes, so many of them together, with the time at which they are all there."""
-    for first in span[::together]:
-        minutes = range(first, first + together)
-        lines = [line for minute in minutes for line in _events(minute, START + minute * MINUTE)]
-        yield START + minutes.stop * MINUTE - 1.0, b"\n".join(lines)
-
-
-def _people() -> Iterator[bytes]:
-    for account in ACCOUNTS:
-        name = account.partition("/")[2]
-        yield _event("forewarn.entity", account, {"name": name}, START, f"is-{name}")
-        contact = {"parent": account, "zone": "UTC", "addresses": [{"kind": "email", "value": f"{name}@example.com"}]}
-        yield _event("forewarn.entity", f"contact/{name}", contact, START, f"person-{name}")
-
-
-def _events(minute: int, now: float) -> Iterator[bytes]:
-    for account in ACCOUNTS:
-        failed = account == ACCOUNTS[0] and 5 <= minute < 22
-        for nth in range(2):
-            yield _event("app.call", account, {"failed": failed}, now + 5.0 * nth, f"call-{minute}-{nth}")
-        if not (account == ACCOUNTS[1] and 4 <= minute < 22):
-            yield _event("app.beat", account, {}, now + 30.0, f"beat-{minute}")
-    yield _event("forewarn.tick", "engine/clock", {}, now + 59.0, f"tick-{minute}")
-
-
-def _event(type_: str, subject: str, data: dict[str, object], at: float, id_: str) -> bytes:
-    return make_event(type_, subject, data, id=f"{subject}-{id_}", source="test", time=at)
-
-
-ACTS = acts()
-
-
-def history(seed: int, scene: Scene, *, rate: float = 0.02) -> tuple[State, Trouble]:
+def history(seed: int, scene: Scene, play: Play, *, rate: float = 0.02) -> tuple[State, Trouble]:
     """Run one history; returns how things stand at its end, and what went wrong on the way."""
     trouble = Trouble(seed, rate=rate)
     cluster = scene.cluster(trouble)
     trouble.on = rate > 0
-    for act in ACTS:
+    for act in play.acts:
         for now, payload in act.trouble:
             cluster.clock.set(max(now, cluster.clock.time()))
             cluster.hand_in(payload)
-            _disturb(cluster, trouble.dice)
-        cluster.heal(act.healing)
+            _disturb(cluster, trouble.dice, play.names)
+        cluster.heal(act.healing, play.names)
     return cluster.state(), trouble
 
 
-def _disturb(cluster: Cluster, dice: random.Random) -> None:
+def _disturb(cluster: Cluster, dice: random.Random, names: Sequence[str]) -> None:
     """Let some processes have a turn, and something happen to them."""
     for _ in range(dice.randrange(1, 5)):
-        cluster.turn(dice.choice(NAMES))
+        cluster.turn(dice.choice(names))
     happens = dice.randrange(12) if cluster.trouble.on else -1
     match happens:
         case 0:
-            cluster.kill(dice.choice(NAMES))
+            cluster.kill(dice.choice(names))
         case 1 | 2:
             cluster.share_out()
         case 3:
@@ -180,27 +126,50 @@ def _disturb(cluster: Cluster, dice: random.Random) -> None:
 
 @pytest.mark.skipif(ONE is not None, reason="FOREWARN_SEED names one history")
 @pytest.mark.parametrize("chunk", range(CHUNKS))
+@pytest.mark.parametrize("play", PLAYS)
 def test_every_history_ends_as_if_nothing_had_gone_wrong(
-    chunk: int, scene: Scene, expected: State, tmp_path: Path
+    play: str, chunk: int, scene: Scene, expected: Mapping[str, State]
 ) -> None:
     happened = Counter[str]()
-    for seed in range(chunk, SEEDS, CHUNKS):
-        state, trouble = history(seed, scene)
+    for seed in range(chunk, SEEDS * SHARE[play] // 10, CHUNKS):
+        state, trouble = history(seed, scene, PLAYS[play])
         happened += trouble.happened
-        assert state == expected, f"FOREWARN_SEED={seed}"
+        assert state == expected[play], f"FOREWARN_SEED={seed}"
     assert len(happened) > 15, happened
 
 
 @pytest.mark.skipif(ONE is None, reason="FOREWARN_SEED names none")
-def test_this_history(scene: Scene, expected: State) -> None:
-    state, trouble = history(int(ONE or 0), scene)
-    print(*sorted(trouble.happened.items()), sep="\n")
-    assert state == expected
+@pytest.mark.parametrize("play", PLAYS)
+def test_this_history(play: str, scene: Scene, expected: Mapping[str, State]) -> None:
+    state, trouble = history(int(ONE or 0), scene, PLAYS[play])
+    assert state == expected[play], trouble.happened
 
 
-def test_something_happens_at_all(expected: State) -> None:
-    assert len(expected["issues"]) == 2
-    assert {status for _, status, *_ in expected["issues"]} == {"resolved"}
-    assert set(expected["taken"].values()) == {1}
-    assert len(expected["taken"]) == 4
-    assert len(expected["tickets"]) == 2
+def test_something_happens_at_all(expected: Mapping[str, State]) -> None:
+    for state in expected.values():
+        assert {status for _, status, *_ in state["issues"]} == {"resolved"}
+        assert len(state["issues"]) == 2
+    assert set(expected["whole"]["taken"].values()) == {1}
+    assert len(expected["whole"]["taken"]) == 4
+    assert len(expected["whole"]["tickets"]) == 2
+
+
+def unfenced(self: Pipeline, progress: Progress | None) -> Progress:
+    """Let anybody write."""
+    assert progress is not None
+    return progress
+
+
+def test_who_writes_of_a_partition_that_is_anothers_is_found_out(
+    scene: Scene, expected: Mapping[str, State], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The histories would notice: without the fence some end otherwise."""
+    monkeypatch.setattr(Pipeline, "_owned", unfenced)
+    assert any(_ends_otherwise(seed, scene, expected["workers"]) for seed in range(300))
+
+
+def _ends_otherwise(seed: int, scene: Scene, expected: State) -> bool:
+    try:
+        return history(seed, scene, PLAYS["workers"])[0] != expected
+    except ForewarnError:
+        return True
