@@ -164,13 +164,13 @@ class Cluster:
             "signals": self._counted(SignalRow, "id", "state", "at", "score", "value"),
             "intents": self._counted(Intent, "id", "kind", "occasion", "status", "recipient", besides="annotate"),
             "tickets": self._counted(Ticket, "external", "issue", "status"),
-            "notes": self._counted(TicketNote, "ticket", "text"),
+            "notes": self._counted(TicketNote, "ticket"),
             "taken": Counter(message.id for message in self.provider.sent),
             "models": self._models(),
             "dead": self._storage.dead_letters.counts(),
         }
 
-    def _counted(self, table: type[SQLModel], *columns: str, besides: str = "") -> Counter[tuple[Any, ...]]:
+    def _counted(self, table: type[SQLModel], *columns: str, besides: str | None = None) -> Counter[tuple[Any, ...]]:
         with self._database.reading() as session:
             rows = session.exec(select(table)).all()
         return Counter(
