@@ -70,6 +70,8 @@ class Message:
     purpose: Purpose = "service"
     thread: str = ""
     """`provider_id` of the message this one answers or follows; empty for a first one."""
+    also: tuple[str, ...] = ()
+    """Of more that it follows: where the ends of several are told together, which were told of one by one."""
     unsubscribe_url: str = ""
     """The RFC 8058 address; empty where the purpose does not ask for one."""
     data: Mapping[str, object] = field(default_factory=dict)
