@@ -84,6 +84,10 @@ class Message:
     """What goes into that template."""
     session_until: float = 0.0
     """Until when the person may be written to freely, as they wrote to us (WhatsApp), epoch seconds."""
+    topic: str = "message"
+    """What a machine on the other side is told that it is: `forewarn.message` (webhook)."""
+    secrets: tuple[str, ...] = ()
+    """What it is signed with, where each reader has a secret of their own (webhook)."""
     choices: Mapping[str, str] = field(default_factory=dict)
     """What the person may answer by a key or a button: the key, and what it says."""
 
