@@ -1,7 +1,7 @@
 """What leaves: the words of a message, an escalation or a ticket, made at the moment it is sent."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlmodel import Session
@@ -237,9 +237,10 @@ class Writer:
         """Return what a conversation needs: the ticket that hands it over, or an answer whose words are there."""
         if intent.kind == "ticket":
             handover = Handover(self._config, self._outside.templates, self._outside.speaker.links)
-            draft = handover.draft(session, intent, now)
             desk = self._desk(str(intent.payload["desk"]))
-            payload = {**intent.payload, "subject": draft.subject, "text": draft.body}
+            above = incidents.parent(session, intent.issue, str(intent.payload["desk"]))
+            draft = replace(handover.draft(session, intent, now), parent=above)
+            payload = {**intent.payload, "subject": draft.subject, "text": draft.body, "parent": above}
             return Letter(lambda: desk.create(draft), {"payload": payload})
         channel = self._outside.channels[decision.channel]
         asked = session.get(Intent, str(intent.payload["answers"]))
