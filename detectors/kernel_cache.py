@@ -16,7 +16,7 @@ import numba
 from numba.core import caching
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("detectors", "engine/columnar", "engine/events", "engine/measures")
+ROOMS = ("detectors", "engine/columnar", "engine/eventlog", "engine/events", "engine/measures")
 """The packages that have kernels."""
 
 

@@ -31,6 +31,7 @@ class Instead:
     def __init__(self, server: Postgres, template: str) -> None:
         self._server, self._template = server, template
         self.made: dict[Path, URL] = {}
+        self._opened: list[Database] = []
 
     def open(self, where: str | Path, **options: Any) -> Database:
         """Open what a test asks for."""
@@ -45,10 +46,13 @@ class Instead:
             path.parent.mkdir(parents=True, exist_ok=True)
             self.made[path] = self._server.create(self._template)
         options.pop("synchronous", None)
-        return open_anywhere(text(self.made[path]), **options)
+        self._opened.append(open_anywhere(text(self.made[path]), **options))
+        return self._opened[-1]
 
     def drop(self) -> None:
-        """Drop all that was made."""
+        """Drop all that was made, and close what a test left open."""
+        for database in self._opened:
+            database.close()
         for url in self.made.values():
             self._server.drop(url)
 

@@ -77,6 +77,8 @@ IMPERSONAL: Mapping[type[SQLModel], str] = {
     models.Stop: "what people of ours stopped",
     models.Duty: "how many people of ours are on duty",
     models.StreamHour: "numbers",
+    models.Blob: "names and sizes of snapshots",
+    models.BlobChunk: "snapshots of what models learned, as files in a folder are; they age out",
     models.StatusEntry: "public; words that name a customer are refused",
     models.StatusUpdate: "public; words that name a customer are refused",
     models.DeskCursor: "how far a desk was read",

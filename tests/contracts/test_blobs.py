@@ -310,13 +310,13 @@ class TestPostgres(TableContract):
         return postgres
 
     def test_a_connection_cut_while_it_is_written_leaves_nothing(
-        self, make: Make, server: Postgres, postgres: str
+        self, make: Make, postgres_server: Postgres, postgres: str
     ) -> None:
         blobs = make()
 
         def parts() -> Iterator[bytes]:
             yield LARGE
-            assert server.cut(make_url(postgres)) > 0
+            assert postgres_server.cut(make_url(postgres)) > 0
             yield LARGE
 
         with pytest.raises(Retryable):

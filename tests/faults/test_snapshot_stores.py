@@ -95,7 +95,7 @@ def kind(request: pytest.FixtureRequest, tmp_path: Path) -> Kind:
         case "sqlite":
             return Kind("snapshots: {url: database}", full, "no space left to write; free some space")
         case _:
-            url, server = request.getfixturevalue("postgres"), request.getfixturevalue("server")
+            url, server = request.getfixturevalue("postgres"), request.getfixturevalue("postgres_server")
             told = f"snapshots: {{url: database}}\nstore: {{url: '{url}'}}"
             return Kind(told, lambda _: cut(server, url), "try again")
 

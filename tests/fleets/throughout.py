@@ -81,6 +81,7 @@ def throughout(recording: Recording, config: Config, events: Path) -> Iterator[t
     events.write_bytes(b"\n".join(recording.lines()))
     pieces = _ended(chunks([events], STEP), recording.end)
     with rehearsal(config, recording.happened[0].time) as held:
+        held.engine.restore()
         [pipeline] = held.engine.pipelines
         [dossier] = pipeline.scorer.dossiers
         [monitor] = dossier.monitors.values()
