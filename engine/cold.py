@@ -39,6 +39,7 @@ SELECT layout.text, series.mark, series.state FROM series JOIN text AS layout ON
 WHERE {_OF}
 """  # noqa: S608 -- constant
 _BACK = f"UPDATE series SET back = ? WHERE {_OF}"  # noqa: S608 -- constant
+_ERASE = "DELETE FROM series WHERE instr('|' || CAST(key AS TEXT) || '|', ?) > 0"
 _ROOM = 10_000
 _SIGN = 1 << 63
 
@@ -74,6 +75,7 @@ class ColdStore:
         self._connection = connect(path, busy_timeout=10.0, synchronous=synchronous)
         with failures(path):
             self._connection.executescript(_SCHEMA)
+            self._connection.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten
         self._back: dict[tuple[int, bytes], int] = {}
         self.offset = 0
         """The offset of the log after the events under way: what leaves or comes back does so there."""
@@ -151,6 +153,19 @@ class ColdStore:
             marks = ", ".join("?" * len(numbers))
             self._connection.execute(f"DELETE FROM series WHERE watch NOT IN ({marks})", numbers)  # noqa: S608
 
+    def erase(self, subject: str) -> None:
+        """Delete the series of which `subject` is a part, of all watches.
+
+        Raises ForewarnError, and never Retryable: in the middle of a batch nothing can be retried.
+        """
+        part = f"|{subject}|"
+        self._back = {at: offset for at, offset in self._back.items() if part not in f"|{_text(at[1])}|"}
+        try:
+            with failures(self._path), transaction(self._connection):
+                self._connection.execute(_ERASE, (part,))
+        except Retryable as error:
+            raise ForewarnError(error.cause, place=error.place, remedy="start again: the log is replayed") from error
+
     def least_mark(self, watch: str) -> int | None:
         """Return the least mark of the series of a watch that are away; None if none is.
 
@@ -205,6 +220,10 @@ class ColdStore:
 
 def _bytes(key: str) -> bytes:
     return key.encode("utf-8", "surrogatepass")
+
+
+def _text(key: bytes) -> str:
+    return key.decode("utf-8", "surrogatepass")
 
 
 def _hash(key: bytes) -> int:

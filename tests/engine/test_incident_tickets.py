@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.config.model import PlaybookConfig
+from engine.desks.known import made_by
 from engine.replay import drain
 from engine.store import outbox
 from engine.store.models import Incident, Intent, Issue, Ticket, TicketNote
@@ -36,8 +37,15 @@ def incident(house: House) -> None:
 
 
 def _row(first: Issue, now: float) -> Incident:
-    about = {"title": "Errors", "detector": first.detector, "issue": first.id, "wave": "wav_1"}
-    return Incident(id="inc_1", opened_at=now, status="open", **about)
+    return Incident(
+        id="inc_1",
+        title="Errors",
+        detector=first.detector,
+        issue=first.id,
+        wave="wav_1",
+        opened_at=now,
+        status="open",
+    )
 
 
 def _declared(house: House, playbook: PlaybookConfig, now: float) -> Intent:
@@ -45,7 +53,7 @@ def _declared(house: House, playbook: PlaybookConfig, now: float) -> Intent:
 
 
 def above(house: House) -> Ticket:
-    made = incidents.made_by("inc_1")
+    made = made_by("inc_1")
     return next(row for row in house.rows(Ticket) if row.external == made)
 
 
