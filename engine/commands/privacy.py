@@ -56,8 +56,10 @@ def erase(
             f"this erases all that is kept of {subject}, for good",
             remedy=f"see what it is with `forewarn privacy export {subject}`, then add --yes",
         )
-    with storage(configured(config)) as stores, stores.database.transaction() as session:
-        done = erase_all(session, stores.log, stores.dead_letters, subject, CLOCK.time())
+    with storage(configured(config)) as stores:
+        with stores.database.transaction() as session:
+            done = erase_all(session, stores.log, stores.dead_letters, subject, CLOCK.time())
+        stores.database.checkpoint()
     if json:
         emit(msgspec.to_builtins(done))
     else:

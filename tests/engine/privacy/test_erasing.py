@@ -69,6 +69,14 @@ def test_c11_the_file_of_the_log_holds_nothing_either(house: House) -> None:
     assert not [path.name for path in files if b"ann@example.com" in path.read_bytes()]
 
 
+def test_c11_the_files_of_the_database_hold_nothing_either(house: House) -> None:
+    erased(house, "account/acme")
+    house.engine.storage.database.checkpoint()
+    files = list(house.engine.config.data_dir.glob("forewarn.db*"))
+    assert files
+    assert not [path.name for path in files if b"ann@example.com" in path.read_bytes()]
+
+
 def test_c11_a_replay_of_what_is_left_brings_nothing_back(house: House, tmp_path: Path) -> None:
     erased(house, "account/acme")
     drain(house.engine)
