@@ -128,7 +128,7 @@ class Database:
             return work(session)
 
     def checkpoint(self) -> None:
-        """Let no older copy of what was changed stay in SQLite's write-ahead log, as far as nobody reads it just now."""
+        """Let no older copy of what was changed stay in SQLite's write-ahead log, as far as nobody reads it now."""
         if not self.several:
             with self._alone(), embedded.failures(self.place), closing(self._engine.raw_connection()) as connection:
                 connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
