@@ -279,3 +279,7 @@ class LearnedDetector(Detector):
     @abstractmethod
     def forget(self, series: Ints) -> None:
         """Neither score the given subjects nor learn from them any more, nor from what is remembered of them."""
+
+    @abstractmethod
+    def erase(self, series: Ints) -> None:
+        """Know nothing of the given subjects any more: their numbers may be those of others from now on."""

@@ -33,6 +33,10 @@ class GroupedDetector(RowDetector):
     @abstractmethod
     def _run_grouped(self, batch: Observations, group: Ints, *, learn: bool) -> Scores: ...
 
+    def disband(self, groups: Ints) -> None:
+        """Forget the given groups: their rows become as never seen."""
+        self._groups[groups[groups < len(self._groups)]] = np.zeros(1, self.group_row)[0]
+
     def state(self) -> State:
         """Return the rows' bytes, one row a series, and the groups'."""
         groups = self._groups[: self._known[0]].view(np.uint8).reshape(-1, self.group_row.itemsize)

@@ -166,9 +166,12 @@ class Monitor:
         there = np.flatnonzero(now >= 0).astype(np.int32)
         rows = self.detector.rows(there) if self.movable else {}
         self.detector.grow(self._size)
-        if self.movable:  # of others no series ever leaves, and all have the numbers they had
+        if self.movable:  # of others only who is erased leaves, and all else have the numbers they had
             self.detector.reset(np.arange(self._size, dtype=np.int32))
             self.detector.put(now[there], rows)
+        else:
+            moved = np.flatnonzero(now != np.arange(len(now), dtype=np.int32)).astype(np.int32)
+            self.detector.reset(moved)
 
     def state(self) -> State:
         """Return all that is remembered; the names start with `detector.`, `raiser.` or `monitor.`."""

@@ -197,6 +197,11 @@ class Risk(LearnedDetector):
         for each in series.tolist():
             self._learner.forget(each)
 
+    def erase(self, series: Ints) -> None:
+        """Forget these subjects and all rows that came of them; their numbers are those of nobody."""
+        self.forget(series)
+        self._learner.mind.objected[series] = 0
+
     def reset(self, series: Ints) -> None:
         """Forget what these subjects did; what was learned of all stays, and so does who they are."""
         self._learner.reset(series)

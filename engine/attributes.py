@@ -42,6 +42,10 @@ class Attributes:
         self._known[event.subject] = (now, event.time)
         return now != before
 
+    def erase(self, subject: str) -> None:
+        """Know nothing of `subject` any more."""
+        self._known.pop(subject, None)
+
     def of(self, subject: str) -> Mapping[str, Scalar]:
         """Return what is known of `subject`."""
         return self._known.get(subject, ({}, 0.0))[0]

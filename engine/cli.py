@@ -58,7 +58,7 @@ COMMANDS: Mapping[str, Entry] = {
     "defects": Entry(DESK, "What is to be removed, and what it costs: list, show, refer, close."),
     "goodwill": Entry(DESK, "Remedies for customers, within a budget: grant, list."),
     "privacy": Entry(DESK, "What is kept of somebody: export, erase."),
-    "stop": Entry(DESK, "The kill switch: all, playbook, channel, template; list, end."),
+    "stop": Entry(DESK, "The kill switch: all, playbook, channel, stream, template; list, end."),
     "agents": Entry(DESK, "Who answers just now, whatever the roster says: say, show, end."),
     "status": Entry(DESK, "The public status page: declare, update, resolve, maintain; list, subscribers."),
     "outbox": Entry(DESK, "What is to be sent, and what became of it: list, retry."),

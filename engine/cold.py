@@ -44,6 +44,7 @@ JOIN text AS watch ON watch.number = series.watch JOIN text AS layout ON layout.
 WHERE series.back IS NULL ORDER BY series.number
 """
 _BACK = f"UPDATE series SET back = ? WHERE {_OF}"  # noqa: S608 -- constant
+_ERASE = "DELETE FROM series WHERE instr('|' || CAST(key AS TEXT) || '|', ?) > 0"
 _ROOM = 10_000
 _SIGN = 1 << 63
 
@@ -79,6 +80,7 @@ class ColdStore:
         self._connection = connect(path, busy_timeout=10.0, synchronous=synchronous)
         with failures(path):
             self._connection.executescript(_SCHEMA)
+            self._connection.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten
         self._back: dict[tuple[int, bytes], int] = {}
         self.offset = 0
         """The offset of the log after the events under way: what leaves or comes back does so there."""
@@ -179,6 +181,19 @@ class ColdStore:
             gone = [(number,) for number, key in rows if not wanted(_text(key))]
             self._connection.executemany("DELETE FROM series WHERE number = ?", gone)
         self._fill()
+
+    def erase(self, subject: str) -> None:
+        """Delete the series of which `subject` is a part, of all watches.
+
+        Raises ForewarnError, and never Retryable: in the middle of a batch nothing can be retried.
+        """
+        part = f"|{subject}|"
+        self._back = {at: offset for at, offset in self._back.items() if part not in f"|{_text(at[1])}|"}
+        try:
+            with failures(self._path), transaction(self._connection):
+                self._connection.execute(_ERASE, (part,))
+        except Retryable as error:
+            raise ForewarnError(error.cause, place=error.place, remedy="start again: the log is replayed") from error
 
     def least_mark(self, watch: str) -> int | None:
         """Return the least mark of the series of a watch that are away; None if none is.

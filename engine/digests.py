@@ -1,7 +1,7 @@
 """What is told together: the words of several messages to one person as one message.
 
-Each has its own template's words for that (`digest.txt.j2`); the template `_common/digest` says around them what is
-said once: how to check that it is genuine, why this person gets it, and how to stop it.
+Each has its own template's words for that (`digest.txt.j2`); the template `_common/digest`, or `_common/ends`, says
+around them what is said once: how to check that it is genuine, why this person gets it, and how to stop it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,11 +16,12 @@ from engine.config.model import Config
 from engine.letters import Addressed, Letter, Outside, Writer
 from engine.policy.facts import Decision
 from engine.policy.gather import Gathered
+from engine.policy.together import FRAMES
 from engine.store.digests import alone, mark
 from engine.store.models import Intent
 from engine.store.outbox import Status
 from outreach.base import Channel, Message
-from outreach.render import FRAME, Rendered, TemplateError
+from outreach.render import Rendered, TemplateError
 from outreach.segments import segments
 
 log = structlog.get_logger()
@@ -100,7 +101,7 @@ class Digester:
             try:
                 text = self._text(channel, items[:count], now)
             except TemplateError as error:
-                log.warning("template failed", template=FRAME, error=str(error))
+                log.warning("template failed", template=FRAMES[items[0].intent.occasion], error=str(error))
                 return None
             if not channel.plain or segments(text.text.strip()).messages <= self._segments:
                 return self._digest(channel, items[:count], text)
@@ -119,7 +120,8 @@ class Digester:
         }
         person = items[0].told.known.person
         kind = "sms" if channel.plain else "email"
-        return self._outside.templates.render(FRAME, kind, person.locale if person else "", words)
+        frame = FRAMES[items[0].intent.occasion]
+        return self._outside.templates.render(frame, kind, person.locale if person else "", words)
 
     def _digest(self, channel: Channel, items: Sequence[Item], text: Rendered) -> Digest:
         first = items[0]
@@ -129,6 +131,8 @@ class Digester:
             text=text.text,
             subject="" if channel.plain else text.subject,
             html="" if channel.plain else text.html,
+            thread=first.intent.thread,
+            also=_also(items),
             session_until=self._writer.session_until(first.told.known, first.told.decision),
             unsubscribe_url=first.words["links"].get("unsubscribe", ""),
             data={"issues": [item.words["issue"] for item in items], "occasion": first.intent.occasion},
@@ -137,6 +141,12 @@ class Digester:
         columns = {item.intent.id: _columns(item, message, [each.intent.id for each in items]) for item in items}
         letter = Letter.of(channel, message, columns[first.intent.id])
         return Digest([item.told for item in items], letter, columns)
+
+
+def _also(items: Sequence[Item]) -> tuple[str, ...]:
+    """Return the threads of the others."""
+    threads = dict.fromkeys(item.intent.thread for item in items if item.intent.thread)
+    return tuple(each for each in threads if each != items[0].intent.thread)
 
 
 def _columns(item: Item, message: Message, ids: Sequence[str]) -> Mapping[str, Any]:

@@ -174,7 +174,8 @@ class Feedback:
         return []
 
     def _change(self, session: Session, event: ChangeEvent, now: float) -> list[Transition]:
-        _declared(session, event, event.what, event.lasts, reset=event.reset)
+        if not event.erases:  # what is kept of nobody any more is not kept as that
+            _declared(session, event, event.what, event.lasts, reset=event.reset)
         return []
 
     def _model(self, session: Session, event: ModelEvent, now: float) -> list[Transition]:

@@ -1,7 +1,7 @@
 """What leaves: the words of a message, an escalation or a ticket, made at the moment it is sent."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlmodel import Session
@@ -17,7 +17,7 @@ from engine.playbooks import REPLY
 from engine.policy.facts import ChannelFacts, Decision
 from engine.policy.gather import Gathered
 from engine.policy.reach import session_until
-from engine.status import news
+from engine.status import letter
 from engine.store import digests
 from engine.store.models import Entity, Intent, Issue
 from engine.waves import incidents
@@ -114,7 +114,7 @@ class Writer:
         if gathered.wrong is not None:
             raise gathered.wrong
         if intent.kind == "status":
-            return self._news(session, intent, gathered, decision, now)
+            return self._news(session, intent, decision, now)
         if intent.kind == "annotate":
             return self._note(intent, gathered.issue)
         if intent.occasion == REPLY:
@@ -184,23 +184,12 @@ class Writer:
             return None, {"grant": "", "not_offered": error.cause}
         return offers.told(rules, grant), {"grant": grant.id, "not_offered": ""}
 
-    def _news(self, session: Session, intent: Intent, gathered: Gathered, decision: Decision, now: float) -> Letter:
+    def _news(self, session: Session, intent: Intent, decision: Decision, now: float) -> Letter:
         """Write to a subscriber of the status page."""
-        locale = (gathered.person and gathered.person.locale) or self._config.main.locale
-        words = news.variables(session, self._config, self._outside.speaker.links, intent, now)
-        text = self._outside.templates.render(str(intent.payload["template"]), "email", locale, words)
-        message = Message(
-            id=intent.id,
-            to=decision.address,
-            text=text.text,
-            subject=text.subject,
-            html=text.html,
-            thread=news.thread(session, intent),
-            unsubscribe_url="" if intent.step == "confirm" else words["links"]["leave"],
-            locale=text.locale,
-        )
         channel = self._outside.channels[decision.channel]
-        said = {"subject": message.subject, "text": message.text, "html": message.html, "locale": text.locale}
+        links, templates = self._outside.speaker.links, self._outside.templates
+        message = letter.written(session, self._config, links, templates, channel, intent, now)
+        said = {"subject": message.subject, "text": message.text, "html": message.html, "locale": message.locale}
         columns = {"channel": decision.channel, "address": message.to, "payload": {**intent.payload, **said}}
         return Letter.of(channel, message, columns)
 
@@ -248,9 +237,10 @@ class Writer:
         """Return what a conversation needs: the ticket that hands it over, or an answer whose words are there."""
         if intent.kind == "ticket":
             handover = Handover(self._config, self._outside.templates, self._outside.speaker.links)
-            draft = handover.draft(session, intent, now)
             desk = self._desk(str(intent.payload["desk"]))
-            payload = {**intent.payload, "subject": draft.subject, "text": draft.body}
+            above = incidents.parent(session, intent.issue, str(intent.payload["desk"]))
+            draft = replace(handover.draft(session, intent, now), parent=above)
+            payload = {**intent.payload, "subject": draft.subject, "text": draft.body, "parent": above}
             return Letter(lambda: desk.create(draft), {"payload": payload})
         channel = self._outside.channels[decision.channel]
         asked = session.get(Intent, str(intent.payload["answers"]))

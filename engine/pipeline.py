@@ -225,6 +225,8 @@ class Pipeline:
                 case EntityEvent():
                     news = self._entities.apply(event) | self._attributes.apply(event)
                     self.scorer.know(event, now, news=news)
+                case ChangeEvent() if event.erases:
+                    self._erase(event.subject)
                 case ChangeEvent():
                     self.scorer.change(event, now)
                 case OutcomeEvent() | ContactEvent():
@@ -238,6 +240,14 @@ class Pipeline:
                 case _:
                     pass
             effects.steps.append(event)
+
+    def _erase(self, subject: str) -> None:
+        """Let the models forget who was erased; snapshots of before hold them until they are replaced (C11)."""
+        self.scorer.erase(subject, self._watermark.value)
+        self._attributes.erase(subject)
+        self._entities.erase(subject)
+        if self._cold is not None:
+            self._cold.erase(subject)
 
     def _keep_or_revert(self, event: ModelEvent, batch: Batch) -> list[DeadLetter]:
         """Keep or take back models; returns what could not be done."""

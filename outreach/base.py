@@ -70,6 +70,8 @@ class Message:
     purpose: Purpose = "service"
     thread: str = ""
     """`provider_id` of the message this one answers or follows; empty for a first one."""
+    also: tuple[str, ...] = ()
+    """Of more that it follows: where the ends of several are told together, which were told of one by one."""
     unsubscribe_url: str = ""
     """The RFC 8058 address; empty where the purpose does not ask for one."""
     data: Mapping[str, object] = field(default_factory=dict)
@@ -82,6 +84,10 @@ class Message:
     """What goes into that template."""
     session_until: float = 0.0
     """Until when the person may be written to freely, as they wrote to us (WhatsApp), epoch seconds."""
+    topic: str = "message"
+    """What a machine on the other side is told that it is: `forewarn.message` (webhook)."""
+    secrets: tuple[str, ...] = ()
+    """What it is signed with, where each reader has a secret of their own (webhook)."""
     choices: Mapping[str, str] = field(default_factory=dict)
     """What the person may answer by a key or a button: the key, and what it says."""
 

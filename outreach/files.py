@@ -30,6 +30,8 @@ TAG_AT_END = re.compile(r"^(?!\s*\{%(?:(?!%\}).)*%\}\s*$)(.*[^\s+-]\s*)%\}[ \t]*
 """A line that ends in a tag and has more than that: Jinja is told (`+%}`) to keep its end."""
 OWN_TEXT = ("sms", "ticket", "digest")
 """Channels that need a text of their own; any other without one says what the e-mail says."""
+SHORT = ("voice", "whatsapp")
+"""Channels that say what the text message says, if there is one: nobody listens to links."""
 WITH_SUBJECT = ("email", "ticket", "digest")
 ENDING = ".j2"
 ARM = "@"
@@ -141,7 +143,8 @@ class Files:
 
     def own(self, template: str, channel: str, locale: str) -> str:
         """Return the file name for exactly this locale; empty if there is none."""
-        stems = [channel] if channel in OWN_TEXT else [channel, "email"]
+        short = ["sms"] if channel in SHORT else []
+        stems = [channel] if channel in OWN_TEXT else [channel, *short, "email"]
         names = (f"{template}/{locale}/{stem}.txt.j2" for stem in stems)
         return next((name for name in names if self.has(name)), "")
 

@@ -8,7 +8,7 @@ import ipaddress
 import socket
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from outreach.confusables import disguised_host
 
@@ -40,20 +40,25 @@ def target(url: str, *, allow_internal: bool, lookup: Resolve = resolve) -> Targ
     >>> target("https://example.org:8443/x?y", allow_internal=False, lookup=lambda host, port: ["93.184.216.34"])
     Target(url='https://93.184.216.34:8443/x?y', host='example.org', header='example.org:8443')
     """
-    parts = urlsplit(url)
-    if parts.scheme not in (("https", "http") if allow_internal else ("https",)):
-        raise ValueError(f"{url!r}: only https is allowed")
-    if not parts.hostname or parts.username is not None or any(ord(char) <= 32 for char in url):
-        raise ValueError(f"{url!r} is no address: write https://host/path, without a name and password")
-    host = parts.hostname.encode("idna").decode("ascii") if not parts.hostname.isascii() else parts.hostname
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    if cause := disguised_host(parts.hostname):
-        raise ValueError(f"{url!r} {cause}: whose it is cannot be told")
+    parts, host, port = read(url, allow_internal=allow_internal)
     chosen = _chosen(host, lookup(host, port), allow_internal)
     place = f"[{chosen}]" if chosen.version == 6 else str(chosen)
     suffix = f":{parts.port}" if parts.port else ""
     name = f"[{host}]" if ":" in host else host
     return Target(parts._replace(netloc=place + suffix, fragment="").geturl(), host, name + suffix)
+
+
+def read(url: str, *, allow_internal: bool) -> tuple[SplitResult, str, int]:
+    """Take a URL apart, and return its parts, host and port; no name is looked up. Raises ValueError as `target`."""
+    parts = urlsplit(url)
+    if parts.scheme not in (("https", "http") if allow_internal else ("https",)):
+        raise ValueError(f"{url!r}: only https is allowed")
+    if not parts.hostname or parts.username is not None or any(ord(char) <= 32 for char in url):
+        raise ValueError(f"{url!r} is no address: write https://host/path, without a name and password")
+    if cause := disguised_host(parts.hostname):
+        raise ValueError(f"{url!r} {cause}: whose it is cannot be told")
+    host = parts.hostname.encode("idna").decode("ascii") if not parts.hostname.isascii() else parts.hostname
+    return parts, host, parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def _chosen(host: str, addresses: Sequence[str], allow_internal: bool) -> IP:

@@ -91,12 +91,17 @@ def _headers(message: Message, to: Mailbox, head: Letterhead, at: float) -> Iter
     yield f"Date: {_date(int(at))}\r\n"
     yield f"Message-ID: {message_id(message.id, head.domain)}\r\n"
     yield "Auto-Submitted: auto-generated\r\n"
-    if MESSAGE_ID.fullmatch(message.thread) and message.thread.isascii():
-        yield f"In-Reply-To: {message.thread}\r\nReferences: {message.thread}\r\n"
+    if threads := list(filter(_is_id, (message.thread, *message.also))):
+        named = "\r\n ".join(threads)  # every parent; no References of several is defined (RFC 5322, 3.6.4)
+        yield f"In-Reply-To: {named}\r\nReferences: {threads[0]}\r\n"
     if message.unsubscribe_url:
         yield f"List-Unsubscribe: <{_web_address(message.unsubscribe_url)}>\r\n"
         yield "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
     yield "MIME-Version: 1.0\r\n"
+
+
+def _is_id(thread: str) -> bool:
+    return MESSAGE_ID.fullmatch(thread) is not None and thread.isascii()
 
 
 @lru_cache(maxsize=16)

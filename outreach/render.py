@@ -31,6 +31,8 @@ from outreach.values import Said
 LAYOUT = "_layouts/email.html.j2"
 FRAME = "_common/digest"
 """The template around what is told together."""
+ENDS = "_common/ends"
+"""The one around several ends that are told together."""
 
 
 class TemplateError(ValueError):
@@ -88,9 +90,9 @@ class Templates:
         """Say whether the template has a text for the channel in any locale."""
         return self.files.text(template, channel, "") is not None
 
-    def digested(self, template: str, locale: str) -> bool:
+    def digested(self, template: str, locale: str, frame: str = FRAME) -> bool:
         """Say whether it can be told with others: it has words for that in the language of those around them."""
-        own, around = (self.files.text(*each, locale) for each in ((template, "digest"), (FRAME, "email")))
+        own, around = (self.files.text(*each, locale) for each in ((template, "digest"), (frame, "email")))
         return own is not None and around is not None and own[0] == around[0]
 
     def render(self, template: str, channel: str, locale: str, variables: Mapping[str, Any]) -> Rendered:

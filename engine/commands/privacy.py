@@ -56,8 +56,10 @@ def erase(
             f"this erases all that is kept of {subject}, for good",
             remedy=f"see what it is with `forewarn privacy export {subject}`, then add --yes",
         )
-    with storage(configured(config)) as stores, stores.database.transaction() as session:
-        done = erase_all(session, stores.log, stores.dead_letters, subject, CLOCK.time())
+    with storage(configured(config)) as stores:
+        with stores.database.transaction() as session:
+            done = erase_all(session, stores.log, stores.dead_letters, subject, CLOCK.time())
+        stores.database.checkpoint()
     if json:
         emit(msgspec.to_builtins(done))
     else:
@@ -69,7 +71,8 @@ def _tell(subject: str, done: Erased) -> None:
     typer.echo(f"{safe(subject)}: erased {rows}; {done.events} events, {done.letters} dead letters")
     typer.echo(f"of {done.addresses} addresses a digest stays: nothing is sent there any more")
     typer.echo(
-        "snapshots and versions of models hold numbers of it until they are replaced; backups are yours to erase"
+        "an engine that runs, or starts, forgets it in its models; snapshots and versions of before hold it until they"
+        " are replaced; what models learned of many stays until their next fit; backups are yours to erase"
     )
     for each in done.elsewhere:
         typer.echo(f"still at its desk, to be erased there: {safe(each)}")

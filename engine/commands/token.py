@@ -21,12 +21,16 @@ def create(
     name: Annotated[str, typer.Argument(help="The program or person that will use it.")],
     scope: Annotated[str, typer.Option(help=f"{', '.join(tokens.SCOPES)}.")] = "ingest",
     config: ConfigFolder = None,
+    json: AsJson = False,
 ) -> None:
     """Make a token and show it, this once."""
     with database(configured(config)) as opened:
         secret = tokens.create(opened, name, scope, CLOCK)
     note("keep it: it cannot be shown again")
-    typer.echo(secret)
+    if json:
+        emit({"name": name, "scope": scope, "token": secret})
+    else:
+        typer.echo(secret)
 
 
 @app.command("list")
@@ -50,6 +54,7 @@ def feed(
     subject: Annotated[str, typer.Argument(help="Who may read with it: contact/ann or account/acme.")],
     lasts: Annotated[str, typer.Option("--for", help="How long it works, as 1h; 30d at most.")] = "1h",
     config: ConfigFolder = None,
+    json: AsJson = False,
 ) -> None:
     """Make a token with which a browser may read what an in-app channel keeps for a person or account."""
     loaded = configured(config)
@@ -58,7 +63,11 @@ def feed(
     except ValueError as error:
         raise Unusable(str(error), place="--for") from error
     with storage(loaded) as stores:
-        typer.echo(Links(loaded.main.listen.public_url, stores.secret).token(claims))
+        token = Links(loaded.main.listen.public_url, stores.secret).token(claims)
+    if json:
+        emit({"subject": subject, "token": token, "expires_at": claims.expires})
+    else:
+        typer.echo(token)
 
 
 @app.command()

@@ -8,7 +8,7 @@ from engine.config.digest_model import FEWEST, MOST, TOLD_BY, DigestConfig, term
 from engine.config.load import POLICY
 from engine.config.loaded import Loaded
 from engine.config.model import SAFETY, MessageStep, Place, PlaybookConfig, Step, TicketStep
-from outreach.render import FRAME, TemplateError, Templates
+from outreach.render import ENDS, FRAME, TemplateError, Templates
 from outreach.segments import segments
 
 TEXTED = ("sms", "whatsapp")
@@ -46,8 +46,9 @@ def _check_playbook(loaded: Loaded, playbook: PlaybookConfig, rules: DigestConfi
         _check_urgent(loaded, playbook, place)
     for step in playbook.steps:
         _check_deadline(loaded, playbook, step, rules, place)
-    for step in _opening(playbook):
-        _check_words(loaded, step, loaded.where(step.place, "template"))
+    for step in playbook.steps:
+        if isinstance(step, MessageStep):
+            _check_words(loaded, step, loaded.where(step.place, "template"))
 
 
 def _check_urgent(loaded: Loaded, playbook: PlaybookConfig, place: Place) -> None:
@@ -77,26 +78,31 @@ def _check_words(loaded: Loaded, step: MessageStep, place: Place) -> None:
     templates = loaded.templates
     if templates is None or step.template not in templates.templates() or step.purpose != "service" or step.emergency:
         return
-    if not set(TOLD_BY) & set(kinds_of(loaded, step.channels)):
+    if step.on == "opened" and not set(TOLD_BY) & set(kinds_of(loaded, step.channels)):
         return
-    lacking = [each for each in templates.files.locales(step.template) if not templates.digested(step.template, each)]
-    if lacking and templates.has(FRAME, "email"):
-        what = f"in {', '.join(lacking)} these messages go alone: there is no {step.template}/LOCALE/digest.txt.j2"
+    name, frame = step.template, FRAME if step.on == "opened" else ENDS
+    lacking = [each for each in templates.files.locales(name) if not templates.digested(name, each, frame)]
+    if lacking and templates.has(frame, "email"):
+        what = f"in {', '.join(lacking)} these messages go alone: there is no {name}/LOCALE/digest.txt.j2"
         loaded.problems.warning(place, what, "write it, Subject: and a few lines, or digest: never in the playbook")
 
 
 def _check_frame(loaded: Loaded, playbook: str) -> None:
-    """Note that there are no words around what is told together, or none for text messages."""
+    """Note that there are no words around what is told together, or around ends, or none for text messages."""
     templates = loaded.templates
     if templates is None:
         return
     place = loaded.playbooks[playbook].place
     if loaded.policy.digest is not None and POLICY in loaded.roots:
         place = loaded.where(loaded.roots[POLICY].place, "digest")
+    hint = "copy it from the folder that `forewarn init` writes"
     if not templates.has(FRAME, "email"):
-        hint = "copy it from the folder that `forewarn init` writes"
         loaded.problems.error(place, f'no template "{FRAME}": nothing is told together', hint)
-    elif texted := [name for name, each in loaded.channels.items() if each.type in TEXTED]:
+        return
+    if not templates.has(ENDS, "email"):
+        what = f'no template "{ENDS}": ends that are due at the same time are told one by one'
+        loaded.problems.warning(place, what, hint)
+    if texted := [name for name, each in loaded.channels.items() if each.type in TEXTED]:
         _check_texted(loaded, templates, texted, place)
 
 

@@ -6,11 +6,12 @@ from fnmatch import fnmatchcase
 from engine.config.check_main import address_kind
 from engine.config.load import STATUS
 from engine.config.loaded import Loaded
+from engine.config.model import Place
 from engine.config.status_model import ComponentConfig, StatusConfig
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-BY = "email"
-"""The kind of address that subscribers have."""
+BY = {"channel": ("email", "e-mail"), "webhook": ("url", "webhook")}
+"""By the key that names a channel: the kind of address that its subscribers have, and what it is called."""
 
 
 def check_status(loaded: Loaded) -> None:
@@ -51,14 +52,24 @@ def _check_labels(loaded: Loaded, status: StatusConfig) -> None:
 
 
 def _check_subscribing(loaded: Loaded, status: StatusConfig) -> None:
-    place = loaded.where(status.place, "channel")
-    if status.channel and status.channel not in loaded.declared["channels"]:
-        loaded.problems.unknown(place, "channel", status.channel, loaded.declared["channels"])
-    elif status.channel and address_kind(loaded, status.channel) not in {BY, ""}:
-        loaded.problems.error(place, f"{status.channel} is no e-mail", "subscribers are told by e-mail")
+    for key, name in (("channel", status.channel), ("webhook", status.webhook)):
+        if name:
+            _check_way(loaded, loaded.where(status.place, key), name, *BY[key])
     if not 0 < status.confirm_within <= 30 * 86400.0:
         within = loaded.where(status.place, "confirm_within")
         loaded.problems.error(within, "a confirmation is waited for up to 30 days", "write 48h")
     if status.confirmations.count < 1:
         most = loaded.where(status.place, "confirmations")
         loaded.problems.error(most, "nobody could ever subscribe", "write 200 per 1h, or leave channel out")
+
+
+def _check_way(loaded: Loaded, place: Place, name: str, kind: str, called: str) -> None:
+    """Note what is wrong with a channel by which subscribers are told."""
+    if name not in loaded.declared["channels"]:
+        loaded.problems.unknown(place, "channel", name, loaded.declared["channels"])
+    elif address_kind(loaded, name) not in {kind, ""}:
+        who = "systems" if kind == "url" else "subscribers"
+        loaded.problems.error(place, f"{name} is no {called}", f"{who} are told by {called}")
+    elif kind == "url" and name in loaded.channels and loaded.channels[name].params.get("allow_internal"):
+        what = f"{name} may ask addresses inside your network, and anyone may subscribe one"
+        loaded.problems.error(place, what, "name a channel without allow_internal")

@@ -12,7 +12,7 @@ from engine.config.model import Escalation, MessageStep, Place, Step, TicketStep
 from engine.config.problems import Problem, nearest
 from engine.config.variables import AGENT, ANSWER, APPROVAL, DEFECT, DIGEST, HANDOVER, INCIDENT, MESSAGE, NEWS
 from outreach.lint_rules import SMS_SEGMENTS, Occasion, Purpose, Rules
-from outreach.render import FRAME, Templates
+from outreach.render import ENDS, FRAME, Templates
 from outreach.replies.lexicon import faults
 
 TICKET, TOGETHER = "ticket", "digest"
@@ -64,9 +64,11 @@ def _check_ours(loaded: Loaded, checker: "_Checker") -> None:
     if not messages:
         return
     start = loaded.roots[MAIN].place
-    if checker.knows(FRAME):
-        kinds = ["email", *(kind for kind in ["sms"] if loaded.templates and loaded.templates.has(FRAME, kind))]
-        checker.check_own(FRAME, kinds, DIGEST, start, "opened")
+    frames: Mapping[str, Occasion] = {FRAME: "opened", ENDS: "closing"}
+    for frame, occasion in frames.items():
+        if checker.knows(frame):
+            texts = [kind for kind in ["sms"] if loaded.templates and loaded.templates.has(frame, kind)]
+            checker.check_own(frame, ["email", *texts], DIGEST, start, occasion)
     if checker.knows("_common/incident"):
         checker.check_own("_common/incident", [TICKET], INCIDENT, start)
     to = _escalations(loaded).get(loaded.policy.approvals.to)

@@ -30,7 +30,9 @@ class StatusConfig:
     title: str = ""
     """Of the page; empty: the company's name."""
     channel: str = ""
-    """The channel by which subscribers are told; empty: nobody can subscribe."""
+    """The channel by which subscribers are told; empty: nobody can subscribe by mail."""
+    webhook: str = ""
+    """The channel by which systems of others are told; empty: none can be subscribed."""
     confirm_within: Duration = Duration(48 * 3600.0)
     """How long a subscription can be confirmed."""
     confirmations: Per = Per(200, 3600.0, calendar=False)
@@ -38,3 +40,11 @@ class StatusConfig:
     change: str = "maintenance"
     """What a maintenance window is to calendars that name it under `changes`."""
     place: Place = NOWHERE
+
+    def by(self, kind: str) -> str:
+        """Return the channel by which subscribers with an address of a kind are told; empty: they are not.
+
+        >>> StatusConfig({}, channel="mail").by("email"), StatusConfig({}, channel="mail").by("url")
+        ('mail', '')
+        """
+        return {"email": self.channel, "url": self.webhook}.get(kind, "")

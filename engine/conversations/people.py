@@ -30,7 +30,7 @@ class Correspondent:
     closed: bool = False
     """Whether it said that it was over."""
     others: tuple[tuple[str, str, str], ...] = ()
-    """What else it told of that is still open: issue, message, and in a few words what it is."""
+    """What else it told of that is still open, or is over as it says: issue, message, and in a few words what it is."""
 
 
 def correspondents(session: Session, kind: str, sender: str, thread: str = "") -> list[Correspondent]:
@@ -72,14 +72,18 @@ def recipient(session: Session, person: str, address: str, message: Intent | Non
 
 
 def _meant(session: Session, person: str, address: str, message: Intent | None) -> Correspondent:
-    """Return a person with what they mean: of things told together that which is open, if it is the only one."""
+    """Return a person with what they mean: of things told together that which is open, if it is the only one.
+
+    Of several ends that were told together they may mean any.
+    """
     told = digests.members(session, message) if message else []
     if message is None or len(told) == 1:
         return _written_to(session, person, address, message)
     states = {
         row.id: row.status for row in session.exec(select(Issue).where(col(Issue.id).in_([i.issue for i in told])))
     }
-    still = sorted((each for each in told if states.get(each.issue) in ACTIVE), key=_order)
+    ended = message.occasion in CLOSING
+    still = sorted((each for each in told if ended or states.get(each.issue) in ACTIVE), key=_order)
     found = _written_to(session, person, address, still[0] if still else message)
     return replace(found, others=tuple((each.issue, each.id, digests.headline(each)) for each in still[1:]))
 

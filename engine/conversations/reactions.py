@@ -4,7 +4,7 @@
 - Broken, call me, distress and anything not understood are a person's at once, and the one text says so.
 - Once a person has it, no text is sent but the confirmation of an opt-out, which is sent once (C3).
 - What was told together in one message is answered together: a bare "fixed" is asked once which of them it means, and
-  then it is a person's.
+  then it is a person's. If the message told of several ends, "fixed" agrees with all of them.
 - "Fixed" ends nothing by itself: an issue ends when its detector sees nothing any more, or an operator says so.
 """
 
@@ -73,7 +73,7 @@ class State:
     closed: bool = False
     """Whether we last told them that it was over."""
     several: bool = False
-    """Whether what is answered told of several things that are still open."""
+    """Whether what is answered told of several things that are still open, or of several ends."""
     asked: bool = False
     """Whether they were asked which of several they mean."""
 
@@ -102,7 +102,7 @@ def react(reading: Reading, state: State, turns: int) -> Reaction:
         return Reaction(hand_over="distress" if meaning is Meaning.DISTRESS else "may_stop")
     if meaning is Meaning.THANKS:
         return Reaction()
-    if state.several and meaning in _OF_ONE:
+    if state.several and meaning in _OF_ONE and not (state.closed and meaning is Meaning.FIXED):
         return _which(state, turns)
     return _answered(meaning, state, turns)
 

@@ -45,10 +45,10 @@ def on_incident(issue: Issue, ticket: Known, text: str, desks: Mapping[str, Desk
     return note
 
 
-def under(issue: Issue, ticket: Known, parent: Ref, now: float) -> Intent:
+def under(issue: Issue, ticket: Ref, parent: Ref, now: float) -> Intent:
     """Return the note that makes a ticket one of an incident's."""
-    note = _note(issue, ticket.ref, f"This is part of an incident, and belongs to ticket {parent.number}.", now)
-    note.id = derive("int", issue.id, KIND, ticket.ref, "under", parent)
+    note = _note(issue, ticket, f"This is part of an incident, and belongs to ticket {parent.number}.", now)
+    note.id = derive("int", issue.id, KIND, ticket, "under", parent)
     note.payload = {**note.payload, "parent": parent.number}
     return note
 

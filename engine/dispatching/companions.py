@@ -7,6 +7,7 @@ from sqlmodel import Session
 
 from engine.config.digest_model import terms
 from engine.config.model import Config
+from engine.policy.together import FRAMES
 from engine.store import digests, outbox
 from engine.store.models import Intent
 
@@ -26,21 +27,25 @@ class Companions:
         leads = [each for each in leading if self._may_lead(each)]
         if not leads:
             return {}
-        rows = digests.waiting(session, {each.recipient for each in leads}, self._most, now)
+        rows = digests.waiting(session, {each.recipient for each in leads}, self._most, FRAMES, now)
         wanted = {lead.id: [each.id for each in self._along(lead, rows)] for lead in leads}
         ids = list(chain.from_iterable(wanted.values()))
         claimed = {each.id: each for each in outbox.claim(session, ids, by, now)} if ids else {}
         return {lead: [claimed[id_] for id_ in along if id_ in claimed] for lead, along in wanted.items()}
 
     def _may_lead(self, intent: Intent) -> bool:
-        opening = (intent.kind, intent.occasion) == ("message", "opened")
-        return opening and bool(intent.recipient) and intent.playbook in self._most
+        message = intent.kind == "message" and intent.occasion in FRAMES
+        return message and bool(intent.recipient) and intent.playbook in self._most
 
     def _along(self, lead: Intent, rows: Sequence[Intent]) -> list[Intent]:
         """Return the oldest of each other issue: no two of one message are about the same."""
         by_issue: dict[str, Intent] = {}
         for row in rows:
-            same = (row.recipient, row.account) == (lead.recipient, lead.account)
-            if same and row.issue != lead.issue:
+            if _whose(row) == _whose(lead) and row.issue != lead.issue:
                 by_issue.setdefault(row.issue, row)
         return list(by_issue.values())[: self._most[lead.playbook] - 1]
+
+
+def _whose(intent: Intent) -> tuple[str, str | None, str]:
+    """Return to whom and of whom it tells, and whether of beginnings or of ends."""
+    return intent.recipient, intent.account, FRAMES[intent.occasion]

@@ -23,7 +23,7 @@ from engine.store.database import Database, upsert
 from engine.store.models import Intent, ReceiptRow
 from engine.store.outbox import Status
 from engine.traffic import Traffic
-from engine.waves.incidents import linked
+from engine.waves.incidents import join_parent, linked
 from outreach.base import Outcome, Receipt
 from outreach.retry import attempts, delay
 
@@ -137,8 +137,9 @@ class Settler:
         desk = self._outside.desks.get(intent.channel)
         if desk is not None and receipt.outcome is Outcome.ACCEPTED:
             done(session, intent, desk, receipt, now)
-            if intent.kind == "ticket" and intent.step == INCIDENT:
-                linked(session, intent, receipt.provider_id, now)
+            if intent.kind == "ticket":
+                take_up = linked if intent.step == INCIDENT else join_parent
+                take_up(session, intent, receipt.provider_id, now)
 
     def _ask(self, together: Sequence[Intent]) -> int:
         """Ask the other side about an unknown outcome; what it cannot tell stays unknown, and is asked again.

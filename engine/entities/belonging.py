@@ -54,6 +54,11 @@ class Entities:
         self._owners.clear()
         return True
 
+    def erase(self, subject: str) -> None:
+        """Know nothing of `subject` any more."""
+        if self._known.pop(subject, None) is not None:
+            self._owners.clear()
+
     def state(self) -> dict[str, NDArray[Any]]:
         """Return all that is known as one array of bytes, the same bytes for the same knowledge."""
         return {"entities": np.frombuffer(msgspec.json.encode(self._known, order="deterministic"), np.uint8)}

@@ -239,6 +239,10 @@ class ActionEvent(Control, kw_only=True, frozen=True):
     silence: str = ""
 
 
+PRIVACY, ERASED = "forewarn/privacy", "erased"
+"""Who writes that somebody was erased, and how it is called."""
+
+
 class ChangeEvent(Control, kw_only=True, frozen=True):
     """What was changed on purpose: a release, a migration, another plan. The subject `fleet` stands for everyone."""
 
@@ -252,6 +256,11 @@ class ChangeEvent(Control, kw_only=True, frozen=True):
     """Whether what these have learned of the subject is worth nothing any more."""
     who: str = ""
     note: str = ""
+
+    @property
+    def erases(self) -> bool:
+        """Whether it says that all that is kept of the subject was erased (C11): nothing may know them any more."""
+        return self.source == PRIVACY and self.what == ERASED
 
 
 class ModelEvent(Control, kw_only=True, frozen=True):

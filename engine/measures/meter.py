@@ -194,6 +194,11 @@ class Meter:
         self._rows.array[series] = 0.0
         self.index.remove(series)
 
+    def drop(self, series: NDArray[np.int32]) -> None:
+        """Forget series with what is open of them, and their pictures; their numbers are given to others."""
+        windows.drop(self._memory(np.zeros(1, np.int64)), self._plan, series)
+        self.index.remove(series)
+
     def number(self, key: str) -> int:
         """Return the number of a series, which is new if nothing has come of it."""
         return int(self._numbers([key])[0])

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from detectors.compiled import compiled, inlined
 from engine.measures import sketches
-from engine.measures.history import divide, kept, parent, push
+from engine.measures.history import divide, kept, length, parent, push, start
 from engine.measures.pool import MOST, Pool, copied, has_room, release
 
 COUNT, RATE, RATIO, SUM, MEAN, MIN, MAX, LAST, QUANTILE, DISTINCT, GAP = range(11)
@@ -183,6 +183,22 @@ def quiet(memory: Memory, plan: Plan, before: float) -> Ints:
 def unpicture(memory: Memory, series: Ints) -> None:
     """Take note that the pictures of some series are lost."""
     memory.ints[series, _WRITTEN] = 0
+
+
+@compiled
+def drop(memory: Memory, plan: Plan, series: Ints) -> None:
+    """Forget some series with their open windows, whose buffers are given back, and their pictures."""
+    floats, ints, points, _, pool, _, _ = memory
+    for row in series:
+        for place in range(plan.ring):
+            at = plan.head + place * plan.words
+            count, held = int(ints[row, 2 * at]), int(ints[row, 2 * at + 1])
+            if plan.kind >= QUANTILE and count > 0:
+                release(pool, int(floats[row, at + 1]), min(count if plan.kind == QUANTILE else held, MOST))
+        _clear(floats, row, 0, floats.shape[1])
+        first = start(plan.rooms, row)
+        for at in range(first, first + length(plan.rooms, row, plan.known)):
+            points[at, 0] = points[at, 1] = 0
 
 
 @compiled

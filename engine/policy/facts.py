@@ -194,7 +194,7 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """Of an opening message that may be told with others: on what terms, and with whom it goes."""
+    """Of a message that may be told with others: on what terms, and with whom it goes."""
 
     until: float
     """Up to when it waits for others (epoch seconds)."""
@@ -288,7 +288,7 @@ class Facts:
     wrote: Mapping[str, float] = field(default_factory=dict)
     """When the person last wrote to us, by kind of channel, where it matters."""
     digest: Digest | None = None
-    """Of an opening message that may be told with others; None: it goes by itself."""
+    """Of an opening or closing message that may be told with others; None: it goes by itself."""
 
     def plain(self) -> dict[str, Any]:
         """Return them as plain JSON values, to be stored with the decision."""

@@ -3,6 +3,9 @@
 What is urgent goes at once and alone: a critical issue, an emergency class. So does what has words of its own that
 matter: a variant of an experiment, marketing, an approved WhatsApp template; and what is part of a wave, as who else
 is told is not settled then. Only e-mail, and the channels that carry texts, tell several issues in one message.
+
+The end of an issue never waits either; but ends that are due at the same time, as in the morning, are one message too.
+Openings and ends are never mixed.
 """
 
 from collections.abc import Collection
@@ -11,12 +14,16 @@ from dataclasses import replace
 from engine.config.digest_model import TOLD_BY, terms
 from engine.config.model import SAFETY, Config
 from engine.entities import Person
+from engine.playbooks import CLOSING
 from engine.policy.contact_hours import contact_hours
 from engine.policy.facts import Digest, Facts, IssueFacts, StepFacts
 from engine.policy.reach import Way, best, in_session
 from engine.policy.stops import Leaving, halted
 from engine.store.models import Intent
-from outreach.render import FRAME, Templates
+from outreach.render import ENDS, FRAME, Templates
+
+FRAMES = {"opened": FRAME, **dict.fromkeys(CLOSING, ENDS)}
+"""The template around what is told together, by occasion: what has the same may be one message."""
 
 
 class Gathering:
@@ -34,12 +41,14 @@ class Gathering:
 
     def of(self, intent: Intent, issue: IssueFacts, step: StepFacts, person: Person | None) -> Digest | None:
         """Return on what terms a message may be told together with others; None: it goes by itself."""
-        rules = self._terms.get(intent.playbook) if intent.occasion == "opened" and intent.kind == "message" else None
-        if rules is None or person is None or not _ordinary(issue, step):
+        frame = FRAMES.get(intent.occasion) if intent.kind == "message" else None
+        rules = self._terms.get(intent.playbook) if frame else None
+        if rules is None or frame is None or person is None or not _ordinary(issue, step):
             return None
-        if not self._templates.digested(step.template, person.locale):
+        if not self._templates.digested(step.template, person.locale, frame):
             return None
-        return Digest(intent.created_at + rules.wait, rules.at_most)
+        wait = rules.wait if intent.occasion == "opened" else 0.0
+        return Digest(intent.created_at + wait, rules.at_most)
 
 
 def _ordinary(issue: IssueFacts, step: StepFacts) -> bool:
@@ -52,7 +61,8 @@ def way_of(facts: Facts) -> Way | None:
     way = best(facts) if facts.digest is not None and facts.wave is None else None
     if way is None or facts.channels[way.channel].kind not in TOLD_BY or not in_session(facts, way.channel):
         return None
-    stopped = halted([each for each in facts.halts if each.scope == "template"], Leaving("", FRAME, ()))
+    halts = [each for each in facts.halts if each.scope == "template"]
+    stopped = halted(halts, Leaving("", FRAMES[facts.occasion], ()))
     return None if stopped else way
 
 

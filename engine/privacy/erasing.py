@@ -12,6 +12,7 @@ from sqlmodel import Session
 
 from engine.eventlog.base import Append, DeadLetters, EventLog
 from engine.events import make_event
+from engine.events.reserved import ERASED
 from engine.ids import derive
 from engine.privacy import traces
 from engine.privacy.holdings import HOLDINGS, Holding
@@ -19,8 +20,6 @@ from engine.privacy.whose import Whose, everything_of, rows, theirs
 from engine.store.database import insert_ignore
 from engine.store.models import DeskTicket, Suppression
 from outreach.address import digest
-
-WHY = "erased"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ def erase(session: Session, log: EventLog, dead_letters: DeadLetters, subject: s
     elsewhere = [f"{row.desk} {row.name or row.number}" for row in _at_desks(session, whose)]
     _overwrite(session)
     gone = {str(each.table.__tablename__): _erase(session, whose, each) for each in HOLDINGS}
-    kept = [Suppression(address=digest(each), channel="*", reason=WHY, at=now) for each in sorted(whose.addresses)]
+    kept = [Suppression(address=digest(each), channel="*", reason=ERASED, at=now) for each in sorted(whose.addresses)]
     insert_ignore(session, Suppression, kept)
     events = log.rewrite(lambda line, number: traces.erased(line, number) if is_mine(line) else line)
     found = [letter.id for letter in traces.letters(dead_letters, is_mine)]
@@ -79,9 +78,9 @@ def _erase(session: Session, whose: Whose, holding: Holding) -> int:
 
 
 def _begin_anew(log: EventLog, whose: Whose, now: float) -> None:
-    """Tell the models to begin anew with the accounts and assets: what they learned of them is worth nothing."""
-    told = [each for each in sorted(whose.entities) if not each.startswith(("contact/", "email/", "phone/"))]
-    data = {"what": WHY, "reset": True, "who": "forewarn"}
+    """Tell the models to forget them: what was learned of an account or asset, and to whom a person belonged."""
+    told = [each for each in sorted(whose.entities) if not each.startswith(("email/", "phone/"))]
+    data = {"what": ERASED, "reset": True, "who": "forewarn"}
     for each in told:
         key = derive("era", each, repr(now))
         event = make_event("forewarn.change", each, data, id=key, source=traces.SOURCE, time=now)

@@ -11,10 +11,11 @@ import msgspec
 
 from engine.eventlog.base import DeadLetter, DeadLetters, EventLog
 from engine.events import make_event
+from engine.events.reserved import PRIVACY
 from engine.privacy.whose import Whose
 
 PAGE = 1_000
-SOURCE = "forewarn/privacy"
+SOURCE = PRIVACY
 OURS = b'"source":"forewarn/privacy"'
 """Of events that an erasure wrote itself: they tell the models whom to forget."""
 Mine = Callable[[bytes], bool]

@@ -53,6 +53,10 @@ class Changes:
         self.declared = [each for each in self.declared if event.time - each.at < self._felt(each) + KEEP]
         self.declared.append(Declared(event.subject, event.what, event.time, event.lasts, list(event.detectors)))
 
+    def erase(self, subject: str) -> None:
+        """Forget what was declared of `subject`."""
+        self.declared = [each for each in self.declared if each.subject != subject]
+
     def state(self) -> dict[str, NDArray[Any]]:
         """Return all that is remembered."""
         return {"declared": np.frombuffer(msgspec.json.encode(self.declared), np.uint8)}

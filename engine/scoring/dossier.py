@@ -132,11 +132,16 @@ class Dossier(Station):
     def object(self, subject: str) -> None:
         """Forget who objects to being judged, and judge them no more."""
         if (number := self._index.find(subject)) >= 0:
-            self._forget([number])
+            self._disregard([number])
 
     def take_back(self, detector: str, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Let `detector` know what it knew then, but of who has objected since."""
         super().take_back(detector, arrays)
+        then = self._index.among(within(arrays, "index"))
+        moved = np.flatnonzero(then != np.arange(len(then), dtype=np.int32)).astype(np.int32)
+        self._model(detector).erase(moved)  # rows of who was erased since, whatever has the number now
+        for number in filter(self._index.has, moved.tolist()):
+            self._describe(number)
         self._forget_objectors()
 
     def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -224,20 +229,30 @@ class Dossier(Station):
 
     def _numbers(self, keys: Texts | Sequence[str]) -> NDArray[np.int32]:
         """Number subjects; those that are new are described to the models."""
-        known = len(self._index)
         series = self._index.lookup(keys if isinstance(keys, Texts) else list(keys))
+        fresh = self._index.fresh
         self._since.reserve(len(self._index))
-        self._since.array[known : len(self._index)] = np.inf
-        for number in range(known, len(self._index)):
+        self._since.array[fresh] = np.inf
+        for number in fresh.tolist():
             self._describe(number)
             if self._index.key(number) in self._objectors:
-                self._forget([number])
+                self._disregard([number])
         return series
 
     def _forget_objectors(self) -> None:
-        self._forget([number for number in range(len(self._index)) if self._index.key(number) in self._objectors])
+        there = self._index.numbers().tolist()
+        self._disregard([number for number in there if self._index.key(number) in self._objectors])
 
-    def _forget(self, numbers: Sequence[int]) -> None:
+    def _forget(self, series: Ints, watermark: float) -> None:
+        for name, monitor in self.monitors.items():
+            monitor.grow(len(self._index))
+            self._model(name).erase(series)
+        waiting = self._waiting.rows()
+        self._waiting.fill(waiting[~np.isin(waiting["series"], series)])
+        self._since.array[series] = np.inf
+        self._index.remove(series)
+
+    def _disregard(self, numbers: Sequence[int]) -> None:
         for name, monitor in self.monitors.items():
             monitor.grow(len(self._index))
             self._model(name).forget(np.array(numbers, np.int32))

@@ -45,6 +45,20 @@ class Groups(ABC):
     def forget(self, numbers: Ints) -> None:
         """Take note that some numbers will be those of other series."""
 
+    def erase(self, subject: str) -> Ints:
+        """Forget the groups that are of `subject` alone; return their numbers, which are those of others from now on.
+
+        >>> series, groups = SeriesIndex(), Prefixes()
+        >>> numbers = series.lookup(["account/a|code=1", "account/b|code=1"])
+        >>> groups.extend(series)
+        >>> groups.erase("account/b").tolist(), groups.erase("account/b").tolist()
+        ([1], [])
+        """
+        named = self.index.numbers().tolist()
+        gone = np.array([each for each in named if subject in split_key(self.index.key(each))], np.int32)
+        self.index.remove(gone)
+        return gone
+
     def again(self, numbers: Ints, series: SeriesIndex) -> None:
         """Find the group of series whose numbers were those of others."""
         for number in numbers[numbers < self._known].tolist():

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.base import Detector, Ints, Observations
+from detectors.grouped import GroupedDetector
 from engine.cold import Away
 from engine.columnar.columns import Columns
 from engine.columnar.index import SeriesIndex
@@ -94,6 +95,19 @@ class MeterStation(Station):
         self._members.forget(series)
         self.meter.remove(series)
         return True
+
+    def erase(self, subject: str, watermark: float) -> None:
+        """Forget all series of `subject`, the groups that are of it alone, and their names."""
+        super().erase(subject, watermark)
+        for name, groups in self._groups.items():
+            gone, detector = groups.erase(subject), self.monitors[name].detector
+            if isinstance(detector, GroupedDetector):
+                detector.disband(gone)
+
+    def _forget(self, series: Ints, watermark: float) -> None:
+        for groups in self._groups.values():
+            groups.forget(series)
+        self.meter.drop(series)
 
     def _rows(self, series: Ints) -> dict[str, NDArray[Any]]:
         """Return all that is known of quiet series; what a detector was built with is part of the names."""

@@ -26,6 +26,10 @@ class Objectors:
             self._subjects.add(event.subject)
         return event.state == "objected"
 
+    def erase(self, subject: str) -> None:
+        """Know nothing of `subject` any more, not even that."""
+        self._subjects.discard(subject)
+
     def state(self) -> dict[str, NDArray[Any]]:
         """Return what is remembered."""
         return {"subjects": np.frombuffer(json.dumps(sorted(self._subjects)).encode(), np.uint8)}

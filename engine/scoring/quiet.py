@@ -91,6 +91,10 @@ class Quiet:
         self._changes += 1
         self._relearned.append(Relearn(self._changes, detector, subject))
 
+    def erase(self, subject: str) -> None:
+        """Forget that anything was declared of `subject`; its series are the store's to erase."""
+        self._relearned = [each for each in self._relearned if each.subject != subject]
+
     def to_relearn(self, away: Away, subjects: Collection[str]) -> list[str]:
         """Return the detectors that a series, which is of `subjects`, has to be learned anew by."""
         return [each.detector for each in self._relearned if each.number > away.mark and each.subject in subjects]

@@ -11,10 +11,13 @@ from detectors.base import Ints, Observations
 from engine.columnar.index import SeriesIndex
 from engine.config.model import DetectorConfig, Watch
 from engine.issues.findings import Finding
-from engine.measures.keys import escape, split_key
+from engine.measures.keys import escape, split_key, subject_of
 from engine.scoring.station import Raised, Station, Surroundings, within
 
 _WAITING = np.dtype([("until", "<f8"), ("series", "<i4"), ("channel", "<i2"), ("raised", "<i2"), ("member", "<i4")])
+
+NOBODY = -1
+"""In place of the number of a member's series that was erased."""
 
 
 class Relay(Station):
@@ -61,6 +64,26 @@ class Relay(Station):
             self._waiting = self._waiting[~due]
             yield from self._feed(self._observations(rows), self.monitors)
         yield from self.tick(watermark)
+
+    def erase(self, subject: str, watermark: float) -> None:
+        """Forget series of `subject` here and at the detectors that are watched: what these had raised is over."""
+        super().erase(subject, watermark)
+        gone = {number for number in self._named.numbers().tolist() if subject_of(self._named.key(number)) == subject}
+        self._waiting = self._waiting[~np.isin(self._waiting["member"], list(gone))]
+        self._heard = [each for each in self._heard if each[-1] not in gone]
+        for (series, channel), members in self._open.items():
+            if members & gone and not members - gone:
+                self._heard.append((watermark, series, channel, 0, NOBODY))
+            members.difference_update(gone)
+        self._named.remove(np.array(sorted(gone), np.int32))
+
+    def _forget(self, series: Ints, watermark: float) -> None:
+        self._waiting = self._waiting[~np.isin(self._waiting["series"], series)]
+        self._heard = [each for each in self._heard if each[1] not in series]
+        self._open = {at: members for at, members in self._open.items() if at[0] not in series}
+        self._latest.reserve(len(self._index))
+        self._latest.array[series] = 0.0
+        self._index.remove(series)
 
     def _observations(self, rows: NDArray[Any]) -> Observations:
         """Return rows whose times never decrease within a series, though a replayed member may tell of the past."""

@@ -137,6 +137,13 @@ class Scorer:
             for dossier in self.dossiers:
                 dossier.object(event.subject)
 
+    def erase(self, subject: str, watermark: float) -> None:
+        """Forget all that is known of `subject`, and that there was such a one."""
+        self._changes.erase(subject)
+        self._objectors.erase(subject)
+        for station in self._all():
+            station.erase(subject, watermark)
+
     def models(self, globs: Collection[str]) -> list[tuple[str, Station]]:
         """Return the detectors that any of `globs` names, each with where it works."""
         return [(name, self._by_detector[name]) for name in sorted(self._by_detector) if named(name, globs)]

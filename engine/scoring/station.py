@@ -111,6 +111,21 @@ class Station(ABC):
                 if self._quiet is not None:
                     self._quiet.relearn(name, change.subject)
 
+    def erase(self, subject: str, watermark: float) -> None:
+        """Forget all series of `subject`, and their names."""
+        series = self._series_of(subject)
+        for monitor in self.monitors.values():
+            monitor.grow(len(self.index))
+            monitor.reset(series)
+        self._members.forget(series)
+        self._forget(series, watermark)
+        if self._quiet is not None:
+            self._quiet.erase(subject)
+
+    @abstractmethod
+    def _forget(self, series: Ints, watermark: float) -> None:
+        """Forget what is remembered of series beside the monitors; their numbers are given to others."""
+
     def model(self, detector: str) -> Arrays:
         """Return what `detector` has learned, with the keys of the series it is of."""
         monitor = self.monitors[detector]

@@ -26,7 +26,7 @@ def as_json(board: Board, title: str, url: str, now: float) -> bytes:
     """
     description = words("en")[f"all_{board.worst}"]
     told = {
-        "page": {"name": title, "url": url, "updated_at": _time(board.updated_at or now)},
+        "page": {"name": title, "url": url, "updated_at": time(board.updated_at or now)},
         "status": {"indicator": INDICATORS[board.worst], "description": description},
         "components": [
             {
@@ -39,7 +39,7 @@ def as_json(board: Board, title: str, url: str, now: float) -> bytes:
             }
             for each in board.components
         ],
-        "incidents": [_plain(each, url) for each in board.going_on()],
+        "incidents": [plain(each, url) for each in board.going_on()],
         "scheduled_maintenances": [_planned(each, url) for each in board.planned()],
     }
     return msgspec.json.encode(told)
@@ -52,7 +52,7 @@ def as_atom(board: Board, title: str, url: str, language: str) -> bytes:
     head = (
         f'<?xml version="1.0" encoding="utf-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom" xml:lang="{language}">'
         f"<id>{escape(feed)}</id><title>{escape(words(language)['status_of'].format(title=title))}</title>"
-        f"<updated>{_time(board.updated_at)}</updated><author><name>{escape(title)}</name></author>"
+        f"<updated>{time(board.updated_at)}</updated><author><name>{escape(title)}</name></author>"
         f'<link rel="self" type="application/atom+xml" href={quoteattr(feed)}/>'
         f'<link rel="alternate" type="text/html" href={quoteattr(url)}/>'
     )
@@ -62,17 +62,18 @@ def as_atom(board: Board, title: str, url: str, language: str) -> bytes:
 def _entry(entry: Entry, url: str, language: str) -> str:
     row, link = entry.row, f"{url}/{entry.row.id}"
     say = words(language)
-    text = "\n\n".join(f"{_time(each.at)} – {say[each.state]}\n{each.text}" for each in entry.said)
+    text = "\n\n".join(f"{time(each.at)} – {say[each.state]}\n{each.text}" for each in entry.said)
     begun = min((each.at for each in entry.said), default=row.updated_at)
     return (
         f"<entry><id>{escape(link)}</id><title>{escape(row.title)} – {escape(say[row.state])}</title>"
-        f"<published>{_time(begun)}</published><updated>{_time(row.updated_at)}</updated>"
+        f"<published>{time(begun)}</published><updated>{time(row.updated_at)}</updated>"
         f'<link rel="alternate" type="text/html" href={quoteattr(link)}/><category term={quoteattr(row.kind)}/>'
         f'<content type="text">{escape(text)}</content></entry>'
     )
 
 
-def _plain(entry: Entry, url: str) -> dict[str, Any]:
+def plain(entry: Entry, url: str) -> dict[str, Any]:
+    """Return an entry for programs, as it stands in the list of incidents."""
     row, said = entry.row, entry.said
     return {
         "id": row.id,
@@ -80,10 +81,10 @@ def _plain(entry: Entry, url: str) -> dict[str, Any]:
         "status": row.state,
         "impact": row.impact,
         "components": list(row.components),
-        "created_at": _time(min((each.at for each in said), default=row.started_at)),
-        "started_at": _time(row.started_at),
-        "updated_at": _time(row.updated_at),
-        "resolved_at": None if row.ended_at is None else _time(row.ended_at),
+        "created_at": time(min((each.at for each in said), default=row.started_at)),
+        "started_at": time(row.started_at),
+        "updated_at": time(row.updated_at),
+        "resolved_at": None if row.ended_at is None else time(row.ended_at),
         "shortlink": f"{url}/{row.id}",
         "incident_updates": _updates(entry),
     }
@@ -91,15 +92,16 @@ def _plain(entry: Entry, url: str) -> dict[str, Any]:
 
 def _planned(entry: Entry, url: str) -> dict[str, Any]:
     row = entry.row
-    ends = None if row.ends_at is None else _time(row.ends_at)
-    return {**_plain(entry, url), "scheduled_for": _time(row.started_at), "scheduled_until": ends}
+    ends = None if row.ends_at is None else time(row.ends_at)
+    return {**plain(entry, url), "scheduled_for": time(row.started_at), "scheduled_until": ends}
 
 
 def _updates(entry: Entry) -> Sequence[dict[str, Any]]:
     return [
-        {"id": each.id, "status": each.state, "body": each.text, "created_at": _time(each.at)} for each in entry.said
+        {"id": each.id, "status": each.state, "body": each.text, "created_at": time(each.at)} for each in entry.said
     ]
 
 
-def _time(at: float) -> str:
+def time(at: float) -> str:
+    """Return a moment as RFC 3339 has it, in UTC."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

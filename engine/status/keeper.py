@@ -1,5 +1,7 @@
 """What the clock asks of the status page: to tell subscribers, and to begin and end maintenance."""
 
+from collections.abc import Iterator
+
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, select
 
@@ -12,7 +14,7 @@ from engine.status import book, news, subscribers
 from engine.status.words import words
 from engine.storage import Storage
 from engine.store import outbox
-from engine.store.models import StatusEntry, StatusUpdate
+from engine.store.models import Intent, StatusEntry, StatusUpdate
 
 CLOCKWORK = "engine"
 """Who says that a maintenance began."""
@@ -74,9 +76,12 @@ class Keeper:
         for update in rows:
             update.told_at = now
             session.add(update)
-            if self._status.channel:
-                wanting = subscribers.wanting(session, update)
-                outbox.add(session, [news.announcement(update, row, self._status.channel, now) for row in wanting])
+            outbox.add(session, list(self._announcements(session, update, now)))
+
+    def _announcements(self, session: Session, update: StatusUpdate, now: float) -> Iterator[Intent]:
+        for row in subscribers.wanting(session, update):
+            if channel := self._status.by(row.kind):
+                yield news.announcement(update, row, channel, now)
 
 
 def _maintenance(session: Session, state: str, reached: ColumnElement[bool]) -> list[StatusEntry]:

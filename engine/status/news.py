@@ -17,16 +17,16 @@ from engine.store.models import Intent, StatusEntry, StatusUpdate, Subscriber
 
 CONFIRM, UPDATE = "_status/confirm", "_status/update"
 SHOWN = 5
-"""Updates of an entry that a mail shows."""
+"""Updates of an entry that a subscriber is shown."""
 
 
 def confirmation(row: Subscriber, channel: str, now: float) -> Intent:
-    """Return the mail that asks a subscriber to confirm."""
+    """Return what asks a subscriber to confirm."""
     return _intent(row, channel, now, step="confirm", issue="", payload={"template": CONFIRM})
 
 
 def announcement(update: StatusUpdate, row: Subscriber, channel: str, now: float) -> Intent:
-    """Return the mail that tells a subscriber of an update; once for each."""
+    """Return what tells a subscriber of an update; once for each."""
     said = {"template": UPDATE, "update": update.id}
     return _intent(row, channel, now, step=f"update {update.id}", issue=update.entry, payload=said)
 
@@ -53,14 +53,10 @@ def thread(session: Session, intent: Intent) -> str:
     return session.exec(same.order_by(col(Intent.sent_at), col(Intent.id))).first() or ""
 
 
-def variables(session: Session, config: Config, links: Links, intent: Intent, now: float) -> dict[str, Any]:
-    """Return what the templates of `_status` may speak of (`engine.config.variables.NEWS`).
-
-    Raises LookupError for what is gone; the decision to send has looked that it is not.
-    """
-    row, status = subscribers.of_recipient(session, intent.recipient), config.status
-    if row is None or status is None:
-        raise LookupError(f"intent {intent.id} was decided to be sent to nobody")
+def variables(
+    session: Session, config: Config, status: StatusConfig, links: Links, intent: Intent, row: Subscriber, now: float
+) -> dict[str, Any]:
+    """Return what the templates of `_status` may speak of (`engine.config.variables.NEWS`)."""
     sender, base = config.main.sender, config.main.listen.public_url.rstrip("/")
     entry = subscribers.entry_of(session, intent.issue)
     said = book.updates(session, [entry.id])[entry.id][:SHOWN] if entry else []

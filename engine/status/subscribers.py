@@ -1,11 +1,17 @@
-"""Who wants to be told what is new on the status page: asked for, confirmed by e-mail, ended by a link.
+"""Who wants to be told what is new on the status page: asked for, confirmed, and ended by a link.
+
+People are told by e-mail, systems by webhook. A system has a secret of its own, with which all that it is sent is
+signed: it reads it in the request that asks it to confirm, so only who reads what comes to that address knows it.
 
 Whoever asks learns nothing about an address: the answer is the same for one that is known, unknown or refused. At most
 three mails ask one address for a confirmation within 30 days, and so many within an hour ask all together: nobody's
 mailbox can be filled by asking in their name.
 """
 
+import base64
+import secrets
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 from sqlalchemy import delete, func
 from sqlmodel import Session, col, select
@@ -15,22 +21,26 @@ from engine.config.status_model import StatusConfig
 from engine.entities import Person
 from engine.errors import Overloaded
 from engine.ids import derive
+from engine.status.addresses import KINDS, Kind, cleaned
 from engine.store.database import insert_ignore
 from engine.store.models import StatusEntry, StatusUpdate, Subscriber
-from outreach.address import mailbox
 
 PREFIX = "subscriber/"
+HOUR = 3600.0
 ASKED, PAUSE, MEMORY = 3, 600.0, 30 * 86400.0
 """Mails to one address that nobody confirms; seconds between two; seconds for which they are counted."""
-ROLES = frozenset(
-    {"abuse", "hostmaster", "mailer-daemon", "no-reply", "noreply", "postmaster", "security", "webmaster"}
-)
-"""Local parts that belong to a role (RFC 2142), or to nobody: never written to by the wish of a form."""
-LONGEST = 254
+HOST_ASKED = 20
+"""Systems of one host that are asked within an hour, and have not confirmed."""
 
 
 def ask(
-    session: Session, config: StatusConfig, address: str, components: Sequence[str], locale: str, now: float
+    session: Session,
+    config: StatusConfig,
+    address: str,
+    components: Sequence[str],
+    locale: str,
+    now: float,
+    kind: Kind = "email",
 ) -> Subscriber | None:
     """Take note that `address` asks to be told; returns whom to ask for a confirmation, None if nobody.
 
@@ -38,10 +48,11 @@ def ask(
     """
     _forget(session, now)
     _check_total(session, config.confirmations, now)
-    value = _clean(address)
-    if not value:
+    value = cleaned(kind, address)
+    if not value or (kind == "url" and _host_asked_enough(session, value, now)):
         return None
     new = Subscriber(id=derive("sub", value), address=value, state="pending", asked=0, asked_at=0.0, expires_at=now)
+    new.kind, new.secret = kind, _secret() if kind == "url" else ""
     insert_ignore(session, Subscriber, [new])  # of two who ask at the same moment, neither fails
     row = session.exec(select(Subscriber).where(Subscriber.address == value)).one()
     if row.state == "confirmed" or _asked_enough(row, now):
@@ -85,7 +96,8 @@ def end(session: Session, id_: str, now: float) -> Subscriber | None:
 
 def remove(session: Session, address: str) -> bool:
     """Forget an address and that it ever asked; returns whether it was there."""
-    row = session.exec(select(Subscriber).where(Subscriber.address == _clean(address))).first()
+    values = [value for kind in KINDS if (value := cleaned(kind, address))]
+    row = session.exec(select(Subscriber).where(col(Subscriber.address).in_(values))).first()
     if row is not None:
         session.delete(row)
     return row is not None
@@ -114,7 +126,7 @@ def counts(session: Session) -> dict[str, int]:
 
 def as_person(row: Subscriber) -> Person:
     """Return a subscriber as someone who can be told."""
-    return Person(id=f"{PREFIX}{row.id}", locale=row.locale, addresses=(("email", row.address),))
+    return Person(id=f"{PREFIX}{row.id}", locale=row.locale, addresses=((row.kind, row.address),))
 
 
 def of_recipient(session: Session, recipient: str) -> Subscriber | None:
@@ -133,21 +145,21 @@ def entry_of(session: Session, id_: str) -> StatusEntry | None:
     return session.get(StatusEntry, id_) if id_ else None
 
 
-def _clean(address: str) -> str:
-    """Return an address as it is kept; empty if it is none that a form may have us write to."""
-    given = address.strip()
-    if len(given) > LONGEST:
-        return ""
-    try:
-        box = mailbox(given)
-    except ValueError:
-        return ""
-    local = box.written.rpartition("@")[0].partition("+")[0].lower()
-    return "" if local in ROLES or box.international else box.wire.lower()
-
-
 def _asked_enough(row: Subscriber, now: float) -> bool:
     return row.asked >= ASKED or now - row.asked_at < PAUSE
+
+
+def _host_asked_enough(session: Session, url: str, now: float) -> bool:
+    """Return whether so many systems of one host were asked lately that none more is: nobody's can be flooded."""
+    host = urlsplit(url).hostname
+    asked = select(Subscriber.address).where(
+        Subscriber.kind == "url", Subscriber.state == "pending", col(Subscriber.asked_at) > now - HOUR
+    )
+    return sum(urlsplit(each).hostname == host for each in session.exec(asked).all()) >= HOST_ASKED
+
+
+def _secret() -> str:
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 def _check_total(session: Session, most: Per, now: float) -> None:

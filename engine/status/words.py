@@ -53,6 +53,17 @@ ENGLISH: Final[Mapping[str, str]] = {
     "only": "Only about",
     "only_more": "Nothing ticked means everything.",
     "subscribe_button": "Subscribe",
+    "hook_subscribe": "Tell a system of yours",
+    "hook_subscribe_more": "We post signed JSON (Standard Webhooks) to an https address when something is new here. "
+    "The first request holds the secret, and the link that confirms.",
+    "hook_address": "Address (https)",
+    "hook_asked_title": "Look at what your system received",
+    "hook_asked_more": "If the address can be written to and is not subscribed yet, a request with a secret and a link "
+    "is on its way. Nothing else comes until the link was confirmed.",
+    "hook_confirm_title": "Please confirm",
+    "hook_confirm_more": "Somebody wants this address to be told what is new on our status page. Keep the secret: all "
+    "that we send is signed with it. To confirm, POST to the link, or open it; otherwise nothing more comes.",
+    "hook_wording": "I want what is new on the status page to be sent to {address}.",
     "asked_title": "Look into your mailbox",
     "asked_more": "If the address can be written to and is not subscribed yet, a mail with a link is on its way. "
     "Nothing else comes until you have confirmed it.",
@@ -128,6 +139,18 @@ GERMAN: Final[Mapping[str, str]] = {
     "only": "Nur über",
     "only_more": "Nichts angekreuzt heißt: über alles.",
     "subscribe_button": "Abonnieren",
+    "hook_subscribe": "Ein System von Ihnen informieren",
+    "hook_subscribe_more": "Wir senden signiertes JSON (Standard Webhooks) an eine https-Adresse, wenn hier etwas neu "
+    "ist. In der ersten Anfrage stehen der Schlüssel und der Link, der bestätigt.",
+    "hook_address": "Adresse (https)",
+    "hook_asked_title": "Sehen Sie nach, was Ihr System empfangen hat",
+    "hook_asked_more": "Wenn wir an die Adresse senden können und sie noch nicht angemeldet ist, kommt eine Anfrage "
+    "mit einem Schlüssel und einem Link. Sonst kommt nichts, bis der Link bestätigt ist.",
+    "hook_confirm_title": "Bitte bestätigen",
+    "hook_confirm_more": "Jemand möchte, dass diese Adresse erfährt, was auf unserer Statusseite neu ist. Bewahren Sie "
+    "den Schlüssel auf: Alles, was wir senden, ist damit signiert. Zum Bestätigen senden Sie ein POST an den Link oder "
+    "öffnen ihn; sonst kommt nichts mehr.",
+    "hook_wording": "Ich möchte, dass Neues auf der Statusseite an {address} gesendet wird.",
     "asked_title": "Sehen Sie in Ihr Postfach",
     "asked_more": "Wenn wir an die Adresse schreiben können und sie noch nicht angemeldet ist, kommt eine E-Mail mit "
     "einem Link. Sonst kommt nichts, bis Sie bestätigt haben.",

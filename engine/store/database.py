@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -126,6 +126,12 @@ class Database:
                 return work(session)
         with self.transaction(shared=shared) as session:
             return work(session)
+
+    def checkpoint(self) -> None:
+        """Let no older copy of what was changed stay in SQLite's write-ahead log, as far as nobody reads it now."""
+        if not self.several:
+            with self._alone(), embedded.failures(self.place), closing(self._engine.raw_connection()) as connection:
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     @contextmanager
     def reading(self) -> Iterator[Session]:

@@ -54,15 +54,17 @@ def members(session: Session, intent: Intent) -> list[Intent]:
     return [intent, *(row for row in rows if first(row) == first(intent) and row.provider_id == intent.provider_id)]
 
 
-def waiting(session: Session, recipients: Collection[str], playbooks: Collection[str], now: float) -> list[Intent]:
-    """Return the pending opening messages to those people, of those playbooks, that are due or wait for others.
+def waiting(
+    session: Session, recipients: Collection[str], playbooks: Collection[str], occasions: Collection[str], now: float
+) -> list[Intent]:
+    """Return the pending messages to those people, of those playbooks and occasions, that are due or wait for others.
 
     They are looked at only, oldest first: who tells them claims them.
     """
     found = select(Intent).where(
         col(Intent.recipient).in_(recipients),
         Intent.kind == "message",
-        Intent.occasion == "opened",
+        col(Intent.occasion).in_(occasions),
         col(Intent.playbook).in_(playbooks),
         unindexed(Intent.status) == Status.PENDING,
         or_(col(Intent.due_at) <= now, Intent.detail == GATHERING),

@@ -153,12 +153,34 @@ def _ending(session: Session, incident: Incident, desks: Mapping[str, DeskConfig
     return [on_incident(first, each, text, desks, now) for each in own if first and not each.over]
 
 
+def parent(session: Session, issue: str, desk: str) -> str:
+    """Return the number at a desk of the ticket of the open incident that an issue is in; empty while there is none."""
+    found = above(session, issue, desk)
+    return found.number if found else ""
+
+
+def above(session: Session, issue: str, desk: str) -> Ref | None:
+    """Return the ticket that one about an issue is part of, where both are at one desk."""
+    row = session.get(Incident, of(session, issue) or "")
+    tickets = of_issue(session, row.issue) if row else ()
+    own = (each for each in tickets if row and each.intent == made_by(row.id) and not each.over)
+    return next((each.ref for each in own if each.ref.desk == desk), None)
+
+
+def join_parent(session: Session, intent: Intent, number: str, now: float) -> None:
+    """Make a new ticket one of its incident's, where that has got a ticket while this one was made."""
+    issue, ticket = session.get(Issue, intent.issue), Ref(intent.channel, number)
+    found = None if intent.payload.get("parent") or issue is None else above(session, issue.id, ticket.desk)
+    if found is not None and issue is not None and found != ticket:
+        outbox.add(session, [under(issue, ticket, found, now)])
+
+
 def linked(session: Session, intent: Intent, number: str, now: float) -> None:
     """Once the one ticket is made, make those that some of the issues have already parts of it."""
     incident = str(intent.payload.get("incident", ""))
     ticket = Ref(intent.channel, number)
     notes = [
-        under(issue, each, ticket, now)
+        under(issue, each.ref, ticket, now)
         for issue in members(session, incident)
         for each in of_issue(session, issue.id)
         if each.ref.desk == ticket.desk and each.ref != ticket and not each.over

@@ -1,5 +1,6 @@
 """Subscribing to the status page: asked for in a form, confirmed by a link in a mail, ended by one click.
 
+A system is subscribed in the same way: the request that asks it to confirm holds the link, and a POST to it confirms.
 Opening a link never changes anything: mail scanners open every one (C8). Whoever asks learns nothing about an address.
 """
 
@@ -16,6 +17,7 @@ from engine.errors import Overloaded
 from engine.ids import derive
 from engine.links import Claims, Use
 from engine.status import news, subscribers
+from engine.status.addresses import Kind
 from engine.store import outbox
 from engine.store.models import Subscriber
 from engine.web import status as page
@@ -32,7 +34,13 @@ SOURCE = "forewarn/status"
 @router.post("/status/subscribe")
 async def ask(services: Injected, request: Request, form: Form) -> Response:
     """Take an address, and answer the same whatever it is."""
-    return await run_in_threadpool(_ask, services, visitor_of(services, request), form)
+    return await run_in_threadpool(_ask, services, visitor_of(services, request), form, "email")
+
+
+@router.post("/status/subscribe/webhook")
+async def ask_for_system(services: Injected, request: Request, form: Form) -> Response:
+    """Take the address of a system, and answer the same whatever it is."""
+    return await run_in_threadpool(_ask, services, visitor_of(services, request), form, "url")
 
 
 @router.get("/status/c/{token}")
@@ -84,20 +92,20 @@ async def choose(services: Injected, request: Request, token: str, form: Form) -
     return await run_in_threadpool(_choose, services, request, token, form)
 
 
-def _ask(services: Services, visitor: Visitor, form: Mapping[str, str]) -> Response:
+def _ask(services: Services, visitor: Visitor, form: Mapping[str, str], kind: Kind) -> Response:
     status = services.config().status
-    if status is None or not status.channel:
+    if status is None or not (channel := status.by(kind)):
         return page.absent()
     now = services.clock.time()
     wanted = _ticked(status, form)
     try:
         with services.database.transaction() as session:
-            row = subscribers.ask(session, status, form.get("address", ""), wanted, visitor.language, now)
+            row = subscribers.ask(session, status, form.get("address", ""), wanted, visitor.language, now, kind)
             if row is not None:
-                outbox.add(session, [news.confirmation(row, status.channel, now)])
+                outbox.add(session, [news.confirmation(row, channel, now)])
     except Overloaded as error:
         return _page(services, visitor, status, "busy", 429, headers=retry_after(error.retry_after))
-    return _page(services, visitor, status, "asked", 202)
+    return _page(services, visitor, status, "asked" if kind == "email" else "hook_asked", 202)
 
 
 def _choose(services: Services, request: Request, token: str, form: Mapping[str, str]) -> Response:
@@ -133,18 +141,22 @@ def _opened(services: Services, request: Request, token: str, use: Use, step: st
 
 def _consent(row: Subscriber, state: str, visitor: Visitor, at: float) -> bytes:
     """Return the entry of the ledger: a grant of this address, or a withdrawal of this subscription alone."""
-    granted = state == "granted"
+    granted, system = state == "granted", row.kind == "url"
     data = {
         "state": state,
         "address": row.address if granted else "",
-        "channel": "email",
+        "channel": "webhook" if system else "email",
         "purpose": "service",
         "written": granted,
-        "source": "status page, confirmed by e-mail" if granted else "status page",
-        "wording": visitor.say("wording", address=row.address) if granted else "List-Unsubscribe=One-Click",
+        "source": f"status page, confirmed by {'webhook' if system else 'e-mail'}" if granted else "status page",
+        "wording": _wording(row, visitor) if granted else "List-Unsubscribe=One-Click",
     }
     key = derive("sbc", row.id, state, repr(at))
     return consent(f"{subscribers.PREFIX}{row.id}", key, SOURCE, data, at)
+
+
+def _wording(row: Subscriber, visitor: Visitor) -> str:
+    return visitor.say("wording" if row.kind == "email" else "hook_wording", address=row.address)
 
 
 def _answer(

@@ -46,7 +46,7 @@ class Webhook(Channel):
         given = secrets or ([secret] if secret else [])
         if not given:
             raise ValueError("give a secret (whsec_…), or several as secrets")
-        self._signers = [Signer(_key(one)) for one in given]
+        self._signers = _signers(given)
         self._timeout, self._internal, self._now, self._resolve = timeout, allow_internal, now, resolve
 
     @cached_property
@@ -61,12 +61,13 @@ class Webhook(Channel):
         """Post one message."""
         try:
             body = payload(message)
+            signers = _signers(message.secrets) if message.secrets else self._signers
             goal = guard.target(message.to, allow_internal=self._internal, lookup=self._resolve)
         except (TypeError, ValueError) as error:
             return Receipt(Outcome.PERMANENT, str(error))
         except OSError as error:
             return Receipt(Outcome.RETRY, f"{message.to}: {error}", code=type(error).__name__)
-        return self._post(goal, message.id, body)
+        return self._post(goal, message.id, body, signers)
 
     def find(self, message: Message) -> Receipt:
         """Answer that a repeat does no harm: the receiver knows it by its webhook-id."""
@@ -77,10 +78,10 @@ class Webhook(Channel):
         if "_client" in self.__dict__:
             self._client.close()
 
-    def _post(self, goal: guard.Target, id_: str, body: str) -> Receipt:
+    def _post(self, goal: guard.Target, id_: str, body: str, signers: Sequence[Signer]) -> Receipt:
         import httpx  # noqa: PLC0415
 
-        headers = {**self.signed(id_, body), "host": goal.header, "content-type": "application/json"}
+        headers = {**self.signed(id_, body, signers), "host": goal.header, "content-type": "application/json"}
         extensions = {"sni_hostname": goal.host}
         try:
             with self._client.stream("POST", goal.url, content=body, headers=headers, extensions=extensions) as answer:
@@ -89,10 +90,10 @@ class Webhook(Channel):
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             return of_error(error)
 
-    def signed(self, id_: str, body: str) -> dict[str, str]:
+    def signed(self, id_: str, body: str, signers: Sequence[Signer]) -> dict[str, str]:
         """Return the three headers of Standard Webhooks, signed now with every secret."""
         at = datetime.fromtimestamp(int(self._now()), UTC)
-        signatures = " ".join(signer.sign(id_, at, body) for signer in self._signers)
+        signatures = " ".join(signer.sign(id_, at, body) for signer in signers)
         stamp = str(int(at.timestamp()))
         return {"webhook-id": id_, "webhook-timestamp": stamp, "webhook-signature": signatures}
 
@@ -119,10 +120,15 @@ def payload(message: Message) -> str:
         "unsubscribe_url": message.unsubscribe_url,
     }
     data = {**{name: value for name, value in spoken.items() if value}, **message.data}
-    body = json.dumps({"type": "forewarn.message", "data": data}, allow_nan=False, separators=(",", ":"))
-    if len(body) > MAX_BODY:
-        raise ValueError(f"the body has {len(body)} bytes, {MAX_BODY} are allowed")
+    told = {"type": f"forewarn.{message.topic}", "data": data}
+    body = json.dumps(told, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    if (length := len(body.encode())) > MAX_BODY:
+        raise ValueError(f"the body has {length} bytes, {MAX_BODY} are allowed")
     return body
+
+
+def _signers(secrets: Sequence[str]) -> list[Signer]:
+    return [Signer(_key(each)) for each in secrets]
 
 
 def _key(secret: str) -> bytes:

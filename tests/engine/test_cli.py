@@ -329,6 +329,15 @@ def test_the_database_is_made_and_its_schema_told(forewarn: Forewarn) -> None:
     assert told["schema"] == told["needed"]
 
 
+def test_what_is_made_once_can_be_read_by_a_program(forewarn: Forewarn) -> None:
+    forewarn("db", "upgrade")
+    assert forewarn("version", "--json").json.keys() == {"forewarn", "python", "system"}
+    made = forewarn("token", "create", "shop", "--json").json
+    assert made | {"token": made["token"][:3]} == {"name": "shop", "scope": "ingest", "token": "fw_"}
+    fed = forewarn("token", "feed", "contact/ann", "--json").json
+    assert (fed["subject"], "." in fed["token"], fed["expires_at"] > 1.6e9) == ("contact/ann", True, True)
+
+
 def test_tokens_are_made_listed_and_revoked(forewarn: Forewarn) -> None:
     forewarn("db", "upgrade")
     secret = forewarn("token", "create", "app").out.strip()

@@ -94,6 +94,34 @@ def test_still_broken_is_a_persons_at_once_and_noted_on_each(house: House) -> No
         assert "in answer to a message about 2 issues" in notes(house, issue)
 
 
+def over(house: House) -> None:
+    """Let what was told together have been that it is over."""
+    for issue in (first(house).id, OTHER):
+        end(house, issue)
+    with house.engine.storage.database.transaction() as session:
+        for row in house.rows(Intent):
+            if row.payload.get("together"):
+                session.get_one(Intent, row.id).occasion = "resolved"
+
+
+def test_fixed_agrees_with_all_the_ends_that_were_told_together(house: House) -> None:
+    over(house)
+    hear(house, "fixed")
+    for issue in (first(house).id, OTHER):
+        assert "says that it works again" in notes(house, issue)
+    assert tickets(house) == []
+
+
+def test_still_broken_after_several_ends_is_a_persons_a_step_graver(house: House) -> None:
+    over(house)
+    hear(house, "still broken")
+    [ticket] = tickets(house)
+    assert "storage" in ticket.body
+    assert [turn.hand_over for turn in house.rows(Turn) if turn.way == "in"] == ["broken_again"]
+    for issue in (first(house).id, OTHER):
+        assert "says that it still does not work" in notes(house, issue)
+
+
 def test_on_a_page_it_is_known_which(house: House) -> None:
     with house.engine.storage.database.reading() as session:
         message = session.get_one(Intent, "int_other")

@@ -39,6 +39,7 @@ class Recorder(LearnedDetector):
         self.rows_told: list[tuple[int, str, float, float]] = []
         self.known: dict[int, dict[str, Any]] = {}
         self.forgotten: list[int] = []
+        self.erased: list[int] = []
         self.attributes = ("model",)
 
     def __deepcopy__(self, memo: object) -> "Recorder":
@@ -55,6 +56,9 @@ class Recorder(LearnedDetector):
 
     def forget(self, series: Ints) -> None:
         self.forgotten += series.tolist()
+
+    def erase(self, series: Ints) -> None:
+        self.erased += series.tolist()
 
     def _grow(self, size: int) -> None:
         pass

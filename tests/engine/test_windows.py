@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from detectors.arrays import Growing
+from detectors.durations import Duration
 from engine.columnar.columns import Columns
 from engine.columnar.texts import Texts
 from engine.config.model import Measure, Watch
@@ -132,3 +133,41 @@ def test_gaps_beyond_512_events_are_exact_if_long_enough() -> None:
         assert measured(Measure("gap"), times.tolist()) == [(0.0, later[0] - early[-1])]
     dense = random.permutation(np.linspace(0, 59, 10_000))
     assert measured(Measure("gap"), dense.tolist())[0][1] <= 60.0 / 128
+
+
+def test_series_that_are_dropped_give_back_what_is_open_of_them() -> None:
+    watch = Watch("e", ("subject",), Measure("quantile", Expression.parse("v"), q=0.5), Duration(60.0))
+    made = Meter(watch, lateness=120.0)
+
+    def tell(subject: str, count: int) -> None:
+        times = np.linspace(0.0, 119.0, count)
+        texts = Texts.of([subject] * count)
+        told = Columns("e", count, np.arange(count, dtype=np.int32), times, texts, {"v": np.arange(float(count))})
+        made.add(told, np.full(count, -np.inf), str)
+
+    tell("kept", 100)
+    kept = made.state()["rows"][0].copy()
+    for _ in range(50):
+        tell("gone", 700)
+        size = made.state()["free"][-1]
+        made.drop(np.array([made.index.find("gone")], np.int32))
+        tell("gone", 700)
+        assert made.state()["free"][-1] == size, "its buffers are used again"
+        made.drop(np.array([made.index.find("gone")], np.int32))
+    assert np.array_equal(made.state()["rows"][0], kept)
+    tell("next", 3)
+    assert made.points(made.index.find("next")) == []
+    closed = made.advance(600.0)
+    assert sorted({made.index.key(number) for number in closed.series.tolist()}) == ["kept", "next"]
+
+
+def test_the_picture_of_a_series_that_is_dropped_is_blank() -> None:
+    made = meter("last")
+    for n in range(10):
+        add(made, 60.0 * n, "a")
+        add(made, 60.0 * n, "b")
+    made.advance(6000.0)
+    before = made.points(made.index.find("b"))
+    made.drop(np.array([made.index.find("a")], np.int32))
+    assert made.points(made.index.find("b")) == before
+    assert not made.state()["history"][:POINTS].any()

@@ -77,7 +77,7 @@ def _apart(carried: list[Carried], read: Books) -> Iterator[Carried]:
     """Yield what was told, one for each issue: a digest is one contact, and tells of several."""
     by_text: dict[tuple[str, str], list[Intent]] = defaultdict(list)
     for intent in read.intents.values():
-        if intent.occasion == "opened" and "text" in intent.payload:
+        if intent.kind == "message" and "text" in intent.payload:
             by_text[intent.recipient, intent.payload["text"]].append(intent)
     for each in carried:
         issues = _named(each)

@@ -109,3 +109,11 @@ def test_what_may_travel_as_it_is_does(text: str, encoding: str) -> None:
     assert read(raw)["Content-Transfer-Encoding"] == encoding
     assert content(read(raw)) == lines(text)
     assert max(map(len, raw.split(b"\r\n"))) <= 998
+
+
+def test_what_follows_several_names_each_and_is_in_the_thread_of_the_first() -> None:
+    ids = [f"<int_{n}@{'long' * 20}.example.com>" for n in range(4)]
+    mail = read(raw := written(replace(MESSAGE, thread=ids[0], also=(*ids[1:], "memory-7", "<ü@x>")), TO, HEAD, AT))
+    assert str(mail["In-Reply-To"]).split() == ids
+    assert mail["References"] == ids[0]
+    assert max(map(len, raw.split(b"\r\n"))) < 200

@@ -218,3 +218,13 @@ def test_times_are_shown_where_the_reader_lives(folder: Path) -> None:
     assert subject.render("book/notice", "sms", "en", variables()).text == "14:05 CET\n"
     abroad = variables() | {"person": {"zone": "Asia/Tokyo"}}
     assert subject.render("book/notice", "sms", "en", abroad).text == "22:05 JST\n"
+
+
+@pytest.mark.parametrize("channel", ["voice", "whatsapp"])
+def test_who_is_called_or_texted_gets_the_words_of_the_text_message(channel: str) -> None:
+    folder = Path(__file__).parents[2] / "templates"
+    templates = Templates(folder)
+    for locale in ("en", "de"):
+        said = templates.preview("api-errors/notice", channel, locale)
+        assert said == templates.preview("api-errors/notice", "sms", locale)
+        assert "/m/" not in said.text

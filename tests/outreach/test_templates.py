@@ -10,7 +10,7 @@ import pytest
 
 from engine.config.variables import DIGEST, NEWS
 from outreach.lint_rules import Rules
-from outreach.render import FRAME, Rendered, Templates
+from outreach.render import ENDS, FRAME, Rendered, Templates
 from outreach.segments import segments
 from outreach.text import mark
 
@@ -31,8 +31,9 @@ TO_AGENTS = COMMON | {"history", "next_step", "links.console"}
 REPLIES = [name for name in TEMPLATES.templates() if name.startswith("_replies/")]
 HANDED = "_replies/agent"
 ANSWERS = [name for name in REPLIES if name != HANDED]
-NAMES = [name for name in TEMPLATES.templates() if name not in [*REPLIES, FRAME]]
+NAMES = [name for name in TEMPLATES.templates() if name not in [*REPLIES, FRAME, ENDS]]
 NOTICES = [name for name in NAMES if name.endswith("/notice")]
+ENDINGS = [name for name in NAMES if name.rpartition("/")[2] in ("resolved", "correction", "expired")]
 INCIDENT = "_common/incident"
 AGENTS = [name for name in NAMES if name.endswith("/agent") or name == INCIDENT]
 ESCALATIONS = ["_common/escalation", "_common/approval", "_common/defect"]
@@ -81,11 +82,43 @@ def told_together(locale: str, variables: dict[str, Any] | None = None, count: i
     return {**sample, **(variables or {}), "items": items}
 
 
+def ended_together(locale: str) -> dict[str, Any]:
+    """Return the variables of the template around ends, with what the starter's messages say there."""
+    sample = TEMPLATES.files.sample(ENDS)
+    shown = [TEMPLATES.render(name, "digest", locale, TEMPLATES.files.sample(name)) for name in ENDINGS]
+    link = sample["links"]["page_1"]
+    texts = ["\n".join(line for line in each.text.splitlines() if line.strip()) for each in shown]
+    items = [{"headline": each.subject, "text": text, "link": link} for each, text in zip(shown, texts, strict=True)]
+    return {**sample, "items": items}
+
+
 def test_what_is_told_together_has_no_problem() -> None:
     assert TEMPLATES.problems(FRAME, ["email", "sms"], Rules(DIGEST, "opened")) == []
     for name in NOTICES:
         assert TEMPLATES.problems(name, ["digest"], Rules(TO_CUSTOMERS)) == []
         assert all(TEMPLATES.digested(name, locale) for locale in ("de", "en")), name
+
+
+def test_ends_that_are_told_together_have_no_problem() -> None:
+    assert TEMPLATES.problems(ENDS, ["email", "sms"], Rules(DIGEST, "closing")) == []
+    assert len(ENDINGS) >= 2 * len(NOTICES) + 3
+    for name in ENDINGS:
+        assert TEMPLATES.problems(name, ["digest"], Rules(TO_CUSTOMERS)) == [], name
+        assert all(TEMPLATES.digested(name, locale, ENDS) for locale in ("de", "en")), name
+
+
+@pytest.mark.parametrize("locale", ["en", "de"])
+def test_ends_told_together_say_of_each_how_it_ended_and_whether_to_act(locale: str) -> None:
+    together = ended_together(locale)
+    shown = TEMPLATES.render(ENDS, "email", locale, together)
+    act, _, *once = QUESTIONS[locale]
+    assert shown.text.count(act) == len(together["items"])
+    assert [shown.text.count(question) for question in once] == [1, 1]
+    assert "\n\n\n" not in shown.text
+    for two in range(0, len(together["items"]) - 1, 2):
+        pair = {**together, "items": together["items"][two : two + 2]}
+        text = TEMPLATES.render(ENDS, "sms", locale, pair).text.strip()
+        assert (segments(text).messages <= 3, segments(text).alphabet) == (True, "GSM-7"), text
 
 
 @pytest.mark.parametrize("locale", ["en", "de"])
@@ -234,7 +267,7 @@ def test_a_card_that_has_expired_is_said_to_have(days: float, word: str) -> None
 
 
 def test_samples_are_what_the_engine_fills_in() -> None:
-    own = ("_replies", "digest")
+    own = ("_replies", "digest", "ends")
     for path in (each for each in FOLDER.glob("*/*/sample.json") if not {*own} & {*each.parts[-3:-1]}):
         sample = json.loads(path.read_text(encoding="utf-8"))
         news = {"now", "sender", "page", "entry", "updates", "links"}

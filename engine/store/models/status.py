@@ -1,6 +1,6 @@
 """The public status page: what was said on it, and who is told."""
 
-from sqlalchemy import Index
+from sqlalchemy import Index, text
 from sqlmodel import Field, SQLModel
 
 from engine.store.models.columns import json_list
@@ -54,6 +54,10 @@ class Subscriber(SQLModel, table=True):
 
     id: str = Field(primary_key=True)
     address: str = Field(unique=True)
+    kind: str = Field(default="email", sa_column_kwargs={"server_default": text("'email'")})
+    """Of the address: email, or url, where a system is told by webhook."""
+    secret: str = Field(default="", sa_column_kwargs={"server_default": text("''")})
+    """What a system's requests are signed with (Standard Webhooks); it is told it in the first one."""
     state: str = Field(index=True)
     """pending (nobody has confirmed it yet), confirmed or ended."""
     components: list[str] = json_list()

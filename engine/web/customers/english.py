@@ -91,6 +91,10 @@ ENGLISH: Final[Mapping[str, str]] = {
     "wording_marketing": (
         "I agree that {company} sends me advertising by {channel} to {address}. I can take this back at any time."
     ),
+    "wording_service_here": "I want to be told about problems by message inside the product.",
+    "wording_marketing_here": (
+        "I agree that {company} shows me advertising inside the product. I can take this back at any time."
+    ),
     "how_title": "How we reach you best",
     "how_first": "First try",
     "how_usual": "as now",

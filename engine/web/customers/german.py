@@ -100,6 +100,10 @@ GERMAN: Final[Mapping[str, str]] = {
         "Ich bin einverstanden, dass mir {company} Werbung per {channel} an {address} schickt. Ich kann "
         "das jederzeit widerrufen."
     ),
+    "wording_service_here": "Ich möchte über Störungen per Nachricht im Produkt informiert werden.",
+    "wording_marketing_here": (
+        "Ich bin einverstanden, dass mir {company} Werbung im Produkt zeigt. Ich kann das jederzeit widerrufen."
+    ),
     "how_title": "Wie wir Sie am besten erreichen",
     "how_first": "Zuerst versuchen",
     "how_usual": "wie bisher",

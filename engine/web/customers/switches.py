@@ -66,9 +66,9 @@ def turned(before: Sequence[Switch], form: Mapping[str, str]) -> list[Switch]:
 
 
 def wording(reader: Reader, config: Config, purpose: str, kind: str, address: str) -> str:
-    """Return what a person says by turning a switch on."""
-    company = config.main.sender.company
-    return reader.say(f"wording_{purpose}", channel=reader.spoken(kind), address=address, company=company)
+    """Return what a person says by turning a switch on; where they are told inside the product there is no address."""
+    company, here = config.main.sender.company, "_here" if address == reader.claims.person else ""
+    return reader.say(f"wording_{purpose}{here}", channel=reader.spoken(kind), address=address, company=company)
 
 
 def changes(

@@ -28,6 +28,9 @@ WORDS = {
     "templates/_common/digest/en/email.txt.j2": f"Subject: {{{{ items[0].headline }}}}\n\n{FRAME}{SAID}",
     "templates/_common/digest/sample.json": ITEMS + SAMPLE.removeprefix("{"),
     "templates/errors/notice/en/digest.txt.j2": "Subject: calls fail\n\nCalls fail for {{ customer.name }}.\n",
+    "templates/_common/ends/en/email.txt.j2": f"Subject: {{{{ items[0].headline }}}}\n\n{FRAME}{SAID}",
+    "templates/_common/ends/sample.json": ITEMS + SAMPLE.removeprefix("{"),
+    "templates/errors/resolved/en/digest.txt.j2": "Subject: calls work\n\nCalls work for {{ customer.name }}.\n",
 }
 
 
@@ -98,6 +101,16 @@ def test_a_message_without_words_for_it_goes_alone(write: Write) -> None:
 def test_no_template_around_them_is_an_error(write: Write) -> None:
     found = told(write, **{"templates/_common/digest/en/email.txt.j2": None})
     assert [line for line in found if line.startswith("policy.yaml:2:9") and "nothing is told together" in line]
+
+
+def test_an_end_without_words_for_it_goes_alone(write: Write) -> None:
+    [found] = told(write, **{"templates/errors/resolved/en/digest.txt.j2": None})
+    assert "in en these messages go alone: there is no errors/resolved/LOCALE/digest.txt.j2" in found
+
+
+def test_no_template_around_ends_is_warned_of(write: Write) -> None:
+    [found] = told(write, **{"templates/_common/ends/en/email.txt.j2": None})
+    assert "ends that are due at the same time are told one by one" in found
 
 
 def test_without_short_words_only_mail_is_told_together(write: Write) -> None:

@@ -59,13 +59,17 @@ def test_without_the_file_there_is_no_page(write: Write) -> None:
         ("components: {a: {label: API}, b: {label: API}}", '"API" is the label of a too; call one otherwise'),
         ("components: {api: {label: API}}\nchannel: mial", 'status.yaml:2:10: no channel "mial"; did you mean "mail"?'),
         ("components: {api: {label: API}}\nchannel: hook", "hook is no e-mail; subscribers are told by e-mail"),
+        ("components: {api: {label: API}}\nwebhook: mail", "mail is no webhook; systems are told by webhook"),
+        ("components: {api: {label: API}}\nwebhook: hok", 'no channel "hok"; did you mean "hook"?'),
+        ("components: {api: {label: API}}\nwebhook: near", "near may ask addresses inside your network"),
         ("components: {api: {label: API}}\nconfirm_within: 31d", "up to 30 days; write 48h"),
         ("components: {api: {label: API}}\nconfirmations: 0 per 1h", "nobody could ever subscribe"),
         ("[]", "expected a mapping"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_told_with_its_place(write: Write, text: str, words: str) -> None:
-    hook = "mail: {type: memory}\nhook: {type: webhook, secret: whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz}\n"
+    given = "type: webhook, secret: whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
+    hook = f"mail: {{type: memory}}\nhook: {{{given}}}\nnear: {{{given}, allow_internal: true}}\n"
     found = told(write({"status.yaml": f"{text}\n", "channels.yaml": hook, **TEMPLATES}))
     assert any(words in each for each in found), found
 

@@ -19,18 +19,27 @@ Do you need to do anything? No.
 """
 
 
+ENDED = """Subject: {{ issue.subject_name }} is well again
+
+It is over.
+Do you need to do anything? No.
+"""
+
+
 @contextmanager
 def gathering(
     folder: Path, *, policy: str = POLICY, channels: Mapping[str, Channel] | None = None, words: str = WORDS
 ) -> Iterator[Bench]:
     """Yield a bench whose messages wait for each other."""
     templates = folder / "templates"
-    for name in ("_common/digest", "_common/correction", "_common/expired", "_common/sample.json", "_parts"):
+    common = [f"_common/{name}" for name in ("digest", "ends", "correction", "expired", "sample.json")]
+    for name in (*common, "_parts"):
         copy = shutil.copytree if (ROOT / "templates" / name).is_dir() else shutil.copy
         (templates / name).parent.mkdir(parents=True, exist_ok=True)
         copy(ROOT / "templates" / name, templates / name)
-    (templates / "all/notice/en").mkdir(parents=True)
-    (templates / "all/notice/en/digest.txt.j2").write_text(words)
+    for name, text in (("notice", words), ("resolved", ENDED)):
+        (templates / f"all/{name}/en").mkdir(parents=True)
+        (templates / f"all/{name}/en/digest.txt.j2").write_text(text)
     with bench(folder, policy=policy, channels=channels) as at:
         yield at
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.store import digests, outbox
-from engine.store.models import DecisionRow, Intent
+from engine.store.models import DecisionRow, Intent, Issue
 from outreach.base import Message, Outcome, Receipt
 from tests.engine.sending.bench import Bench, channel
 from tests.engine.sending.digest_bench import WAIT, by_mail, gathering, wrong
@@ -23,6 +23,7 @@ events = st.one_of(
     st.tuples(st.just("goes_wrong"), st.sampled_from(["ann", "bob"]), st.sampled_from(["high", "high", "critical"])),
     st.tuples(st.just("goes_wrong"), st.just("ann"), st.just("low")),
     st.tuples(st.just("ends"), number),
+    st.tuples(st.just("ends"), number, st.integers(1, 3)),
     st.tuples(st.just("the_provider"), st.sampled_from(MODES)),
     st.tuples(st.just("time_passes"), st.sampled_from([10.0, 31.0, 31.0])),
     st.tuples(st.just("time_passes"), st.just(31.0)),
@@ -51,9 +52,10 @@ class Run:
         self.count += 1
         wrong(self.at, name, f"n{self.count:03d}", severity=severity)
 
-    def ends(self, which: int) -> None:
+    def ends(self, which: int, more: int = 0) -> None:
         rows = self.openings()
-        self.at.resolve(rows[which % len(rows)].issue.removeprefix("iss_"))
+        for n in range(which, which + more + 1):
+            self.at.resolve(rows[n % len(rows)].issue.removeprefix("iss_"))
 
     def the_provider(self, mode: str) -> None:
         self.provider.mode = mode
@@ -81,9 +83,10 @@ class Run:
         self.at.dispatcher.recover()
 
     def holds(self) -> None:
-        """Nothing is told twice, and what was told counts as told."""
-        told = self.provider.told()
-        assert [issue for issue, count in told.items() if count > 1] == []
+        """Nothing is told twice, no end either, and what was told counts as told."""
+        told, ended = self.provider.told(), self.provider.ended()
+        assert [issue for issue, count in (*told.items(), *ended.items()) if count > 1] == []
+        assert ended.keys() <= told.keys()
         rows = {row.issue: row for row in self.openings()}
         assert {rows[issue].status for issue in told} <= MAY_HAVE_GONE
         for row in rows.values():
@@ -104,6 +107,8 @@ class Run:
         for row in self.openings():
             assert (row.status, told[row.issue]) in {("sent", 1), ("skipped", 0)}, row
             assert row.status == "sent" or row.id in skipped
+        over = {row.id for row in self.at.rows(Issue, status="resolved")}
+        assert self.provider.ended().keys() == told.keys() & over
         assert {row.status for row in self.at.rows(Intent)} <= {"sent", "skipped"}
 
 
@@ -129,8 +134,11 @@ class Provider:
 
     def told(self) -> Counter[str]:
         """Return how often the beginning of each issue was told."""
-        opened = (message for message in self.taken if message.data["occasion"] == "opened")
-        return Counter(issue for message in opened for issue in issues(message))
+        return Counter(issue for each in self.taken if each.data["occasion"] == "opened" for issue in issues(each))
+
+    def ended(self) -> Counter[str]:
+        """Return how often the end of each issue was told."""
+        return Counter(issue for each in self.taken if each.data["occasion"] == "resolved" for issue in issues(each))
 
 
 def issues(message: Message) -> list[str]:
@@ -162,12 +170,13 @@ def test_nothing_is_told_twice_and_nothing_is_lost() -> None:
                 step: Callable[..., None] = getattr(run, name)
                 step(*given_)
                 run.holds()
-            happened["unknown together"] += any(
-                row.status == "unknown" and digests.headline(row) != "" for row in run.openings()
-            )
+                unknown = run.at.rows(Intent, status="unknown")
+                happened["unknown together"] += any(digests.headline(row) for row in unknown)
             run.all_is_well()
-            happened["together"] += sum("issues" in message.data for message in run.provider.taken)
+            several = [each.data["occasion"] for each in run.provider.taken if "issues" in each.data]
+            happened["together"] += several.count("opened")
+            happened["ended together"] += several.count("resolved")
             happened["asked for"] += sum("things" in message.text for message in run.provider.asked_for)
 
     live()
-    assert min(happened[each] for each in ("together", "asked for", "unknown together")) > 0, happened
+    assert min(happened[each] for each in ("together", "ended together", "asked for", "unknown together")) > 0, happened

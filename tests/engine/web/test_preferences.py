@@ -1,5 +1,6 @@
 """The preference centre: a switch for each purpose and channel, and every one kept with the words that were shown."""
 
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -30,6 +31,15 @@ def ledger(desk: Any, subject: str = "contact/ann") -> list[Entry]:
 def known(desk: Any) -> Any:
     desk.add(*desk.everything())
     return desk
+
+
+def test_who_is_told_inside_the_product_reads_no_id_of_ours(known: Any) -> None:
+    channel = type("Feed", (), {"kind": "inapp", "address": "entity"})
+    known.services = replace(known.services, channels={**known.services.channels, "app": channel})
+    page = known.server().get(known.link("preferences")).text
+    assert "by message inside the product." in page
+    assert "shows me advertising inside the product." in page
+    assert "at contact/ann" not in page
 
 
 def test_there_is_a_switch_for_each_purpose_and_channel(known: Any, server: Any) -> None:

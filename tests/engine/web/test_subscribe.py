@@ -120,6 +120,44 @@ def test_one_click_too_many_is_told_by_all_together_and_by_nobody_alone(desk: An
     assert mails(desk) == []
 
 
+HOOK = "https://hooks.example.org/in"
+
+
+def test_a_system_is_subscribed_by_who_can_read_what_it_is_sent(desk: Any, public: Any) -> None:
+    desk.config = replace(desk.config, status=replace(desk.config.status, webhook="hooks"))
+    assert 'action="/status/subscribe/webhook"' in public.get("/status").text
+    answer = public.form("/status/subscribe/webhook", {"address": HOOK, "on-api": "on"})
+    assert (answer.status_code, "Look at what your system received" in answer.text) == (202, True)
+    assert "whsec_" not in answer.text
+    (row,) = rows(desk)
+    (intent,) = mails(desk)
+    assert (row.kind, row.components, intent.payload["channels"]) == ("url", ["api"], ["hooks"])
+    assert "Nothing has changed yet" in public.get(link(desk, "confirm")).text
+    assert rows(desk)[0].state == "pending"
+    confirmed = public.post(link(desk, "confirm"))
+    assert (confirmed.status_code, "whsec_" in confirmed.text) == (200, False)
+    (event,) = desk.of_type("forewarn.consent")
+    data = event["data"]
+    assert (data["channel"], data["address"], data["state"]) == ("webhook", HOOK, "granted")
+    assert data["wording"] == f"I want what is new on the status page to be sent to {HOOK}."
+    assert public.post(link(desk, "leave")).status_code == 200
+    assert rows(desk)[0].state == "ended"
+
+
+def test_every_system_gets_the_same_answer(desk: Any, public: Any) -> None:
+    desk.config = replace(desk.config, status=replace(desk.config.status, webhook="hooks"))
+    given = (HOOK, HOOK, "https://127.0.0.1/", "http://hooks.example.org/", "none", "")
+    answers = [public.form("/status/subscribe/webhook", {"address": each}) for each in given]
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.text for answer in answers}) == 1
+    assert len(mails(desk)) == 1
+
+
+def test_without_a_channel_no_system_can_be_subscribed(public: Any) -> None:
+    assert public.form("/status/subscribe/webhook", {"address": HOOK}).status_code == 404
+    assert "/status/subscribe/webhook" not in public.get("/status").text
+
+
 def test_what_is_told_of_can_be_chosen(desk: Any, public: Any) -> None:
     subscribe(public)
     public.form(link(desk, "confirm"))
