@@ -66,6 +66,7 @@ COMMANDS: Mapping[str, Entry] = {
     "models": Entry(KEEP, "What detectors have learned, and how good it is: list, show, keep, revert."),
     "token": Entry(KEEP, "API tokens: create, list, revoke; feed: what a browser reads with."),
     "db": Entry(KEEP, "The database's schema: status, upgrade."),
+    "log": Entry(KEEP, "The event log, and how far it was processed: status."),
     "doctor": Entry(KEEP, "Look whether everything is in order."),
     "version": Entry(KEEP, "Say which version this is."),
 }

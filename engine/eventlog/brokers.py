@@ -111,6 +111,9 @@ def translate(error: errors.KafkaError, place: str) -> ForewarnError:
     cause = cause if type(error).__name__ in cause else f"{type(error).__name__}: {cause}"
     if isinstance(error, _REFUSED):
         return ConfigError(cause, place=place, remedy="check user, password, rights and the topic's name")
+    if isinstance(error, errors.CorruptRecordError):
+        remedy = "let another replica lead the partition, or delete its records up to there"
+        return ForewarnError(cause, place=place, remedy=remedy)
     if error.retriable or isinstance(error, errors.BrokerNotAvailableError):
         return Retryable(cause, place=place, remedy=_LOOK)
     return ForewarnError(cause, place=place)

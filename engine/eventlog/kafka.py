@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from typing import Any
 
+import structlog
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition, errors  # type: ignore[import-untyped]  # has no types
 from kafka.coordinator.assignors.sticky.sticky_assignor import (  # type: ignore[import-untyped]
     StickyPartitionAssignor,
@@ -24,8 +25,9 @@ from engine.eventlog.brokers import Brokers, failures
 from engine.eventlog.group import KafkaGroup
 from engine.eventlog.payload import check_batch, check_partition
 from engine.eventlog.records import NDJSON, batches_of, place, record_of, rest_of, split
-from engine.eventlog.whole import Many, by_batches
+from engine.eventlog.whole import Lost, Many, by_batches
 
+log = structlog.get_logger()
 LARGEST = 900_000
 """Bytes of a record's value: brokers refuse more than 1,048,588 a batch unless they are told otherwise."""
 HEADERS = [("content-type", NDJSON)]
@@ -92,7 +94,7 @@ class KafkaLog(EventLog):
         )
         opened.callback(self._producer.close, timeout=self._timeout)
         self._asker = opened.enter_context(closing(_Asker(self._consumer(None), self._topic, self.partitions)))
-        reader = by_batches(self._consumer(None)) if self._whole else self._consumer(None)
+        reader = by_batches(self._consumer(None), whole=self._whole)
         self._reader = opened.enter_context(closing(_Reader(reader, self._topic, self._look)))
 
     def append(self, batches: Iterable[Append]) -> list[int]:
@@ -142,7 +144,7 @@ class KafkaLog(EventLog):
         return {partition: _between(offset, ends[partition]) for partition, offset in offsets.items()}
 
     def records(self) -> dict[str, int]:
-        """Return how many records were read of batches taken whole, and how many one by one."""
+        """Return how many records were read of whole batches, how many one by one, and how many batches were damaged."""
         return dict(self._reader.records)
 
     def commit(self, group: str, partition: int, offset: int) -> None:
@@ -158,6 +160,10 @@ class KafkaLog(EventLog):
         with self._asking, failures(self._place):
             found = self._committer(group).committed(self._tp(partition), metadata=True, timeout_ms=_ms(self._timeout))
         return None if found is None or found.offset < 0 else place(found.offset, int(found.metadata or 0))
+
+    def position(self, offset: int) -> int:
+        """Return the number of the record."""
+        return record_of(offset)
 
     def progress(self, group: str) -> dict[int, int]:
         """Return what `group` committed last of each partition, asked for at once."""
@@ -333,7 +339,7 @@ class _Reader:
         """The offset at which a partition's next batch was asked for, or begins."""
         self._ends: Mapping[TopicPartition, int] = {}
         self._looked = -float("inf")
-        self.records = {"whole": 0, "object": 0}
+        self.records = {"whole": 0, "object": 0, "corrupt": 0}
 
     def read(self, partition: int, offset: int, limit: int) -> list[Batch]:
         if self._next.get(partition) != offset:
@@ -395,8 +401,12 @@ class _Reader:
 
     def _count(self, records: Sequence[Any]) -> None:
         whole = [len(each.value.unpacked.offsets) for each in records if isinstance(each.value, Many)]
+        lost = [each for each in records if isinstance(each.value, Lost)]
+        for each in lost:
+            log.error("records are corrupt", partition=each.partition, until=each.offset)
         self.records["whole"] += sum(whole)
-        self.records["object"] += len(records) - len(whole)
+        self.records["object"] += len(records) - len(whole) - len(lost)
+        self.records["corrupt"] += len(lost)
 
     def _taken(self, partition: int, limit: int) -> list[Batch]:
         waiting, found, count = self._waiting[partition], list[Batch](), 0

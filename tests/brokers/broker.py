@@ -50,6 +50,8 @@ class Broker:
 
     server: str
     name: str
+    folder: Path | None = None
+    """Where its data is, of one whose data can be told apart."""
 
 
 @contextmanager
@@ -62,7 +64,7 @@ def apache(folder: Path) -> Iterator[Broker]:
     prepare(jars, properties)
     assert VERSION is not None
     with serving([*JAVA, "-cp", f"{jars}/*", "kafka.Kafka", str(properties)], port, folder / "kafka.log"):
-        yield Broker(f"127.0.0.1:{port}", f"Apache Kafka {VERSION[1]}")
+        yield Broker(f"127.0.0.1:{port}", f"Apache Kafka {VERSION[1]}", folder)
 
 
 def prepare(jars: Path, properties: Path, *more: str) -> None:
