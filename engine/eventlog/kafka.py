@@ -144,7 +144,7 @@ class KafkaLog(EventLog):
         return {partition: _between(offset, ends[partition]) for partition, offset in offsets.items()}
 
     def records(self) -> dict[str, int]:
-        """Return how many records were read of whole batches, how many one by one, and how many batches were damaged."""
+        """Return how many records were read of whole batches, how many one by one; and damaged batches."""
         return dict(self._reader.records)
 
     def commit(self, group: str, partition: int, offset: int) -> None:

@@ -3,15 +3,16 @@
 kafka-python makes an object of each record; this takes its place where it reads the batches of a fetch, by a name that
 is not public: kafka-python is pinned, and a consumer that lacks the name goes on with its objects.
 
-A batch whose checksum is wrong would be an error at each fetch, for ever. It becomes one record that is no event, so
-that it is found among the dead letters, and what follows it is read.
+A batch whose checksum is wrong, or that cannot be unpacked, would be an error at each fetch, for ever. It becomes one
+record that is no event, so that it is found among the dead letters, and what follows it is read.
 """
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
+from kafka.errors import UnsupportedCodecError  # type: ignore[import-untyped]  # has no types
 
 from engine.eventlog.recordbatch import Head, Unpacked, unpack
 
@@ -42,13 +43,12 @@ class _Record:
 
 
 class _Damaged:
-    """A batch whose checksum is wrong, as one record at the offset of its last: the value says so and holds its bytes."""
+    """A damaged batch, as one record at the offset of its last: the value says so and has its bytes."""
 
     magic = 1  # nothing that it says of transactions is to be believed
     is_control_batch = False
     key, checksum = None, None
     headers: tuple[tuple[str, bytes], ...] = ()
-    validate_crc = staticmethod(lambda: True)
 
     def __init__(self, batch: Any) -> None:
         self.base_offset, self.offset = batch.base_offset, batch.last_offset
@@ -61,13 +61,20 @@ class _Damaged:
     def __iter__(self) -> Iterator["_Damaged"]:
         return iter([self])
 
+    def validate_crc(self) -> bool:
+        """Let it be taken as it is."""
+        return True
+
 
 class _Batch:
     """A batch that, gone through, gives one record for all where it can."""
 
     def __init__(self, batch: Any, *, whole: bool, good: bool) -> None:
-        self._batch, self._whole = batch, whole
-        self.validate_crc = lambda: good
+        self._batch, self._whole, self._good = batch, whole, good
+
+    def validate_crc(self) -> bool:
+        """Return what was found before."""
+        return self._good
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._batch, name)
@@ -76,18 +83,26 @@ class _Batch:
         return next(self._batch)
 
     def __iter__(self) -> Iterator[Any]:
+        try:
+            return iter(self._records())
+        except UnsupportedCodecError:
+            raise
+        except Exception:  # noqa: BLE001 -- whatever a decompressor or a reader of bytes makes of what has no form
+            return iter(_Damaged(self._batch))
+
+    def _records(self) -> Iterable[Any]:
         batch = self._batch
         records = iter(batch)  # unpacks the bytes
         if not self._whole or batch.magic != 2 or batch.is_control_batch:
-            return records  # type: ignore[no-any-return]
+            return list(records)
         raw = np.frombuffer(batch._buffer, np.uint8, offset=batch._pos)  # noqa: SLF001 -- see above
         appended = batch.max_timestamp if batch.timestamp_type == batch.LOG_APPEND_TIME else -1
         head = Head(batch.records_count, batch.base_offset, batch.first_timestamp, appended)
         unpacked = unpack(raw, head)
         if unpacked is None:
             del raw
-            return records  # type: ignore[no-any-return]
-        return iter([_Record(batch, unpacked, len(raw))])
+            return list(records)
+        return [_Record(batch, unpacked, len(raw))]
 
 
 class _Batches:

@@ -21,7 +21,7 @@ def of_standing(standing: Standing) -> Iterator[Metric]:
     about = "Writes left undone because another process had taken the partition."
     yield counter("fenced_writes", about, (), {(): standing.fenced})
     yield counter("snapshot_failures", "Snapshots that could not be written.", (), {(): standing.unsaved})
-    about = "Records read from the topic, by how they were decoded: whole batches, or one object each."
+    about = "Records read from the topic, by how they were decoded; damaged batches."
     yield counter("log_records", about, ("path",), named(standing.records))
     if standing.pool is not None:
         connections = {"size": standing.pool.size, "used": standing.pool.used}
