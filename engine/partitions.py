@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Collection
 from concurrent.futures import Executor
 from dataclasses import replace
+from functools import partial
 
 import structlog
 
@@ -169,7 +170,7 @@ class Partitions:
 
     def _begin(self, pipeline: Pipeline) -> None:
         if frozen := pipeline.freeze():
-            self._aside = Aside(pipeline, frozen.offset, frozen.size, self.aside.submit(timed, frozen))
+            self._aside = Aside(pipeline, frozen.offset, frozen.size, self.aside.submit(partial(timed, frozen)))
         else:
             self._membership.commit(pipeline.partition, pipeline.offset)
 
