@@ -51,6 +51,7 @@ wheel: $(VENV)/.dev ## build the wheel into dist/
 lock: ## resolve the dependencies anew, with hashes, for Python 3.11 to 3.14
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -q -o requirements-dev.lock
 	uv pip compile pyproject.toml --group build -c requirements-dev.lock --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -q -o requirements.lock
+	uv pip compile pyproject.toml --extra postgres --extra objects --group build -c requirements-dev.lock --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -q -o config/deploy/requirements.lock
 
 clean: ## remove what the targets above made
 	rm -rf $(VENV) build dist demo-out .mypy_cache .ruff_cache .pytest_cache

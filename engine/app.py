@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
+from dataclasses import replace
 from secrets import token_hex
 from socket import gethostname
 
@@ -31,9 +32,10 @@ from engine.intake import Intake
 from engine.letters import Outside
 from engine.links import Links
 from engine.partitions import Alone, Nowhere, Partitions
-from engine.pipeline import Pipeline
+from engine.pipeline import GROUP, Pipeline
 from engine.schedule import Job, Schedule, daily, every
 from engine.scoring import Scorer, Subjects
+from engine.standing import Pool, Standing
 from engine.status.keeper import Keeper
 from engine.storage import Storage
 from engine.tickets import Tickets
@@ -202,9 +204,28 @@ class Engine:
         """Return how every provider stands, and who is on duty."""
         return self.dispatcher.traffic.state(self.clock.time())
 
+    def lags(self) -> dict[int, int]:
+        """Return, of each partition that it has, how many events are in the log and not yet processed."""
+        return self._partitions.lags()
+
     def lag(self) -> int:
-        """Return how many events are in the log and not yet processed."""
-        return self._partitions.lag()
+        """Return how many events of its partitions are in the log and not yet processed."""
+        return sum(self.lags().values())
+
+    def unread(self) -> dict[int, int]:
+        """Return, of each partition of the log, how many events no worker has put behind it for good."""
+        log = self.storage.log
+        told = self.config.main.log
+        done = log.progress(told.group if told.kafka else GROUP)
+        every = range(log.partitions)
+        return log.lags({each: done[each] if each in done else log.begin(each) for each in every})
+
+    def standing(self) -> Standing:
+        """Return how this process stands; any thread may ask."""
+        pool = self.storage.database.pool()
+        leads = self.schedule.leads and Role.SCHEDULE in self.roles
+        standing = self._partitions.standing()
+        return replace(standing, roles=self.roles, leads=leads, pool=pool and Pool(*pool))
 
     def reload(self) -> Sequence[Problem]:
         """Read the configuration anew; with any error in it the running one stays, and the problems are returned."""
@@ -277,7 +298,9 @@ def services(engine: Engine, unready: Callable[[], Sequence[str]]) -> Services:
         links=engine.links,
         channels=engine.channels,
         unready=unready,
-        lag=engine.lag,
+        lags=engine.lags,
+        unread=engine.unread,
+        standing=engine.standing,
         reload=engine.reload,
         sending=engine.sending,
         desks=engine.desks,

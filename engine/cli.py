@@ -67,6 +67,7 @@ COMMANDS: Mapping[str, Entry] = {
     "token": Entry(KEEP, "API tokens: create, list, revoke; feed: what a browser reads with."),
     "db": Entry(KEEP, "The database's schema: status, upgrade."),
     "repartition": Entry(KEEP, "Have more partitions, and let every series go on in its own."),
+    "log": Entry(KEEP, "The event log, and how far it was processed: status."),
     "doctor": Entry(KEEP, "Look whether everything is in order."),
     "version": Entry(KEEP, "Say which version this is."),
 }

@@ -1,18 +1,23 @@
 """The partitions that this process works on: taken, advanced, written down, given back."""
 
+import time
 from collections import deque
 from collections.abc import Callable, Collection
-from concurrent.futures import Executor, Future
-from typing import Any, NamedTuple
+from concurrent.futures import Executor
+from dataclasses import replace
+from functools import partial
 
 import structlog
 
+from engine.aside import Aside, Inline, Written, timed
 from engine.clock import Clock
 from engine.config.model import Config
 from engine.errors import Retryable
 from engine.eventlog.base import EventLog
 from engine.eventlog.membership import Membership
+from engine.notes import Notes
 from engine.pipeline import GROUP, Fenced, Pipeline, Stores
+from engine.standing import Standing
 from engine.storage import Storage
 
 log = structlog.get_logger()
@@ -54,27 +59,6 @@ class Nowhere(Membership):
         """Do nothing: there is no group."""
 
 
-class Inline(Executor):
-    """Does at once what it is given: where there is to be no thread."""
-
-    def submit(self, work: Callable[..., Any], /, *args: Any, **options: Any) -> "Future[Any]":
-        """Do it, and return what came of it."""
-        answer = Future[Any]()
-        try:
-            answer.set_result(work(*args, **options))
-        except Exception as error:  # noqa: BLE001 -- it is raised where the answer is looked at
-            answer.set_exception(error)
-        return answer
-
-
-class _Aside(NamedTuple):
-    """A snapshot that is being written."""
-
-    pipeline: Pipeline
-    offset: int
-    answer: "Future[int]"
-
-
 class Partitions:
     """The pipelines of the partitions that a group has given to this process."""
 
@@ -84,17 +68,21 @@ class Partitions:
         self._held: dict[int, Pipeline] = {}
         self._parked: dict[int, Pipeline] = {}
         """Given back, and perhaps to be ours again before anybody else has been at them."""
+        self._notes: dict[int, Notes] = {}
+        """Of what is held."""
+        self._standing = Standing()
+        """What there is to tell, without what each has of its own."""
         self._losses: list[str] = []
         self.aside: Executor = Inline()
         """Writes snapshots, one at a time."""
-        self._aside: _Aside | None = None
+        self._aside: Aside | None = None
         self._due: deque[int] = deque()
         """Partitions of which a snapshot is to be written."""
 
     @property
     def pipelines(self) -> list[Pipeline]:
         """Those of the partitions that are held now."""
-        return [self._held[partition] for partition in sorted(self._held)]
+        return [pipeline for _, pipeline in sorted(self._held.copy().items())]
 
     def follow(self) -> None:
         """Take what is ours now, and let go of what is not."""
@@ -104,6 +92,7 @@ class Partitions:
             self._let_go(partition)
         for partition in sorted(ours - self._held.keys()):
             self._held[partition] = self._kept(partition) or self._restored(partition)
+            self._notes[partition].at_end = self._clock.time()
         if ours:
             self._parked.clear()
 
@@ -131,7 +120,7 @@ class Partitions:
             try:
                 self._guarded(pipeline, self._write_down)
             except Retryable as error:
-                log.warning("snapshot not written", partition=pipeline.partition, cause=error.line())
+                self._unsaved(pipeline, error)
                 failed = error
         if failed is not None:
             raise failed
@@ -152,9 +141,21 @@ class Partitions:
             if pipeline := self._held.get(self._due.popleft()):
                 self._guarded(pipeline, self._begin)
 
-    def lag(self) -> int:
-        """Return how many events of what is held are in the log and not yet processed."""
-        return sum(self._storage.log.lag(each.partition, each.offset) for each in self.pipelines)
+    def lags(self) -> dict[int, int]:
+        """Return, of each partition that is held, how many events are in the log and not yet processed."""
+        offsets = {each.partition: each.offset for each in self.pipelines}
+        return self._storage.log.lags(offsets) if offsets else {}
+
+    def standing(self) -> Standing:
+        """Return how this process stands, as far as partitions go; any thread may ask."""
+        now, notes, joined = self._clock.time(), self._notes.copy(), self._membership
+        held = [
+            notes[each.partition].told(each.partition, each.offset, each.reached, now)
+            for each in self.pipelines
+            if each.partition in notes
+        ]
+        records = self._storage.log.records()
+        return replace(self._standing, held=held, joined=joined.joined, rebalances=joined.rebalances, records=records)
 
     def reconfigure(self, config: Config) -> None:
         """Go on under another configuration."""
@@ -169,7 +170,7 @@ class Partitions:
 
     def _begin(self, pipeline: Pipeline) -> None:
         if frozen := pipeline.freeze():
-            self._aside = _Aside(pipeline, frozen.offset, self.aside.submit(frozen.write))
+            self._aside = Aside(pipeline, frozen.offset, frozen.size, self.aside.submit(partial(timed, frozen)))
         else:
             self._membership.commit(pipeline.partition, pipeline.offset)
 
@@ -177,15 +178,24 @@ class Partitions:
         """Wait for the snapshot that is being written, if one is, and take note of it."""
         if self._aside is None:
             return
-        (pipeline, offset, answer), self._aside = self._aside, None
+        (pipeline, offset, size, answer), self._aside = self._aside, None
         try:
-            oldest = answer.result()
+            written = answer.result()
         except Retryable as error:
-            log.warning("snapshot not written", partition=pipeline.partition, cause=error.line())
+            self._unsaved(pipeline, error)
             return
         if self._held.get(pipeline.partition) is pipeline:
-            pipeline.written(oldest)
-            self._membership.commit(pipeline.partition, offset)
+            self._saved(pipeline, offset, size, written)
+
+    def _saved(self, pipeline: Pipeline, offset: int, size: int, written: Written) -> None:
+        """Take note of a snapshot."""
+        pipeline.written(written.oldest)
+        self._notes[pipeline.partition].saved(self._clock.time(), written.seconds, size)
+        self._membership.commit(pipeline.partition, offset)
+
+    def _unsaved(self, pipeline: Pipeline, error: Retryable) -> None:
+        log.warning("snapshot not written", partition=pipeline.partition, cause=error.line())
+        self._standing = replace(self._standing, unsaved=self._standing.unsaved + 1)
 
     def _kept(self, partition: int) -> Pipeline | None:
         """Return the pipeline that was given back, if nobody else has had the partition since."""
@@ -193,13 +203,19 @@ class Partitions:
         return pipeline if pipeline is not None and pipeline.claim(self._membership.name) else None
 
     def _restored(self, partition: int) -> Pipeline:
-        storage = self._storage
+        self._standing = replace(self._standing, restoring=partition)
+        begun, storage = time.perf_counter(), self._storage
         stores = Stores(storage.database, storage.dead_letters, storage.snapshots, storage.versions, storage.cold)
         pipeline = Pipeline(self._config, partition, stores, self._clock)
         pipeline.claim(self._membership.name)
-        self._losses += pipeline.restore()
+        losses = pipeline.restore()
+        self._losses += losses
         if gap := self._gap(pipeline):
             self._losses.append(gap)
+        self._notes[partition] = Notes(
+            0.0, time.perf_counter() - begun, passed_over=len(losses), saved_at=pipeline.saved_at
+        )
+        self._standing = replace(self._standing, restoring=None)
         return pipeline
 
     def _gap(self, pipeline: Pipeline) -> str:
@@ -217,16 +233,22 @@ class Partitions:
         for partition, pipeline in leaving.items():
             try:
                 self._write_down(pipeline)
-            except (Fenced, Retryable) as error:  # whoever goes on starts from the snapshot before, and replays more
+            except Fenced as error:
+                self._fenced(pipeline, error)
+            except Retryable as error:  # whoever goes on starts from the snapshot before, and replays more
                 log.warning("partition given back as it is", partition=partition, cause=error.line())
         self._parked |= leaving
 
     def _write_down(self, pipeline: Pipeline) -> None:
-        pipeline.snapshot()
-        self._membership.commit(pipeline.partition, pipeline.offset)
+        if (frozen := pipeline.freeze(copy=False)) is not None:
+            self._saved(pipeline, frozen.offset, frozen.size, timed(frozen))
+        else:
+            self._membership.commit(pipeline.partition, pipeline.offset)
 
     def _advance(self, pipeline: Pipeline) -> int:
         batches = self._storage.log.read(pipeline.partition, pipeline.offset, READ)
+        if not batches:
+            self._notes[pipeline.partition].at_end = self._clock.time()
         return self._guarded(pipeline, lambda held: held.process(batches)) if batches or pipeline.unsettled else 0
 
     def _guarded(self, pipeline: Pipeline, work: Callable[[Pipeline], int | None]) -> int:
@@ -234,9 +256,13 @@ class Partitions:
         try:
             return work(pipeline) or 0
         except Fenced as error:
-            log.warning("partition taken away", partition=pipeline.partition, error=str(error))
+            self._fenced(pipeline, error)
             self._let_go(pipeline.partition)
             return 0
+
+    def _fenced(self, pipeline: Pipeline, error: Fenced) -> None:
+        log.warning("partition taken away", partition=pipeline.partition, error=str(error))
+        self._standing = replace(self._standing, fenced=self._standing.fenced + 1)
 
     def _let_go(self, partition: int) -> Pipeline:
         self._storage.log.leave(partition)

@@ -112,6 +112,11 @@ class Frozen(NamedTuple):
     state: Arrays
     meta: Mapping[str, Any]
 
+    @property
+    def size(self) -> int:
+        """Bytes of all that is written, about."""
+        return sum(array.nbytes for array in self.state.values())
+
     def write(self) -> int:
         """Write it durably; returns the offset of the oldest snapshot that is kept. Raises as `Snapshots.write`."""
         self.snapshots.write(self.partition, self.offset, self.state, self.meta, epoch=self.epoch)
@@ -126,6 +131,10 @@ class Pipeline:
         self.offset = 0
         """The next event to process."""
         self.events = 0
+        self.reached: float | None = None
+        """Epoch seconds at which the last event that was processed had been written to the log."""
+        self.saved_at: float | None = None
+        """Epoch seconds of the snapshot it was restored from; None where there was none, or it does not say."""
         self._stores = stores
         self._clock = clock
         self._entities = Entities()
@@ -167,6 +176,7 @@ class Pipeline:
                 self._pending.steps += taken.steps
             self.offset = batch.after
             self.events += batch.count
+            self.reached = batch.appended_at
         self._commit()
         return sum(batch.count for batch in batches)
 
@@ -378,7 +388,8 @@ class Pipeline:
         if self._cold is not None:
             self._cold.flush()
         state = copied(self._state()) if copy else self._state()
-        meta = {"config": sorted(self._config.detectors), PARTITIONS: self._config.main.events.partitions}
+        shared = self._config.main.events.partitions
+        meta = {"config": sorted(self._config.detectors), PARTITIONS: shared, "at": self._clock.time()}
         return Frozen(self._stores.snapshots, self.partition, self.offset, self._epoch, state, meta)
 
     def written(self, oldest: int) -> None:
@@ -397,7 +408,7 @@ class Pipeline:
             snapshot, skipped = None, (*skipped, why.line())
         if snapshot is not None:
             self.load(snapshot.arrays)
-            self.offset = snapshot.offset
+            self.offset, self.saved_at = snapshot.offset, snapshot.meta.get("at")
         if self._cold is not None:
             self._cold.rewind(self.offset)
             self._cold.keep(self.scorer.watches())

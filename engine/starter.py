@@ -46,6 +46,6 @@ def _copied(source: Path, target: Path) -> list[Path]:
 
 
 def _is_private(path: Path, source: Path) -> bool:
-    """What an engine wrote while the repository's own configuration ran is no part of a starter."""
+    """What an engine wrote while the repository's own configuration ran is no part of it, nor how it is deployed."""
     parts = path.relative_to(source).parts
-    return parts[0] == "var" or any(part.startswith(".") for part in parts)
+    return parts[0] in ("var", "deploy") or any(part.startswith(".") for part in parts)

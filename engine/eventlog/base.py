@@ -1,7 +1,7 @@
 """The contract of an event log and of its dead letters. `tests/contracts/test_eventlog.py` holds every one to it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -111,6 +111,18 @@ class EventLog(ABC):
     def lag(self, partition: int, offset: int) -> int:
         """Return how many events there are from `offset` on; in a log that counts otherwise, how many entries."""
 
+    def lags(self, offsets: Mapping[int, int]) -> dict[int, int]:
+        """Return `lag` of several partitions, each from its offset on."""
+        return {partition: self.lag(partition, offset) for partition, offset in offsets.items()}
+
+    def position(self, offset: int) -> int:
+        """Return an offset as those who look at the log itself count."""
+        return offset
+
+    def records(self) -> dict[str, int]:
+        """Return how many records were read since it was opened, by the way they were decoded, if there are several."""
+        return {}
+
     @abstractmethod
     def commit(self, group: str, partition: int, offset: int) -> None:
         """Remember that `group` has dealt with all before `offset`."""
@@ -118,6 +130,11 @@ class EventLog(ABC):
     @abstractmethod
     def committed(self, group: str, partition: int) -> int | None:
         """Return what `group` committed last; None if it never did."""
+
+    def progress(self, group: str) -> dict[int, int]:
+        """Return what `group` committed last of each partition; those of which it never did are not there."""
+        found = {partition: self.committed(group, partition) for partition in range(self.partitions)}
+        return {partition: offset for partition, offset in found.items() if offset is not None}
 
     @abstractmethod
     def trim(self, before: float) -> int:

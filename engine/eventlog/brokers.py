@@ -1,6 +1,5 @@
 """How Kafka's brokers are reached, and what their errors call for."""
 
-import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from kafka.net.sasl.oauth import AbstractTokenProvider  # type: ignore[import-un
 
 from engine.config.log_model import LogConfig
 from engine.errors import ConfigError, ForewarnError, Retryable
+from engine.eventlog.handshake import greet
 
 _LOOK = "look whether the brokers run and can be reached"
 _REFUSED = (
@@ -45,15 +45,18 @@ class Brokers:
     def reach(self, timeout: float) -> None:
         """Connect to one of them, and hang up. Raises Retryable when none can be reached within `timeout` seconds each.
 
-        A client of kafka-python would go on trying for half a minute, and leave its sockets open.
+        A client of kafka-python would go on trying for half a minute, and leave its sockets open. Raises ConfigError
+        for what trying again does not mend: certificates, mechanism, a token that cannot be read.
         """
+        _check_token(self.security)
         refused = []
         for server in self.servers:
-            host, _, port = server.rpartition(":")
             try:
-                socket.create_connection((host.strip("[]"), int(port)), timeout=timeout).close()
+                greet(server, self.security, self.options(), timeout)
             except OSError as error:
                 refused.append(error.strerror or str(error))
+            except Retryable as error:
+                refused.append(error.line())
             else:
                 return
         raise Retryable(", ".join(refused), place=self.place, remedy=_LOOK)
@@ -75,6 +78,20 @@ class Brokers:
         }
 
 
+def _check_token(told: LogConfig) -> None:
+    """Raise ConfigError where the file of the token cannot be read, or holds none."""
+    if told.mechanism != "OAUTHBEARER":
+        return
+    try:
+        found = Path(told.token_file).read_text("utf-8").strip()
+    except (OSError, ValueError) as error:
+        cause = f"{told.token_file} cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}"
+        raise ConfigError(cause, place="log.token_file", remedy="name the file with the token") from error
+    if not found:
+        cause = f"{told.token_file} is empty"
+        raise ConfigError(cause, place="log.token_file", remedy="let whoever renews the token write it there")
+
+
 @contextmanager
 def failures(place: str) -> Iterator[None]:
     """Raise kafka-python's errors as ours, naming `place`."""
@@ -94,6 +111,9 @@ def translate(error: errors.KafkaError, place: str) -> ForewarnError:
     cause = cause if type(error).__name__ in cause else f"{type(error).__name__}: {cause}"
     if isinstance(error, _REFUSED):
         return ConfigError(cause, place=place, remedy="check user, password, rights and the topic's name")
+    if isinstance(error, errors.CorruptRecordError):
+        remedy = "let another replica lead the partition, or delete its records up to there"
+        return ForewarnError(cause, place=place, remedy=remedy)
     if error.retriable or isinstance(error, errors.BrokerNotAvailableError):
         return Retryable(cause, place=place, remedy=_LOOK)
     return ForewarnError(cause, place=place)

@@ -49,6 +49,7 @@ class KafkaGroup(Membership):
         self._leaving: SimpleQueue[_Leaving] = SimpleQueue()
         self._offsets: dict[TopicPartition, OffsetAndMetadata] = {}
         self._ours: set[int] = set()
+        self.joined, self.rebalances = False, 0
         self._closing = threading.Event()
         self._error: ForewarnError | None = None
         self._consumer.partitions_for_topic(topic)  # whoever leads the group must know them
@@ -124,6 +125,7 @@ class KafkaGroup(Membership):
         """Take note that partitions are ours."""
         with self._lock:
             self._ours |= {tp.partition for tp in partitions}
+            self.joined, self.rebalances = True, self.rebalances + 1
             log.info("partitions", member=self.name, ours=sorted(self._ours))
 
     def hand_over(self, partitions: Iterable[TopicPartition]) -> None:
@@ -133,6 +135,11 @@ class KafkaGroup(Membership):
             self._leaving.put(leaving)
             if not leaving.done.wait(self._patience):  # who gets them goes on from the snapshot before
                 log.warning("not written down in time", member=self.name, partitions=sorted(leaving.partitions))
+        self.lose(partitions)
+
+    def miss(self, partitions: Iterable[TopicPartition]) -> None:
+        """Take note that the group went on without us."""
+        self.joined = False
         self.lose(partitions)
 
     def lose(self, partitions: Iterable[TopicPartition]) -> None:
@@ -155,4 +162,4 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # has no type
         self._group.taken(assigned)
 
     def on_partitions_lost(self, lost: Iterable[TopicPartition]) -> None:
-        self._group.lose(lost)
+        self._group.miss(lost)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from typing import Any
 
+import structlog
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition, errors  # type: ignore[import-untyped]  # has no types
 from kafka.coordinator.assignors.sticky.sticky_assignor import (  # type: ignore[import-untyped]
     StickyPartitionAssignor,
@@ -24,11 +25,18 @@ from engine.eventlog.brokers import Brokers, failures
 from engine.eventlog.group import KafkaGroup
 from engine.eventlog.payload import check_batch, check_growth, check_partition, unlike
 from engine.eventlog.records import NDJSON, batches_of, place, record_of, rest_of, split
-from engine.eventlog.whole import by_batches
+from engine.eventlog.whole import Lost, Many, by_batches
 
+log = structlog.get_logger()
 LARGEST = 900_000
 """Bytes of a record's value: brokers refuse more than 1,048,588 a batch unless they are told otherwise."""
 HEADERS = [("content-type", NDJSON)]
+_MOVING = (
+    errors.CoordinatorNotAvailableError,
+    errors.CoordinatorLoadInProgressError,
+    errors.NotCoordinatorError,
+)
+"""What brokers say while one of them comes to keep a group's offsets."""
 POLL = 0.05
 """Seconds between two looks whether anything was appended."""
 FETCH = 5.0
@@ -86,7 +94,7 @@ class KafkaLog(EventLog):
         )
         opened.callback(self._producer.close, timeout=self._timeout)
         self._asker = opened.enter_context(closing(_Asker(self._consumer(None), self._topic, self.partitions)))
-        reader = by_batches(self._consumer(None)) if self._whole else self._consumer(None)
+        reader = by_batches(self._consumer(None), whole=self._whole)
         self._reader = opened.enter_context(closing(_Reader(reader, self._topic, self._look)))
 
     def append(self, batches: Iterable[Append]) -> list[int]:
@@ -125,7 +133,19 @@ class KafkaLog(EventLog):
 
     def lag(self, partition: int, offset: int) -> int:
         """Return how many records there are from the one on that holds `offset`, or is the next."""
-        return max(0, record_of(self.end(partition) - offset + place(1) - 1))
+        return _between(offset, record_of(self.end(partition)))
+
+    def lags(self, offsets: Mapping[int, int]) -> dict[int, int]:
+        """Return `lag` of several partitions, asked for at once."""
+        for partition in offsets:
+            check_partition(partition, self.partitions)
+        with self._asking, failures(self._place):
+            ends = self._asker.ends(offsets)
+        return {partition: _between(offset, ends[partition]) for partition, offset in offsets.items()}
+
+    def records(self) -> dict[str, int]:
+        """Return how many records were read of whole batches, how many one by one; and damaged batches."""
+        return dict(self._reader.records)
 
     def commit(self, group: str, partition: int, offset: int) -> None:
         """Remember that `group` has dealt with all before `offset`: of a record in part, in the metadata."""
@@ -140,6 +160,18 @@ class KafkaLog(EventLog):
         with self._asking, failures(self._place):
             found = self._committer(group).committed(self._tp(partition), metadata=True, timeout_ms=_ms(self._timeout))
         return None if found is None or found.offset < 0 else place(found.offset, int(found.metadata or 0))
+
+    def position(self, offset: int) -> int:
+        """Return the number of the record."""
+        return record_of(offset)
+
+    def progress(self, group: str) -> dict[int, int]:
+        """Return what `group` committed last of each partition, asked for at once."""
+        every = self._asker.every
+        with self._asking, failures(self._place):
+            found = self._group_offsets(group, every)
+        told = {tp.partition: found[tp] for tp in every if tp in found and found[tp].offset >= 0}
+        return {partition: place(at.offset, int(at.metadata or 0)) for partition, at in told.items()}
 
     def trim(self, before: float) -> int:
         """Delete the records appended before epoch second `before` that every group of ours dealt with."""
@@ -246,6 +278,17 @@ class KafkaLog(EventLog):
             self._opened.callback(consumer.close, autocommit=False)
         return self._committers[group]
 
+    def _group_offsets(self, group: str, every: Sequence[TopicPartition]) -> Mapping[TopicPartition, Any]:
+        """Return what a group committed; of a new broker, as soon as one of it keeps offsets."""
+        deadline = time.monotonic() + self._timeout
+        while True:
+            try:
+                return dict(self._admin.list_group_offsets({group: every})[group])
+            except _MOVING:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(POLL)
+
     def _kept(self, before: float) -> Mapping[TopicPartition, int]:
         """Return the first record to keep of each partition."""
         every, young = self._asker.every, self._asker.first_since(before)
@@ -274,6 +317,10 @@ class _Asker:
         tp = self.every[partition]
         return int(self._consumer.end_offsets([tp])[tp])
 
+    def ends(self, partitions: Iterable[int]) -> Mapping[int, int]:
+        found = self._consumer.end_offsets([self.every[partition] for partition in partitions])
+        return {tp.partition: int(end) for tp, end in found.items()}
+
     def begins(self) -> Mapping[TopicPartition, int]:
         found: Mapping[TopicPartition, int] = self._consumer.beginning_offsets(self.every)
         return found
@@ -301,6 +348,7 @@ class _Reader:
         """The offset at which a partition's next batch was asked for, or begins."""
         self._ends: Mapping[TopicPartition, int] = {}
         self._looked = -float("inf")
+        self.records = {"whole": 0, "object": 0, "corrupt": 0}
 
     def read(self, partition: int, offset: int, limit: int) -> list[Batch]:
         if self._next.get(partition) != offset:
@@ -357,7 +405,17 @@ class _Reader:
             full = sum(len(batch.payload) for batch in self._waiting[tp.partition]) > HELD
             (self._consumer.pause if full else self._consumer.resume)(tp)
         for tp, records in self._consumer.poll(timeout_ms=_ms(timeout)).items():
+            self._count(records)
             self._waiting[tp.partition].extend(batches_of(tp.partition, records))
+
+    def _count(self, records: Sequence[Any]) -> None:
+        whole = [len(each.value.unpacked.offsets) for each in records if isinstance(each.value, Many)]
+        lost = [each for each in records if isinstance(each.value, Lost)]
+        for each in lost:
+            log.error("records are corrupt", partition=each.partition, until=each.offset)
+        self.records["whole"] += sum(whole)
+        self.records["object"] += len(records) - len(whole) - len(lost)
+        self.records["corrupt"] += len(lost)
 
     def _taken(self, partition: int, limit: int) -> list[Batch]:
         waiting, found, count = self._waiting[partition], list[Batch](), 0
@@ -371,6 +429,11 @@ class _Reader:
 
     def _tp(self, partition: int) -> TopicPartition:
         return TopicPartition(self._topic, partition)
+
+
+def _between(offset: int, end: int) -> int:
+    """Return how many records there are from the one on that holds `offset`, or is the next, up to record `end`."""
+    return max(0, record_of(place(end) - offset + place(1) - 1))
 
 
 def _dealt_with(of: Mapping[Any, Any], every: Sequence[TopicPartition], tp: TopicPartition) -> int | None:

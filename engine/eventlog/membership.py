@@ -9,6 +9,10 @@ class Membership(ABC):
 
     name: str
     """What tells this process from the others of its group."""
+    joined: bool = True
+    """Whether the group has said what is ours, be that nothing."""
+    rebalances: int = 0
+    """How often it has."""
 
     @abstractmethod
     def settle(self, give_back: Callable[[Collection[int]], None]) -> Collection[int]:

@@ -28,6 +28,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoneFree
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.pool import QueuePool
 from sqlalchemy.sql.functions import FunctionElement
 from sqlmodel import Session, SQLModel
 
@@ -158,6 +159,11 @@ class Database:
         """Bring the schema back to revision `to`; `base` drops every table."""
         with self._changing() as connection:
             schema.downgrade(connection, to)
+
+    def pool(self) -> tuple[int, int] | None:
+        """Return how many connections there may be, and how many are in use; None on SQLite."""
+        pool = self._engine.pool
+        return (pool.size(), pool.checkedout()) if self.several and isinstance(pool, QueuePool) else None
 
     def line(self) -> postgres.Line:
         """Return a connection of its own, outside of the pool. Raises Retryable where there is none to be had now."""

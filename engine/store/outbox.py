@@ -85,6 +85,14 @@ class Released(NamedTuple):
     """Were being sent: it may have left."""
 
 
+class Overdue(NamedTuple):
+    """What is due and not taken yet."""
+
+    count: int  # type: ignore[assignment]  # a tuple's own count() has no use here
+    oldest: float
+    """Seconds since the first of it was due."""
+
+
 def add(session: Session, intents: Sequence[Intent]) -> int:
     """Put in what is not there yet, by id; returns how many were new."""
     return insert_ignore(session, Intent, intents)
@@ -93,6 +101,13 @@ def add(session: Session, intents: Sequence[Intent]) -> int:
 def due(session: Session, now: float, limit: int, kinds: Collection[str] | None = None) -> list[Intent]:
     """Return up to `limit` pending intents whose time has come, the longest overdue first."""
     return _due(session, Status.PENDING, now, limit, kinds)
+
+
+def overdue(session: Session, now: float) -> Overdue:
+    """Return how much is due and not taken yet, and for how long the oldest of it has been."""
+    waiting = (col(Intent.status) == Status.PENDING) & (col(Intent.due_at) <= now)
+    count, since = session.execute(select(func.count(), func.min(col(Intent.due_at))).where(waiting)).one()
+    return Overdue(count, now - since if count else 0.0)
 
 
 def unknown(session: Session, now: float, limit: int, kinds: Collection[str] | None = None) -> list[Intent]:

@@ -18,7 +18,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from engine import tokens
-from engine.errors import ConfigError, ForewarnError
+from engine.errors import ConfigError, ForewarnError, Retryable
 from engine.store.database import Database
 from engine.store.models import Token
 from engine.web.problems import of_error, problem
@@ -27,6 +27,8 @@ from engine.web.services import Services
 COOKIE = "forewarn_token"
 KEEP = 2.0
 """Seconds for which a look at the tokens holds: so long a revoked one goes on working."""
+AWAY = 900.0
+"""Seconds for which it holds while the database is away: whoever asks how things stand is to be told just then."""
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _OPEN = ("/healthz", "/readyz", "/static/", "/hooks/", "/m/", "/u/", "/p/", "/feed/", "/status/", "/login", "/logout")
 """What needs no token: it says nothing, is signed, or is public."""
@@ -102,11 +104,16 @@ class Doorkeeper:
     async def _tokens(self) -> Mapping[str, Token]:
         now = self._services.clock.time()
         looked, known = self._known
-        if not looked <= now < looked + KEEP:
+        if looked <= now < looked + KEEP:
+            return known
+        try:
             rows = await run_in_threadpool(tokens.list, self._services.database)
-            known = {row.id: row for row in rows}
-            self._known = now, known
-        return known
+        except Retryable:
+            if looked <= now < looked + AWAY:
+                return known
+            raise
+        self._known = now, {row.id: row for row in rows}
+        return self._known[1]
 
 
 class Guard:

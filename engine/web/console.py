@@ -23,7 +23,7 @@ from engine.web import actions, queries
 from engine.web.api import dead_letters, reasons
 from engine.web.auth import COOKIE, Doorkeeper, foreign
 from engine.web.goodwill import shown
-from engine.web.health import unreachable, warnings
+from engine.web.health import Looking
 from engine.web.problems import Refused
 from engine.web.services import Services
 from engine.web.state import Asking, Form, Injected, doorkeeper_of
@@ -41,7 +41,7 @@ Door = Annotated[Doorkeeper, Depends(doorkeeper_of)]
 
 
 @router.get("/")
-def home(services: Injected, caller: Asking) -> Response:
+def home(services: Injected, vitals: Looking, caller: Asking) -> Response:
     """Show everything that is going on."""
     sending = services.sending()
     with services.database.reading() as session:
@@ -55,9 +55,9 @@ def home(services: Injected, caller: Asking) -> Response:
             counts=_counts(services, session),
             warned=_warned(session),
             tickets=known.open_tickets(session, limit=20),
-            wrong=[*services.unready(), *unreachable(services)],
-            warnings=warnings(services),
-            lag=services.lag(),
+            wrong=vitals.wrong(),
+            warnings=vitals.warnings(),
+            lag=vitals.lag(),
             sending=sending,
             away=sending.away,
             blind=[each.detector for each in evaluations(session) if each.labels_missing],

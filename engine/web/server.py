@@ -35,6 +35,7 @@ from engine.web.auth import Doorkeeper, Guard
 from engine.web.schemas import Problem
 from engine.web.services import Services
 from engine.web.views import HEADERS, STATIC
+from engine.web.vitals import Vitals
 
 _AREAS = frozenset(
     {"v1", "hooks", "m", "u", "p", "feed", "status", "static", "healthz", "readyz", "metrics", "login", "logout"}
@@ -70,10 +71,12 @@ def create_app(services: Services, metrics: Metrics | None = None, *, bare: bool
     `bare` has health and metrics alone, for a process that does something else.
     """
     counted = metrics or Metrics()
-    counted.watch(State(services.database, services.dead_letters, services.lag, services.sending))
+    vitals = Vitals(services)
+    counted.watch(_state(services, vitals))
     doorkeeper = Doorkeeper(services)
     app = _application()
     app.state.services, app.state.metrics, app.state.doorkeeper = services, counted, doorkeeper
+    app.state.vitals = vitals
     app.state.readers = feed.readers()
     if not bare:
         app.router.routes.append(_events(services, counted))
@@ -82,6 +85,19 @@ def create_app(services: Services, metrics: Metrics | None = None, *, bare: bool
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=STATIC))
     return Dressed(Guard(bounds.Bounded(app), doorkeeper), counted)
+
+
+def _state(services: Services, vitals: Vitals) -> State:
+    return State(
+        services.database,
+        services.dead_letters,
+        services.clock,
+        services.lags,
+        unread=services.unread,
+        standing=services.standing,
+        sending=services.sending,
+        ready=vitals.ready,
+    )
 
 
 def _application() -> FastAPI:

@@ -10,6 +10,7 @@ from engine.metrics import Metrics
 from engine.web.auth import Caller, Doorkeeper
 from engine.web.problems import Refused
 from engine.web.services import Services
+from engine.web.vitals import Vitals
 
 FIELDS = 200
 """Fields of a form."""
@@ -23,6 +24,11 @@ def services_of(request: Request) -> Services:
 def metrics_of(request: Request) -> Metrics:
     """Return the process's counters."""
     return cast("Metrics", request.app.state.metrics)
+
+
+def vitals_of(request: Request) -> Vitals:
+    """Return who looks whether the process can work."""
+    return cast("Vitals", request.app.state.vitals)
 
 
 def doorkeeper_of(request: Request) -> Doorkeeper:

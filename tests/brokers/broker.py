@@ -20,6 +20,7 @@ VERSION = re.search(r"kafka_2\.13</artifactId>\s*<version>([\d.]+)", POM.read_te
 STARTS = 90.0
 """Seconds a broker may take until it listens."""
 NAMED = "FOREWARN_TEST_KAFKA"
+JAVA = ("java", "-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 _PROPERTIES = """
 process.roles=broker,controller
 node.id=1
@@ -49,21 +50,27 @@ class Broker:
 
     server: str
     name: str
+    folder: Path | None = None
+    """Where its data is, of one whose data can be told apart."""
 
 
 @contextmanager
 def apache(folder: Path) -> Iterator[Broker]:
     """Run Apache Kafka with its data in `folder`. Raises Missing without Java 17, Maven or what they fetch."""
-    jars = _jars()
+    jars = apache_jars()
     port, controller = free_port(), free_port()
     properties = folder / "server.properties"
     properties.write_text(_PROPERTIES.format(port=port, controller=controller, folder=folder / "data"))
-    java = ["java", "-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{jars}/*"]
-    cluster = ["-t", "MkU3OEVBNTcwNTJENDM2Qk", "-c", str(properties)]
-    _run([*java, "kafka.tools.StorageTool", "format", *cluster], "Apache Kafka's data folder cannot be made")
+    prepare(jars, properties)
     assert VERSION is not None
-    with _server([*java, "kafka.Kafka", str(properties)], port, folder / "kafka.log"):
-        yield Broker(f"127.0.0.1:{port}", f"Apache Kafka {VERSION[1]}")
+    with serving([*JAVA, "-cp", f"{jars}/*", "kafka.Kafka", str(properties)], port, folder / "kafka.log"):
+        yield Broker(f"127.0.0.1:{port}", f"Apache Kafka {VERSION[1]}", folder)
+
+
+def prepare(jars: Path, properties: Path, *more: str) -> None:
+    """Make the data folder that `properties` names."""
+    tool = [*JAVA, "-cp", f"{jars}/*", "kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qk"]
+    _run([*tool, "-c", str(properties), *more], "Apache Kafka's data folder cannot be made")
 
 
 @contextmanager
@@ -75,7 +82,7 @@ def noida(folder: Path) -> Iterator[Broker]:
     port = free_port()
     program = Path(found.origin).with_name("noida-db")
     command = [str(program), "start", "--only", "kafka", "--kafka-port", str(port), "--host", "127.0.0.1"]
-    with _server([*command, "--data-dir", str(folder)], port, folder / "noida.log"):
+    with serving([*command, "--data-dir", str(folder)], port, folder / "noida.log"):
         yield Broker(f"127.0.0.1:{port}", "noida-db")
 
 
@@ -92,7 +99,7 @@ def free_port() -> int:
         return int(opened.getsockname()[1])
 
 
-def _jars() -> Path:
+def apache_jars() -> Path:
     """Return the folder of Apache Kafka's jars, fetched once for each version of the `pom.xml`."""
     for program in ("java", "mvn"):
         if shutil.which(program) is None:
@@ -125,7 +132,8 @@ def _run(command: Sequence[str], what: str) -> None:
 
 
 @contextmanager
-def _server(command: Sequence[str], port: int, log: Path) -> Iterator[None]:
+def serving(command: Sequence[str], port: int, log: Path) -> Iterator[None]:
+    """Run a server until the block ends. Raises Missing where it does not listen on `port` in time."""
     with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
         try:
             _wait_for(port, process, log)

@@ -2,14 +2,16 @@
 
 import itertools
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
+import httpx
 from sqlmodel import SQLModel, select
 
 from engine.app import intake
@@ -134,3 +136,46 @@ def test_a_worker_that_is_killed_is_replaced_and_nothing_is_lost_or_doubled(
             assert until(lambda: len(rows(database, Ticket)) == len(ACCOUNTS))
         assert {each.epoch for each in rows(database, Progress) if isinstance(each, Progress)} != {1}
         assert len({each.issue for each in rows(database, Ticket) if isinstance(each, Ticket)}) == len(ACCOUNTS)
+
+
+def told(config: Path, role: str, path: str) -> httpx.Response | None:
+    """Return what the one process of a role answers; None where it does not listen yet."""
+    (log,) = config.parent.glob(f"{role}-*.log")
+    found = re.search(r"http://127\.0\.0\.1:\d+", log.read_text())
+    with suppress(httpx.TransportError):
+        return httpx.get(f"{found[0]}{path}") if found else None
+    return None
+
+
+def figures(config: Path, role: str) -> dict[str, float]:
+    answer = told(config, role, "/metrics")
+    assert answer is not None
+    assert answer.status_code == 200, answer.text
+    lines = [line for line in answer.text.splitlines() if line.startswith("forewarn_")]
+    return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines}
+
+
+def test_each_role_tells_how_it_stands(tmp_path: Path, broker: Broker, postgres: str) -> None:
+    config = cluster_of(tmp_path, broker, postgres)
+
+    def ready(role: str) -> bool:
+        answer = told(config, role, "/readyz")
+        return answer is not None and answer.status_code == 200
+
+    with process("worker", config), process("schedule", config):
+        assert until(lambda: ready("worker") and ready("schedule"))
+        assert until(lambda: figures(config, "worker")["forewarn_partitions_held"] == 4)
+        hand_in(config, 0, failed=False)
+        assert until(lambda: figures(config, "worker")["forewarn_lag_events"] == 0)
+        worker = figures(config, "worker")
+        assert worker["forewarn_rebalances_total"] >= 1
+        assert sum(worker[f'forewarn_log_records_total{{path="{path}"}}'] for path in ("whole", "object")) > 0
+        assert worker["forewarn_leader"] == 0
+        assert "forewarn_outbox_due" not in worker
+        assert until(lambda: 'forewarn_snapshot_bytes{partition="0"}' in figures(config, "worker"))
+        assert until(lambda: figures(config, "schedule")["forewarn_leader"] == 1)
+        unread = {f'forewarn_log_unread{{partition="{number}"}}' for number in range(4)}
+        assert until(lambda: unread <= figures(config, "schedule").keys())
+        leader = figures(config, "schedule")
+        assert leader["forewarn_outbox_due"] == 0
+        assert "forewarn_lag_events" not in leader

@@ -15,6 +15,7 @@ from engine.eventlog.brokers import Brokers
 from engine.eventlog.kafka import KafkaLog
 from engine.eventlog.kafka_letters import KafkaDeadLetters
 from engine.eventlog.records import place
+from engine.events import Decoder, Schema
 from tests.brokers.broker import Broker, free_port
 from tests.contracts.test_deadletters import DeadLettersContract, letter
 from tests.contracts.test_eventlog import DurableContract, Make, batch, events, lines, offsets
@@ -164,6 +165,31 @@ def test_another_number_of_partitions_is_refused(broker: Broker, log: KafkaLog, 
 def test_nobody_there_may_pass() -> None:
     with pytest.raises(Retryable, match="look whether the brokers run"):
         KafkaLog(Brokers([f"127.0.0.1:{free_port()}"]), "none", timeout=1.0)
+
+
+def damage(broker: Broker, topic: str, text: bytes) -> None:
+    """Flip a bit of what the broker has on its disk of a topic, where `text` stands."""
+    if broker.folder is None:
+        pytest.skip(f"{broker.name}: where it keeps a topic is not known")
+    (segment,) = (broker.folder / "data" / f"{topic}-0").glob("*.log")
+    data = bytearray(segment.read_bytes())
+    data[data.index(text)] ^= 1
+    with segment.open("r+b") as file:
+        file.write(data)
+
+
+def test_a_damaged_batch_is_a_dead_letter_and_what_follows_is_read(broker: Broker, log: KafkaLog, topic: str) -> None:
+    for number in range(3):
+        log.append([Append(0, b'{"n": "the number %d"}\n{"m": %d}' % (number, number), 2)])
+    damage(broker, topic, b"the number 1")
+    got = read_all(log, 0, 5)
+    first, middle, last = [one for one in got if one.count]
+    assert (events([first])[0], events([last])[0]) == (b'{"n": "the number 0"}', b'{"n": "the number 2"}')
+    assert middle.payload.startswith(b"corrupt: records 1 to 1: ")
+    assert log.records() == {"whole": 0, "object": 2, "corrupt": 1}
+    rejected = Decoder(Schema.build({}, ("*",)), future=300.0).decode(middle.payload, 0.0).rejects
+    assert [(each.reason, each.payload[:7]) for each in rejected] == [("malformed", b"corrupt")]
+    assert events(read_all(log, last.offset, 2)) == events([last])
 
 
 class TestKafkaDeadLetters(DeadLettersContract):

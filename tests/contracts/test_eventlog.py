@@ -66,6 +66,16 @@ class EventLogContract(ABC):
         assert every[-1] < got[-1].after <= log.end(0)
         assert log.lag(0, 0) > log.lag(0, every[5]) > log.lag(0, log.end(0)) == 0
 
+    def test_several_partitions_are_asked_for_at_once(self, make: Make) -> None:
+        log = make(partitions=3)
+        log.append([batch(0, 3), batch(3, 2), batch(5, 1, 2)])
+        second = log.read(0, 0, 100)[-1].offset
+        assert log.lags({0: second, 1: 0, 2: 0}) == {0: log.lag(0, second), 1: 0, 2: log.lag(2, 0)}
+        assert log.progress("pipeline") == {}
+        log.commit("pipeline", 0, second)
+        log.commit("pipeline", 2, log.end(2))
+        assert log.progress("pipeline") == {0: second, 2: log.end(2)}
+
     @pytest.mark.parametrize("size", [3, 5_000])
     def test_a_read_starts_at_any_event(self, log: EventLog, size: int) -> None:
         log.append([batch(0, size), batch(size, size)])

@@ -18,6 +18,7 @@ from engine.eventlog.sqlite import SqliteLog
 from engine.events import Decoder, Kind, Schema
 from engine.intake import Intake
 from engine.links import Claims, Links
+from engine.standing import Held, Standing
 from engine.store.database import Database
 from engine.store.models import Address, Change, DecisionRow, Entity, Intent, Issue
 from engine.tickets import Tickets
@@ -32,6 +33,8 @@ from outreach.registry import channel_class
 NOW = 1_700_000_000.0
 PUBLIC = "https://status.example.com"
 LOCAL = "http://127.0.0.1:8321"
+HELD = Held(0, 100, behind=0.0, restored=0.5, passed_over=0, saved_at=NOW - 30, saving=0.0, size=0)
+STANDING = Standing(held=(HELD,))
 TWILIO_TOKEN = "twilio-auth-token"
 SLACK_SECRET = "slack-signing-secret"
 
@@ -241,8 +244,9 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
         links=Links(PUBLIC, b"k" * 32),
         channels=channels(),
         unready=lambda: wrong,
-        lag=lambda: 7,
+        lags=lambda: {0: 7},
         reload=lambda: problems,
+        standing=lambda: STANDING,
     )
     made["desk"] = Desk(services, clock, database, wrong, problems)
     yield made["desk"]
