@@ -12,8 +12,9 @@ from engine.config.model import Config
 from engine.errors import Retryable
 from engine.eventlog.base import EventLog
 from engine.eventlog.membership import Membership
-from engine.pipeline import GROUP, Fenced, Pipeline, Stores
+from engine.pipeline import GROUP, Pipeline, Stores
 from engine.storage import Storage
+from engine.store.progress import Fenced
 
 log = structlog.get_logger()
 READ = 20_000
@@ -194,7 +195,8 @@ class Partitions:
 
     def _restored(self, partition: int) -> Pipeline:
         storage = self._storage
-        stores = Stores(storage.database, storage.dead_letters, storage.snapshots, storage.versions, storage.cold)
+        models = storage.snapshots, storage.versions, storage.cold
+        stores = Stores(storage.database, storage.dead_letters, *models, storage.signals)
         pipeline = Pipeline(self._config, partition, stores, self._clock)
         pipeline.claim(self._membership.name)
         self._losses += pipeline.restore()

@@ -1,9 +1,13 @@
 """Incidents: issues of many customers with one cause, which get one ticket instead of one each."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import structlog
+from sqlalchemy import func
+from sqlalchemy import select as sql_select
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -13,8 +17,10 @@ from engine.desks.known import Ref, made_by, of_issue
 from engine.desks.notes import on_incident, under
 from engine.ids import derive
 from engine.issues.view import ACTIVE
+from engine.playbooks import TOLD, open_outreach
 from engine.store import outbox
-from engine.store.database import insert_ignore
+from engine.store.among import among
+from engine.store.database import insert_ignore, unindexed
 from engine.store.models import Incident, IncidentMember, Intent, Issue, WaveRow
 from engine.waves.wave import CALM
 
@@ -27,7 +33,8 @@ TEMPLATE = "_common/incident"
 def declare(session: Session, playbook: PlaybookConfig, row: WaveRow, config: Config, now: float) -> Incident | None:
     """Make an incident of the issues a wave is about, with one ticket. None: the first issue is gone, or is in one."""
     first = session.get(Issue, row.issue)
-    if first is None or of(session, first.id) is not None:
+    alike = _alike(session, first, row.opened_at - CALM) if first is not None else ()
+    if first is None or _is_known(session, row, alike, now) or of(session, first.id) is not None:
         return None
     about = config.detectors[first.detector].about if first.detector in config.detectors else first.detector
     made = Incident(
@@ -41,11 +48,37 @@ def declare(session: Session, playbook: PlaybookConfig, row: WaveRow, config: Co
     )
     session.add(made)
     session.flush()
-    for issue in _alike(session, first, row.opened_at - CALM):
+    for issue in alike:
         join(session, made.id, issue, now)
-    outbox.add(session, [_ticket(made, first, playbook, now)])
+    outbox.add(session, [one_ticket(made, first, playbook, now)])
     log.warning("incident declared", incident=made.id, detector=made.detector, wave=row.id)
     return made
+
+
+def _is_known(session: Session, row: WaveRow, alike: Sequence[str], now: float) -> bool:
+    """Return whether a wave is about an incident that is open already: it has most of the issues, and gets the rest."""
+    incident = shared(session, alike)
+    if incident is None or incident.wave:
+        return False
+    incident.wave = row.id
+    session.add(incident)
+    for issue in alike:
+        join(session, incident.id, issue, now)
+    return True
+
+
+def shared(session: Session, issues: Collection[str]) -> Incident | None:
+    """Return the open incident that half of `issues` or more are in."""
+    count = func.count()
+    found = (
+        sql_select(col(IncidentMember.incident), count)
+        .join(Incident, col(Incident.id) == IncidentMember.incident)
+        .where(among(IncidentMember.issue, "issues"), col(Incident.status) == "open")
+        .group_by(col(IncidentMember.incident))
+        .order_by(count.desc(), col(IncidentMember.incident))
+    )
+    most = session.execute(found, {"issues": issues}).first() if issues else None
+    return session.get(Incident, most[0]) if most is not None and 2 * most[1] >= len(issues) else None
 
 
 def _alike(session: Session, first: Issue, since: float) -> Sequence[str]:
@@ -58,7 +91,7 @@ def _alike(session: Session, first: Issue, since: float) -> Sequence[str]:
     return session.exec(found).all()
 
 
-def _ticket(incident: Incident, issue: Issue, playbook: PlaybookConfig, now: float) -> Intent:
+def one_ticket(incident: Incident, issue: Issue, playbook: PlaybookConfig, now: float) -> Intent:
     """Return the one ticket, where the playbook's own would go."""
     step = next((each for each in playbook.steps if isinstance(each, TicketStep)), TicketStep(TEMPLATE))
     return Intent(
@@ -110,9 +143,73 @@ def taken_in(session: Session, intents: Iterable[tuple[Intent, Issue | None]], n
     return found
 
 
+class ToldOf(NamedTuple):
+    """What somebody was told of an incident: by which other issue; and the incident's ticket, if there is one."""
+
+    issue: str
+    ticket: str
+
+
+def told_with(session: Session, intents: Iterable[Intent]) -> dict[str, ToldOf]:
+    """Return, by the id of each opening message, by which other issue of its incident the recipient was told.
+
+    What has ended for them since does not count: then it is news that it is not over.
+    """
+    asked = [each for each in intents if (each.kind, each.occasion) == ("message", "opened")]
+    named = {"issues": {each.issue for each in asked}, "recipients": {each.recipient for each in asked}}
+    by: dict[tuple[str, str], list[Intent]] = defaultdict(list)
+    for issue, other in session.execute(_SENT_WITH, named).all() if asked and _any_open(session) else ():
+        by[issue, other.recipient].append(other)
+    found = {}
+    for intent in asked:
+        others = by.get((intent.issue, intent.recipient), ())
+        issues = dict.fromkeys(each.issue for each in others)
+        found[intent.id] = next((id_ for id_ in issues if open_outreach(e for e in others if e.issue == id_)), "")
+    return {id_: ToldOf(other, _ticket_of(session, other)) for id_, other in found.items() if other}
+
+
+def _ticket_of(session: Session, issue: str) -> str:
+    """Return the one ticket of the open incident an issue is in, if there is one that is not over."""
+    incident = session.get(Incident, of(session, issue) or "")
+    tickets = of_issue(session, incident.issue) if incident else ()
+    own = (each for each in tickets if incident and each.intent == made_by(incident.id) and not each.over)
+    return next((str(each.ref) for each in own), "")
+
+
+def _any_open(session: Session) -> bool:
+    return session.exec(select(Incident.id).where(Incident.status == "open").limit(1)).first() is not None
+
+
+_MINE, _THEIRS = aliased(IncidentMember), aliased(IncidentMember)
+_SENT_WITH = (
+    sql_select(col(_MINE.issue), Intent)
+    .join(Incident, col(Incident.id) == _MINE.incident)
+    .join(_THEIRS, (col(_THEIRS.incident) == _MINE.incident) & (col(_THEIRS.issue) != _MINE.issue))
+    .join(Intent, col(Intent.issue) == _THEIRS.issue)
+    .where(
+        among(_MINE.issue, "issues"),
+        col(Incident.status) == "open",
+        among(Intent.recipient, "recipients"),
+        unindexed(Intent.status).in_(TOLD),
+    )
+    .order_by(col(Intent.created_at), col(Intent.id))
+)
+"""What recipients were told of other issues of the open incidents that issues are in."""
+
+
 def _takes(incident: Incident, issue: Issue) -> bool:
     alike = issue.detector == incident.detector and issue.status in ACTIVE and not issue.shadow
-    return alike and incident.opened_at <= issue.noticed_at + CALM
+    return alike and incident.opened_at <= issue.noticed_at + CALM and _has_cause(incident, issue)
+
+
+def _has_cause(incident: Incident, issue: Issue) -> bool:
+    """Return whether an issue has in common what the others have, as far as its account shows it.
+
+    Where the cause lies in assets, the signals tell (`engine.incidents`).
+    """
+    values: Mapping[str, str] = incident.cause.get("values", {})
+    known: Mapping[str, Any] = issue.evidence.get("attributes", {})
+    return all(str(known.get(name)) == value for name, value in values.items())
 
 
 def members(session: Session, incident: str) -> Sequence[Issue]:
@@ -129,7 +226,15 @@ def summary(session: Session, incident: str) -> dict[str, Any]:
         raise LookupError(f"there is no incident {incident}")
     accounts = [issue.account or issue.subject for issue in members(session, incident)]
     named = sorted({account.partition("/")[2] for account in accounts})
-    return {"id": row.id, "title": row.title, "issues": len(accounts), "accounts": len(named), "some": named[:NAMED]}
+    return {
+        "id": row.id,
+        "title": row.title,
+        "issues": len(accounts),
+        "accounts": len(named),
+        "some": named[:NAMED],
+        "cause": row.cause.get("words", ""),
+        "asked": bool(row.wave),
+    }
 
 
 def settle(session: Session, desks: Mapping[str, DeskConfig], now: float) -> list[Incident]:
@@ -156,10 +261,14 @@ def _ending(session: Session, incident: Incident, desks: Mapping[str, DeskConfig
 def linked(session: Session, intent: Intent, number: str, now: float) -> None:
     """Once the one ticket is made, make those that some of the issues have already parts of it."""
     incident = str(intent.payload.get("incident", ""))
-    ticket = Ref(intent.channel, number)
+    subordinate(session, members(session, incident), Ref(intent.channel, number), now)
+
+
+def subordinate(session: Session, issues: Iterable[Issue], ticket: Ref, now: float) -> None:
+    """Make the tickets that issues have already parts of the one ticket of their incident."""
     notes = [
         under(issue, each, ticket, now)
-        for issue in members(session, incident)
+        for issue in issues
         for each in of_issue(session, issue.id)
         if each.ref.desk == ticket.desk and each.ref != ticket and not each.over
     ]
