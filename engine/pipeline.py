@@ -35,6 +35,7 @@ from engine.eventlog.signals import SignalLog
 from engine.events import (
     UNAPPLIED,
     ChangeEvent,
+    CohortEvent,
     ConsentEvent,
     ContactEvent,
     Control,
@@ -220,12 +221,15 @@ class Pipeline:
         return left_out
 
     def _steer(self, run: list[Control], effects: Effects, batch: Batch) -> None:
-        """Let reserved events change what the models know, in order; all but ticks are remembered."""
+        """Let reserved events change what the models know, in order; what the engine tells itself is not remembered."""
         for event in run:
             now = self._watermark.value
             match event:
                 case TickEvent():
                     self._watermark.tick(event.time)
+                    continue
+                case CohortEvent():
+                    self.scorer.hear(event)
                     continue
                 case EntityEvent():
                     news = self._entities.apply(event) | (self._teller or self._attributes).apply(event)
@@ -276,7 +280,8 @@ class Pipeline:
         if not self.unsettled:
             return
         if self._teller is not None:
-            self._teller.tell(self._pending.findings(), self._watermark.value)  # before: else what is lost is the word
+            # before the effects: where those cannot be written now, the same is told again
+            self._teller.tell(self._pending.findings(), self.scorer.parts, self._watermark.value)
         if not (self._pending.dead or self._pending.steps):
             self._committed = self.offset  # a replay of what has no effects has none either
             return

@@ -1,4 +1,4 @@
-"""Reads the log of signals, and makes incidents of what spans partitions; one process does it, the one that leads.
+"""Reads the log of signals, and makes incidents and cohorts of what partitions tell; one process does it, the leader.
 
 What is remembered is a function of the log: whoever begins reads it from its beginning, and has the same. What it
 causes is written in one transaction with the offset up to which it is written, so it happens once. A signal is told
@@ -13,8 +13,9 @@ from sqlmodel import Session, col, select
 
 from engine.clock import Clock
 from engine.config.model import Config
-from engine.eventlog.base import Batch
+from engine.eventlog.base import Append, Batch
 from engine.incidents import records
+from engine.incidents.cohorts import Cohorts
 from engine.incidents.former import Case, Former, Grown
 from engine.incidents.forming import grow, issues_of
 from engine.storage import Storage
@@ -45,7 +46,11 @@ class Incidents:
     def __init__(self, config: Config, storage: Storage, clock: Clock, name: str) -> None:
         self._config, self._storage, self._clock, self._name = config, storage, clock, name
         self._rules = config.policy.incidents
+        self._apart = config.main.events.partitions > 1
         self._former: Former | None = None
+        self._cohorts = Cohorts()
+        self._wholes: list[bytes] = []
+        """What partitions are to be told of their cohorts."""
         self._taken = Taken(0, 0)
         self._at = 0
         self._waiting: dict[str, _Waiting] = {}
@@ -53,38 +58,49 @@ class Incidents:
     def run_once(self) -> int:
         """Read what has come in since, and write what it causes; returns how many lines there were."""
         signals = self._storage.signals
-        if signals is None or self._rules is None:
+        if signals is None or not (self._rules or self._apart):
             return 0
-        if self._former is None:
+        if not self._taken.epoch:
             self._begin(signals.begin())
         batches = signals.read(self._at, READ)
         grown = [each for batch in batches for each in self._take(batch)]
         for offset, each in grown:
             until = self._clock.time() + PATIENCE
             self._waiting |= {signal.id: _Waiting(each.case, offset, until) for signal in each.new}
+        self._tell()
         if batches or self._waiting:
             self._settle()
         return sum(batch.count for batch in batches)
 
     def _begin(self, first: int) -> None:
         """Take the log over from whoever read it before."""
-        assert self._rules is not None
         on_trial = sum(each.shadow for each in self._config.detectors.values())
         self._taken = take(self._storage.database, GROUP, PARTITION, self._name)
-        self._former = Former(self._rules, len(self._config.detectors) - on_trial)
+        count = len(self._config.detectors) - on_trial
+        self._former = None if self._rules is None else Former(self._rules, count)
+        self._cohorts = Cohorts()
         self._at, self._waiting = first, {}
 
     def _take(self, batch: Batch) -> Iterator[tuple[int, Grown]]:
         """Yield what came of each line that the database does not have yet."""
         for number, line in enumerate(batch.payload.split(b"\n")):
-            grown = self._hear(line)
-            if grown is not None and batch.at(number) >= self._taken.offset:
-                yield batch.at(number), grown
+            record = records.read(line)
+            if record is None:
+                continue
+            grown, whole = self._grown(record), self._whole(record)
+            if batch.at(number) >= self._taken.offset:
+                if grown is not None:
+                    yield batch.at(number), grown
+                self._wholes += [] if whole is None else [whole]
         self._at = batch.after
 
-    def _hear(self, line: bytes) -> Grown | None:
-        record = records.read(line)
-        if record is None or self._former is None or self._rules is None:
+    def _whole(self, record: records.Record) -> bytes | None:
+        if record.type != records.COHORTS:
+            return None
+        return self._cohorts.hear(record.data.detector, record.data.partition, record.data.cohorts, record.id)
+
+    def _grown(self, record: records.Record) -> Grown | None:
+        if self._former is None or self._rules is None:
             return None
         dimensions = self._rules.dimensions
         if (counts := record.counts(dimensions)) is not None:
@@ -93,13 +109,20 @@ class Incidents:
         raised = record.raised(dimensions)
         return self._former.take(raised) if raised is not None else None
 
+    def _tell(self) -> None:
+        """Write into every partition where cohorts were as a whole: through the log, so that a replay sees the same."""
+        if self._wholes:
+            lines, told = self._storage.log, b"\n".join(self._wholes)
+            lines.append(Append(each, told, len(self._wholes)) for each in range(lines.partitions))
+            self._wholes.clear()
+
     def _settle(self) -> None:
         """Write what is waiting, as far as it can be."""
         try:
             found = self._storage.database.repeat(self._write)
         except Fenced:
             log.warning("incidents are formed by another process now")
-            self._former = None
+            self._taken = Taken(0, 0)
             return
         for id_ in found:
             del self._waiting[id_]

@@ -6,8 +6,11 @@ from typing import Any
 
 import msgspec
 
+from detectors.across import Part
 from engine.events import EVERYONE, make_event
+from engine.ids import derive
 from engine.incidents.causes import Affected
+from engine.incidents.cohorts import Told
 from engine.incidents.former import Raised
 from engine.incidents.population import Count, values_of
 from engine.issues.findings import Finding
@@ -15,8 +18,6 @@ from engine.issues.findings import Finding
 SIGNAL, POPULATION, COHORTS = "forewarn.signal", "forewarn.population", "forewarn.cohorts"
 TOLD = ("raised", "cleared")
 """States of signals that are told."""
-Cohort = tuple[str, float, float, float, int]
-"""Of a cohort its key, the start of its latest whole window, its centre, its spread and its members there."""
 
 
 class _Data(msgspec.Struct, frozen=True):
@@ -30,7 +31,7 @@ class _Data(msgspec.Struct, frozen=True):
     partition: int = 0
     dimensions: list[str] = []
     counts: list[tuple[str, list[str], int]] = []
-    cohorts: list[Cohort] = []
+    cohorts: list[Told] = []
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -96,10 +97,11 @@ def population(partition: int, dimensions: Sequence[str], counts: Iterable[Count
     return make_event(POPULATION, EVERYONE, data, id=key, source=_source(partition), time=at)
 
 
-def cohorts(partition: int, detector: str, found: Iterable[Cohort], at: float) -> bytes:
-    """Return the line that tells how the cohorts of a detector went in a partition."""
-    data = {"partition": partition, "detector": detector, "cohorts": list(found)}
-    key = f"cohorts-{partition}-{detector}-{at:.3f}"
+def cohorts(partition: int, detector: str, found: Iterable[tuple[str, Part]], at: float) -> bytes:
+    """Return the line that tells where a detector's cohorts are in a partition. The same words have the same id."""
+    told = [(key, *part) for key, part in found]
+    data = {"partition": partition, "detector": detector, "cohorts": told}
+    key = derive("par", partition, detector, msgspec.json.encode(told).decode())
     return make_event(COHORTS, EVERYONE, data, id=key, source=_source(partition), time=at)
 
 

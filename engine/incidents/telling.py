@@ -1,8 +1,9 @@
-"""What one partition tells all others: what its detectors raised, and how many it knows of by what."""
+"""What one partition tells all others: what its detectors raised, how many it knows of, where its cohorts were."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import inf, isfinite
 
+from detectors.across import Part
 from engine.attributes import Attributes
 from engine.config.model import Config
 from engine.eventlog.signals import SignalLog
@@ -11,6 +12,8 @@ from engine.incidents import records
 from engine.incidents.population import Population
 from engine.issues.findings import Finding
 
+Parts = Iterable[tuple[str, list[tuple[str, Part]]]]
+"""By detector, cohorts with what a partition knows of them."""
 EVERY = 300.0
 """Seconds of event time between two words on how many there are."""
 
@@ -25,6 +28,10 @@ class Teller:
         self._forms = rules is not None
         self._population = Population(self._dimensions)
         self._told_at = -inf
+        self._apart = config.main.events.partitions > 1
+        """Whether members of a cohort may be in other partitions."""
+        self._parts: dict[tuple[str, str], Part] = {}
+        """What was told of cohorts last."""
 
     def apply(self, event: EntityEvent) -> bool:
         """Let `known` take an event over; return whether anything that models ask for is another now."""
@@ -37,12 +44,18 @@ class Teller:
         """Count anew, as what is known was loaded."""
         self._population.count(self._known.all())
 
-    def tell(self, findings: Iterable[Finding], watermark: float) -> None:
-        """Write what is to be told; on return it is durable. Raises Retryable: then it is told again."""
+    def tell(self, findings: Iterable[Finding], parts: Callable[[], Parts], watermark: float) -> None:
+        """Write what is to be told; on return it is durable. Raises Retryable: then it is told again.
+
+        `parts` returns what is known of cohorts; it is not asked where nobody else has members of them.
+        """
         counted = self._counted(watermark)
-        self._signals.append([*counted, *(self._signal(each) for each in findings if self._is_told(each))])
+        fresh = self._fresh(parts()) if self._apart else {}
+        cohorts = [records.cohorts(self._partition, name, told, watermark) for name, told in fresh.items()]
+        self._signals.append([*counted, *cohorts, *(self._signal(each) for each in findings if self._is_told(each))])
         if counted:
             self._told_at, self._population.changed = watermark, False
+        self._parts |= {(name, key): part for name, told in fresh.items() for key, part in told}
 
     def due(self, watermark: float) -> bool:
         """Return whether there is something to tell though nothing was found."""
@@ -52,6 +65,11 @@ class Teller:
         if not self.due(watermark):
             return []
         return [records.population(self._partition, self._dimensions, self._population.told(), watermark)]
+
+    def _fresh(self, parts: Parts) -> dict[str, list[tuple[str, Part]]]:
+        """Return of each detector the cohorts of which something else is known than was told."""
+        found = {name: [each for each in known if self._parts.get((name, each[0])) != each[1]] for name, known in parts}
+        return {name: known for name, known in found.items() if known}
 
     def _is_told(self, finding: Finding) -> bool:
         return self._forms and not finding.shadow and finding.signal.state in records.TOLD
