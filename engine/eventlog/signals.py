@@ -40,10 +40,6 @@ class SignalLog:
         """Return the first offset that is kept."""
         return self.log.begin(PARTITION)
 
-    def commit(self, group: str, offset: int) -> None:
-        """Remember that `group` has dealt with all before `offset`."""
-        self.log.commit(group, PARTITION, offset)
-
     def close(self) -> None:
         """Let go of it, if it was opened."""
         with self._opening:

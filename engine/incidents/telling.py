@@ -14,6 +14,8 @@ from engine.issues.findings import Finding
 
 Parts = Iterable[tuple[str, list[tuple[str, Part]]]]
 """By detector, cohorts with what a partition knows of them."""
+TOGETHER = 100
+"""Cohorts that are told in one line: no event may be too long."""
 EVERY = 300.0
 """Seconds of event time between two words on how many there are."""
 
@@ -51,7 +53,11 @@ class Teller:
         """
         counted = self._counted(watermark)
         fresh = self._fresh(parts()) if self._apart else {}
-        cohorts = [records.cohorts(self._partition, name, told, watermark) for name, told in fresh.items()]
+        cohorts = [
+            records.cohorts(self._partition, name, told[start : start + TOGETHER], watermark)
+            for name, told in fresh.items()
+            for start in range(0, len(told), TOGETHER)
+        ]
         self._signals.append([*counted, *cohorts, *(self._signal(each) for each in findings if self._is_told(each))])
         if counted:
             self._told_at, self._population.changed = watermark, False

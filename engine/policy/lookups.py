@@ -9,7 +9,7 @@ from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, or_, select
 
 from engine.conversations import book
-from engine.desks.known import Known, open_about
+from engine.desks.known import INCIDENT, Known, open_about
 from engine.entities import Person
 from engine.issues.book import view
 from engine.issues.view import ACTIVE, IssueView
@@ -182,9 +182,12 @@ def open_tickets(session: Session, intents: Iterable[tuple[Intent, Issue | None]
 
 
 def _same_matter(ticket: Known, about: Collection[str], intent: Intent, issue: Issue) -> bool:
-    """A ticket that waits, or that the playbooks made of this very issue, is no reason to be silent."""
+    """A ticket that waits, or that the playbooks made of this very issue, is no reason to be silent.
+
+    The one ticket of an incident is made though the first of its issues may have one: that becomes part of it.
+    """
     if intent.kind == "ticket":
-        return ticket.issue == issue.id and ticket.intent != intent.id
+        return intent.step != INCIDENT and ticket.issue == issue.id and ticket.intent != intent.id
     others = ticket.account == issue.account and ticket.issue != issue.id
     return others and ticket.live and issue.detector in about
 
