@@ -60,9 +60,9 @@ def thinned(ascending: Floats) -> list[float]:
     ([0.0, 1.0, 2.0, 3.0], [1.5, 5.5, 9.5])
     """
     if len(ascending) <= MOST:
-        return ascending.tolist()
+        return [float(each) for each in ascending]
     places = (np.arange(MOST) + 0.5) * (len(ascending) / MOST) - 0.5
-    return np.interp(places, np.arange(len(ascending)), ascending).tolist()
+    return [float(each) for each in np.interp(places, np.arange(len(ascending)), ascending)]
 
 
 def merged(parts: Sequence[Part]) -> Whole:

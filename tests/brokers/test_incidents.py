@@ -6,10 +6,11 @@ from pathlib import Path
 from engine.app import intake
 from engine.clock import FakeClock
 from engine.config.load import load_or_raise
+from engine.desks.known import made_by
 from engine.incidents.consumer import GROUP
 from engine.storage import Storage
 from engine.store.database import Database
-from engine.store.models import Incident, IncidentMember, Issue, Progress, Ticket
+from engine.store.models import Incident, IncidentMember, Intent, Issue, Progress
 from tests.brokers.broker import Broker
 from tests.brokers.test_cluster import ACCOUNTS, cluster_of, process, rows, until
 from tests.faults.house import START, call, event
@@ -39,31 +40,25 @@ def entities() -> list[bytes]:
 
 def test_two_workers_and_one_incident(tmp_path: Path, broker: Broker, postgres: str) -> None:
     config = cluster_of(tmp_path, broker, postgres, **{"config/policy.yaml": POLICY})
-    with (
-        closing(Database.open(postgres)) as database,
-        process("worker", config),
-        process("worker", config),
-        process("schedule", config),
-        process("schedule", config),
-        process("dispatch", config),
-    ):
+    with closing(Database.open(postgres)) as database, process("worker", config):
 
-        def parts() -> list[Progress]:
+        def holders() -> list[str]:
             found = [each for each in rows(database, Progress) if isinstance(each, Progress)]
-            return [each for each in found if each.group != GROUP]
+            return [each.holder for each in found if each.group != GROUP]
 
-        assert until(lambda: len(parts()) == 4 and len({each.holder for each in parts()}) == 2)
-        hand_in(config, 0, *entities(), *calls(0, failing=set()))
-        for minute in (1, 2):
-            hand_in(config, minute, *calls(minute, failing=EU))
-        hand_in(config, 3, *calls(3, failing=set()))
-        assert until(lambda: len(rows(database, IncidentMember)) == len(EU))
-        (incident,) = rows(database, Incident)
-        assert isinstance(incident, Incident)
+        assert until(lambda: len(holders()) == 4)
+        with process("worker", config):
+            assert until(lambda: len(set(holders())) == 2)
+            hand_in(config, 0, *entities(), *calls(0, failing=set()))
+            for minute in (1, 2):
+                hand_in(config, minute, *calls(minute, failing=EU))
+            hand_in(config, 3, *calls(3, failing=set()))
+            with process("schedule", config):
+                assert until(lambda: len(rows(database, IncidentMember)) == len(EU))
+        (incident,) = [each for each in rows(database, Incident) if isinstance(each, Incident)]
         assert incident.cause["values"] == {"region": "eu"}
         found = {each.id: each.account for each in rows(database, Issue) if isinstance(each, Issue)}
         members = [each.issue for each in rows(database, IncidentMember) if isinstance(each, IncidentMember)]
         assert {found[each] for each in members} == EU
-        assert until(
-            lambda: [row for row in rows(database, Ticket) if isinstance(row, Ticket) and not row.parent] != []
-        )
+        planned = [each.id for each in rows(database, Intent) if isinstance(each, Intent)]
+        assert planned.count(made_by(incident.id)) == 1

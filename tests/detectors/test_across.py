@@ -64,7 +64,8 @@ def alone(values: Floats) -> Floats:
     windows, members = values.shape
     times, series = np.indices(values.shape)
     batch = Observations.of(series.ravel(), HOUR * times.ravel(), values.ravel(), group=np.zeros(values.size, int))
-    return made(members).update(batch).score.reshape(windows, members)
+    found: Floats = made(members).update(batch).score.reshape(windows, members)
+    return found
 
 
 def apart(values: Floats, partitions: int) -> Floats:

@@ -10,7 +10,12 @@ def test_an_incident_is_listed_and_shown(desk: Any) -> None:
     evil = "<script>alert(1)</script>"
     words = f"region {evil}: 14 of 16 affected accounts, where 30 of all 100 are"
     cause = {"words": words, "kind": "account", "values": {"region": evil}}
-    row = {"title": f"Calls fail {evil}", "detector": "api-errors", "issue": "iss_1", "opened_at": NOW - 900.0}
+    row: dict[str, Any] = {
+        "title": f"Calls fail {evil}",
+        "detector": "api-errors",
+        "issue": "iss_1",
+        "opened_at": NOW - 900.0,
+    }
     desk.add(
         issue(),
         Incident(id="inc_1", status="open", key="case_1", cause=cause, **row),
