@@ -46,7 +46,7 @@ def test_one_that_is_far_off_moves_nothing() -> None:
 def fleet(seed: int = 3, members: int = 12, windows: int = 300) -> Floats:
     rng = np.random.default_rng(seed)
     rhythm = 2 + np.sin(np.arange(windows)[:, None] / 24 * 2 * np.pi)
-    values = 10 ** rng.uniform(0, 3, members) * rhythm * rng.lognormal(0, 0.1, (windows, members))
+    values: Floats = 10 ** rng.uniform(0, 3, members) * rhythm * rng.lognormal(0, 0.1, (windows, members))
     values[200:] *= 0.3  # all of them fall
     values[250:, 5] *= 0.3  # and one of them further
     return values
