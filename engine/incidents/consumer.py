@@ -15,8 +15,9 @@ from engine.clock import Clock
 from engine.config.model import Config
 from engine.eventlog.base import Append, Batch
 from engine.incidents import records
+from engine.incidents.cases import Case, Grown
 from engine.incidents.cohorts import Cohorts
-from engine.incidents.former import Case, Former, Grown
+from engine.incidents.former import Former
 from engine.incidents.forming import grow, issues_of
 from engine.storage import Storage
 from engine.store.models import SignalRow

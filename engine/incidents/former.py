@@ -18,18 +18,15 @@ Everything is a function of the signals in their order, so whoever reads them ag
 so many signals a window, and a few open cases, are all that is kept.
 """
 
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 
 from engine.config.incident_model import MONTH, IncidentConfig
 from engine.ids import derive
-from engine.incidents.causes import SURE, Affected, Candidate, Cause, Search, worded
+from engine.incidents.cases import MOST, Case, Grown, Raised, Window
+from engine.incidents.causes import SURE, Candidate, Cause, Search, worded
 from engine.incidents.population import Fleet
-from engine.incidents.usual import Usual, Value
+from engine.incidents.usual import Usual
 
-MOST = 20_000
-"""Signals of one detector that are kept of a window, the latest."""
 KNOWN = 100_000
 """Signals that are known by their ids: each may come again."""
 CASES = 50
@@ -37,88 +34,6 @@ CASES = 50
 GROWN = 1.2
 """Those affected are looked at again when they are so many times as many, or after a part of the window."""
 PARTS = 6
-
-
-@dataclass(frozen=True, slots=True)
-class Raised:
-    """A signal that a detector raised, as the topic tells of it."""
-
-    id: str
-    detector: str
-    time: float
-    affected: Affected
-
-
-@dataclass(slots=True)
-class Case:
-    """Signals with one cause, as far as they have come."""
-
-    id: str
-    detector: str
-    cause: Cause
-    words: str
-    began: float
-    last: float
-    members: list[Raised] = field(default_factory=list)
-    detectors: set[str] = field(default_factory=set)
-    """Of the members."""
-    looked: int = 0
-    """How many there were when the cause was looked for last."""
-    looks: int = 1
-
-    def takes(self, each: Raised, window: float) -> bool:
-        """Return whether a signal belongs to it: of the same cause, and not long after the one before."""
-        return abs(each.time - self.last) <= window and self.cause.covers(each.affected)
-
-    def add(self, each: Raised) -> None:
-        """Count a signal among it."""
-        self.last = max(self.last, each.time)
-        self.detectors.add(each.detector)
-        if len(self.members) < MOST:
-            self.members.append(each)
-
-
-@dataclass(frozen=True, slots=True)
-class Grown:
-    """What came of a signal: a case there is now, or that has more members."""
-
-    case: Case
-    new: Sequence[Raised]
-
-
-@dataclass(slots=True)
-class _Window:
-    """What one detector raised lately, and is part of no case."""
-
-    usual: Usual
-    since: float
-    recent: deque[Raised] = field(default_factory=deque)
-    accounts: Counter[str] = field(default_factory=Counter)
-    """Of `recent`."""
-    number: int = 0
-    """Of the window that is being counted."""
-    counted: set[str] = field(default_factory=set)
-    values: Counter[Value] = field(default_factory=Counter)
-    looks: int = 0
-    looked: tuple[float, int] = (0.0, 0)
-    """When they were looked at last, and how many there were."""
-
-    def add(self, raised: Raised, since: float) -> None:
-        """Keep a signal, and none from before `since`."""
-        self.recent.append(raised)
-        self.accounts[raised.affected.account] += 1
-        while len(self.recent) > MOST or self.recent[0].time < since:
-            gone = self.recent.popleft().affected.account
-            self.accounts[gone] -= 1
-            if not self.accounts[gone]:
-                del self.accounts[gone]
-
-    def take_out(self, cause: Cause) -> list[Raised]:
-        """Return those that a cause covers; they are kept no more."""
-        taken = [each for each in self.recent if cause.covers(each.affected)]
-        self.recent = deque(each for each in self.recent if not cause.covers(each.affected))
-        self.accounts = Counter(each.affected.account for each in self.recent)
-        return taken
 
 
 class Former:
@@ -129,7 +44,7 @@ class Former:
         self._window = float(rules.within)
         self._part = rules.false_per_month * self._window / MONTH / max(detectors, 1)
         self.fleet = Fleet()
-        self._windows: dict[str, _Window] = {}
+        self._windows: dict[str, Window] = {}
         self._cases: list[Case] = []
         self._known: dict[str, None] = {}
         self._since = self._now = float("-inf")
@@ -156,9 +71,9 @@ class Former:
 
     # -- what is usual ------------------------------------------------------------------------------------------------
 
-    def _watched(self, detector: str) -> _Window:
+    def _watched(self, detector: str) -> Window:
         if detector not in self._windows:
-            self._windows[detector] = _Window(Usual(self._window), self._since)
+            self._windows[detector] = Window(Usual(self._window), self._since)
         watched = self._windows[detector]
         number = int((self._now - watched.since) // self._window)
         if number > watched.number:
@@ -170,7 +85,7 @@ class Former:
             watched.values.clear()
         return watched
 
-    def _count(self, watched: _Window, raised: Raised) -> None:
+    def _count(self, watched: Window, raised: Raised) -> None:
         """Let a signal teach what is usual; of those with one value in a window only the first few."""
         if raised.affected.account in watched.counted or len(watched.counted) >= MOST:
             return
@@ -182,7 +97,7 @@ class Former:
 
     # -- incidents ----------------------------------------------------------------------------------------------------
 
-    def _wait(self, watched: _Window, raised: Raised) -> Grown | None:
+    def _wait(self, watched: Window, raised: Raised) -> Grown | None:
         watched.add(raised, self._now - self._window)
         accounts = len(watched.accounts)
         if accounts < self._rules.at_least or not self._due(watched, accounts):
@@ -192,11 +107,11 @@ class Former:
         found = self._found(watched, accounts, self._part / (watched.looks * (watched.looks + 1)))
         return None if found is None else self._formed(watched, raised.detector, *found)
 
-    def _due(self, watched: _Window, accounts: int) -> bool:
+    def _due(self, watched: Window, accounts: int) -> bool:
         at, before = watched.looked
         return accounts >= GROWN * before or self._now - at >= self._window / PARTS
 
-    def _found(self, watched: _Window, accounts: int, part: float) -> tuple[Cause, str] | None:
+    def _found(self, watched: Window, accounts: int, part: float) -> tuple[Cause, str] | None:
         """Return the cause of an incident, and its words, if there is one; `part` is what a look may err by."""
         usual = watched.usual
         search = self._search(watched, watched.recent)
@@ -215,7 +130,7 @@ class Former:
     def _bursts(self, usual: Usual, each: Candidate) -> float:
         return usual.chance(each.accounts, each.share)
 
-    def _search(self, watched: _Window, among: Iterable[Raised]) -> Search:
+    def _search(self, watched: Window, among: Iterable[Raised]) -> Search:
         affected = (each.affected for each in among)
         return Search(affected, self.fleet, watched.usual.share, self._rules.at_least)
 
@@ -231,7 +146,7 @@ class Former:
         minutes = f"{self._window / 60.0:.0f} minutes"
         return f"nothing found in common: {accounts} accounts within {minutes}, where {usual.mean:.2g} are usual"
 
-    def _formed(self, watched: _Window, detector: str, cause: Cause, words: str) -> Grown:
+    def _formed(self, watched: Window, detector: str, cause: Cause, words: str) -> Grown:
         members = watched.take_out(cause)
         watched.looked = self._now, 0
         case = self._alike(cause)
@@ -259,7 +174,7 @@ class Former:
             if detector in case.detectors:
                 yield case
 
-    def _look_closer(self, case: Case, watched: _Window) -> None:
+    def _look_closer(self, case: Case, watched: Window) -> None:
         """See whether more members tell more of the cause."""
         if len(case.cause.values) > 1 or len(case.members) < GROWN * case.looked or len(case.members) == MOST:
             return

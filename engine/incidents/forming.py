@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 from engine.config.model import Config
 from engine.desks.known import Ref, made_by
 from engine.ids import derive
-from engine.incidents.former import Case
+from engine.incidents.cases import Case
 from engine.issues.book import view
 from engine.issues.view import ACTIVE
 from engine.playbooks import matching

@@ -9,9 +9,9 @@ import msgspec
 from detectors.across import Part
 from engine.events import EVERYONE, make_event
 from engine.ids import derive
+from engine.incidents.cases import Raised
 from engine.incidents.causes import Affected
 from engine.incidents.cohorts import Told
-from engine.incidents.former import Raised
 from engine.incidents.population import Count, values_of
 from engine.issues.findings import Finding
 

@@ -31,7 +31,8 @@ from engine.policy.worth import Appraiser, Worth
 from engine.status.news import subscription
 from engine.status.subscribers import as_person, of_recipient
 from engine.store.models import Entity, Intent, Issue, Silence
-from engine.waves.incidents import ToldOf, taken_in, told_with
+from engine.waves.incidents import taken_in
+from engine.waves.told import ToldOf, told_with
 from outreach.render import TemplateError, Templates
 
 NOTHING = IssueFacts("", "dismissed", "low", -1)

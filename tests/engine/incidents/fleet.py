@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from engine.config.incident_model import IncidentConfig
+from engine.incidents.cases import Grown, Raised
 from engine.incidents.causes import Affected
-from engine.incidents.former import Former, Grown, Raised
+from engine.incidents.former import Former
 from engine.incidents.population import Values
 
 DIMENSIONS = ("region", "version", "service")

@@ -10,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.config.incident_model import IncidentConfig
+from engine.incidents import cases as cases_module
 from engine.incidents import former as module
+from engine.incidents.cases import Raised
 from engine.incidents.causes import Affected, Cause
 from engine.incidents.chance import counted, drawn
-from engine.incidents.former import Former, Raised
+from engine.incidents.former import Former
 from engine.incidents.population import MOST, Fleet, Population
 from tests.engine.incidents.fleet import DAY, WINDOW, World, formed
 
@@ -108,7 +110,8 @@ def test_an_asset_is_known_by_its_own_attributes() -> None:
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST", 500)
+    for each in (module, cases_module):
+        monkeypatch.setattr(each, "MOST", 500)
     monkeypatch.setattr(module, "KNOWN", 1_000)
     former = Former(IncidentConfig(("region",)), 1)
     for n in range(5_000):
