@@ -14,6 +14,8 @@ class GroupedDetector(RowDetector):
     """A detector that also keeps a row of `group_row` for each group; a row of zeros is a group never seen."""
 
     group_row: ClassVar[np.dtype[Any]]
+    group_row_before: ClassVar[int] = 0
+    """Bytes of a group's row in an earlier version, to whose end was added what is nil there; 0: there was none."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,6 +47,8 @@ class GroupedDetector(RowDetector):
     def load(self, state: State) -> None:
         """Take over rows and groups; raises ValueError if they are not ours."""
         groups, size = state.get("groups"), self.group_row.itemsize
+        if groups is not None and groups.ndim == 2 and 0 < groups.shape[1] == self.group_row_before:
+            groups = np.pad(groups, ((0, 0), (0, size - groups.shape[1])))
         if groups is None or groups.dtype != np.uint8 or groups.ndim != 2 or groups.shape[1] != size:
             raise ValueError(f"the state of {self.kind} has an array `groups` of bytes, {size} a group")
         super().load({name: rows for name, rows in state.items() if name != "groups"})

@@ -5,21 +5,20 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.across import AcrossPartitions, Part, Whole, thinned
 from detectors.base import Ints, Observations, Scores, Signal
 from detectors.durations import Duration, positive
 from detectors.grouped import GroupedDetector
-from detectors.peer_cohort import GROUP, Config
-from detectors.peer_kernel import ROW, Columns, run
-from detectors.peer_summary import summarised
+from detectors.peer_cohort import BEFORE, GROUP, SAMPLE, Config
+from detectors.peer_kernel import ROW, Columns, run, tell
 from detectors.words import band, figure
 
 Compare = Literal["ratio", "difference"]
 Direction = Literal["up", "down", "both"]
 
 
-class Peer(GroupedDetector):
+class Peer(GroupedDetector, AcrossPartitions):
     """A value departs from where the customer's cohort went; one that moves with its cohort is no signal.
 
     A cohort is the customers that agree in the attributes `cohort`. Each member's own size, relative to its cohort, is
@@ -33,6 +32,10 @@ class Peer(GroupedDetector):
     that came before it in the same window, if that is half of them, and against the cohort's window before; the nearer
     counts. Who comes earlier in a window has to have departed in the window before too. What is learned is
     learned from whole windows. A departure that lasts for `adopt` is the customer's new usual.
+
+    Where customers are spread over partitions, each window of a cohort is that of all its members, as far as partitions
+    tell of it (`detectors.across`); a member is then held against the cohort's window before, and against those of its
+    own partition in the same window.
 
     A cohort of fewer than `members` in a window says nothing and learns nothing. A member whose cohort changes starts
     anew in the other one. A row that comes when its cohort's window is closed is not judged.
@@ -53,6 +56,7 @@ class Peer(GroupedDetector):
     kind: ClassVar[str] = "peer"
     row: ClassVar[np.dtype[Any]] = ROW
     group_row: ClassVar[np.dtype[Any]] = GROUP
+    group_row_before: ClassVar[int] = BEFORE
     grouping: ClassVar[Literal["none", "cohort", "prefix"]] = "cohort"
     extras: ClassVar[tuple[str, ...]] = ("members",)
     examples: ClassVar[tuple[Mapping[str, Any], ...]] = (
@@ -117,9 +121,20 @@ class Peer(GroupedDetector):
         run(self._rows, self._groups.view(np.uint8), np.array(self._config), plain, tuple(columns), learn)
         return Scores(columns.score, columns.expected, columns.low, columns.high, {"members": columns.members})
 
-    def summary(self) -> NDArray[Any]:
-        """Return what each cohort's latest whole window was, a `peer_summary.SUMMARY` each, to be merged and told."""
-        return summarised(self._groups[: self._known[0]])
+    def parts(self) -> list[Part | None]:
+        """Return of each cohort what its open window is, which is to be complete when this is asked."""
+        found: list[Part | None] = []
+        for group in self._groups[: self._known[0]]:
+            seen, young = int(group["seen"]), int(group["young"])
+            values = thinned(group["sample"][: min(seen, SAMPLE)])
+            found.append(Part(float(group["time"]), seen, young, values) if group["begun"] else None)
+        return found
+
+    def hear(self, group: int, whole: Whole) -> None:
+        """Take over where a cohort was, over all partitions."""
+        if group < self._known[0]:
+            told = (whole.time, whole.centre, whole.spread, whole.seen, whole.young)
+            tell(self._groups.view(np.uint8), np.array(self._config), group, told)
 
     def explain(self, signal: Signal) -> str:
         """Say the value, and what was expected as the cohort went."""

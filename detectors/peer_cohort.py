@@ -33,10 +33,17 @@ GROUP = np.dtype(
         ("latest", "i4"),  # the place of the latest closed window
         ("windows", "i4"),  # closed windows with a centre of their own
         ("begun", "i4"),
-        ("spare", "i4"),
+        ("own", "i4"),  # of the latest closed window, where it was told of: this partition's members in it
+        ("told_time", "f8"),  # of the open window, where the cohort as a whole was: the rest of it is in partitions
+        ("told_centre", "f8"),
+        ("told_spread", "f8"),
+        ("told_seen", "i4"),
+        ("told_young", "i4"),
     ]
 )
-"""816 bytes."""
+"""840 bytes."""
+BEFORE = 808
+"""Bytes of a row before cohorts were told of: what came in since is nil."""
 
 USUAL_RATE, SETTLED = 1 / 64, 8
 """Memory of the usual spread and level, in windows; cut at three times the usual after the first few."""
@@ -86,16 +93,60 @@ def turn(group: Any, config: Any, t: float) -> None:
 
 @compiled
 def _close(group: Any, config: Any) -> None:
-    """Keep the centre of the open window: the median, or the last one where nearly all members are new."""
+    """Keep the centre of the open window: as told, the median, or the last one where nearly all members are new."""
     last, now = latest(group, config), present(group, config)
     at = (group.latest + 1) % CLOSED
     group.latest, group.closed_time[at] = at, group.time
+    if group.told_seen + group.told_young > 0 and group.told_time == group.time:
+        _close_as_told(group, config, at, last.centre)
+        return
+    group.own = 0
     group.closed_centre[at], group.closed_spread[at], group.closed_members[at] = now.centre, now.spread, now.members
     if now.members > 0:
         _learn_usual(group, config, now)
     elif group.seen < config.members <= group.seen + group.young:
         group.closed_centre[at], group.closed_spread[at] = last.centre, np.nan
         group.closed_members[at] = group.seen + group.young
+
+
+@compiled
+def _close_as_told(group: Any, config: Any, at: int, last: float) -> None:
+    group.own = max(group.seen, 1)
+    _keep_told(group, config, at, last)
+    if group.closed_members[at] > 0 and not np.isnan(group.closed_spread[at]):
+        _learn_usual(group, config, closed(group, at))
+
+
+@compiled
+def _keep_told(group: Any, config: Any, at: int, last: float) -> None:
+    """Keep what was told as a closed window: its centre, or that before where nearly all members are new."""
+    nil = config.ratio and abs(group.told_centre) <= ABSOLUTE_FLOOR
+    group.closed_centre[at], group.closed_spread[at], group.closed_members[at] = last, np.nan, 0
+    if group.told_seen >= config.members and not nil:
+        group.closed_centre[at], group.closed_spread[at] = group.told_centre, group.told_spread
+        group.closed_members[at] = group.told_seen
+    elif group.told_seen < config.members <= group.told_seen + group.told_young:
+        group.closed_members[at] = group.told_seen + group.told_young
+
+
+@compiled
+def hear(group: Any, config: Any, told: tuple[float, float, float, int, int]) -> None:
+    """Take over where the cohort was: time, centre, spread, members seen, members too new.
+
+    Of a window that is open, or to come, it is kept for its end; one that is closed was that from now on.
+    """
+    kept = group.told_time, group.told_centre, group.told_spread, group.told_seen, group.told_young
+    _set_told(group, told)
+    if group.begun and told[0] < group.time:
+        for at in range(CLOSED):
+            if group.closed_time[at] == told[0]:
+                _keep_told(group, config, at, group.closed_centre[at])
+        _set_told(group, kept)
+
+
+@compiled
+def _set_told(group: Any, told: tuple[float, float, float, int, int]) -> None:
+    group.told_time, group.told_centre, group.told_spread, group.told_seen, group.told_young = told
 
 
 @compiled

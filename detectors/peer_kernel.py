@@ -18,6 +18,7 @@ from detectors.peer_cohort import (
     GROUP,
     View,
     closed,
+    hear,
     insert,
     latest,
     present,
@@ -92,6 +93,12 @@ def run(state: Bytes, cohorts: Bytes, settings: Floats, batch: Any, columns: Any
             spare_row[0], spare_group[0] = row, group
             row, group = spare_row[0], spare_group[0]
         _take(row, group, config, number[i] + 1, time[i], min(max(value[i], -CEILING), CEILING), out, i)
+
+
+@compiled
+def tell(cohorts: Bytes, settings: Floats, number: int, told: tuple[float, float, float, int, int]) -> None:
+    """Let a cohort take over where it was as a whole."""
+    hear(cohorts.view(GROUP)[number], settings.view(CONFIG)[0], told)
 
 
 @compiled
@@ -221,7 +228,7 @@ def _follow(row: Any, group: Any, config: Any, z: float) -> None:
 def _judge(row: Any, group: Any, config: Any, x: float, settled: float, out: Columns, i: int) -> None:
     """Score a value against its own window, as far as that is known, and against the one before, by the nearer."""
     before, now = latest(group, config), present(group, config)
-    if now.members < ENOUGH * before.members:
+    if now.members < ENOUGH * (group.own if group.own > 0 else before.members):
         now = View(before.centre, np.nan, 0.0)
     if now.members == 0 and (before.members == 0 or np.isnan(before.spread)):
         return

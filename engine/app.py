@@ -28,6 +28,7 @@ from engine.errors import ConfigError
 from engine.eventlog.membership import Membership
 from engine.events import Decoder, Schema
 from engine.feed import Feed
+from engine.incidents.consumer import Incidents
 from engine.intake import Intake
 from engine.letters import Outside
 from engine.links import Links
@@ -122,6 +123,7 @@ class Engine:
             concurrent=not self._given,
         )
         self.poller = Poller(config, self.storage.database, self.desks, self.intake, self.clock)
+        self.incidents = Incidents(config, self.storage, self.clock, self._name)
         self.upkeep = Upkeep(config, self.storage, self.clock)
         self.schedule.jobs = [*self._jobs(), *self._status_jobs()]
 
@@ -173,6 +175,10 @@ class Engine:
         if not self.schedule.look():
             return 0
         return mailboxes.collect(services(self, tuple))
+
+    def form(self) -> int:
+        """Make incidents of what partitions told, if this process leads; returns how many lines that was."""
+        return self.incidents.run_once() if self.schedule.look() else 0
 
     def poll(self) -> int:
         """Ask the ticket desks that are due, if this process leads; returns how many were asked."""

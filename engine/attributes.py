@@ -50,6 +50,10 @@ class Attributes:
         """Return what is known of `subject`."""
         return self._known.get(subject, ({}, 0.0))[0]
 
+    def all(self) -> Iterable[tuple[str, Mapping[str, Scalar]]]:
+        """Return every subject of which something is known, with that."""
+        return ((subject, values) for subject, (values, _) in self._known.items())
+
     def fill(self, session: Session) -> None:
         """Take over what the database has, where a name is wanted that was not when the events came."""
         if not self.wanted:

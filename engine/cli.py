@@ -55,6 +55,7 @@ COMMANDS: Mapping[str, Entry] = {
     "changes": Entry(DESK, "Releases, migrations and the like: list, declare."),
     "tickets": Entry(DESK, "List, show, claim, note, resolve."),
     "approvals": Entry(DESK, "May so many be told: list, show, approve, refuse."),
+    "incidents": Entry(DESK, "Issues of many customers with one cause: list, show."),
     "defects": Entry(DESK, "What is to be removed, and what it costs: list, show, refer, close."),
     "goodwill": Entry(DESK, "Remedies for customers, within a budget: grant, list."),
     "privacy": Entry(DESK, "What is kept of somebody: export, erase."),

@@ -16,9 +16,10 @@ from engine.errors import Retryable
 from engine.eventlog.base import EventLog
 from engine.eventlog.membership import Membership
 from engine.notes import Notes
-from engine.pipeline import GROUP, Fenced, Pipeline, Stores
+from engine.pipeline import GROUP, Pipeline, Stores
 from engine.standing import Standing
 from engine.storage import Storage
+from engine.store.progress import Fenced
 
 log = structlog.get_logger()
 READ = 20_000
@@ -205,7 +206,8 @@ class Partitions:
     def _restored(self, partition: int) -> Pipeline:
         self._standing = replace(self._standing, restoring=partition)
         begun, storage = time.perf_counter(), self._storage
-        stores = Stores(storage.database, storage.dead_letters, storage.snapshots, storage.versions, storage.cold)
+        models = storage.snapshots, storage.versions, storage.cold
+        stores = Stores(storage.database, storage.dead_letters, *models, storage.signals)
         pipeline = Pipeline(self._config, partition, stores, self._clock)
         pipeline.claim(self._membership.name)
         losses = pipeline.restore()

@@ -14,13 +14,12 @@ happens once.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from math import inf, isfinite
+from math import isfinite
 from typing import Any, NamedTuple, cast
 
 import structlog
 from numpy.typing import NDArray
-from sqlalchemy import update
-from sqlmodel import Session, col
+from sqlmodel import Session
 
 from engine import evaluations
 from engine.archive import Snapshot, copied
@@ -30,11 +29,13 @@ from engine.cold import ColdStores
 from engine.columnar.dedup import Dedup
 from engine.config.model import Config
 from engine.entities import Entities, with_attributes
-from engine.errors import ConfigError, CorruptSnapshot, ForewarnError, Permanent
+from engine.errors import ConfigError, CorruptSnapshot, Permanent
 from engine.eventlog.base import Batch, DeadLetter, DeadLetters
+from engine.eventlog.signals import SignalLog
 from engine.events import (
     UNAPPLIED,
     ChangeEvent,
+    CohortEvent,
     ConsentEvent,
     ContactEvent,
     Control,
@@ -50,6 +51,7 @@ from engine.events import (
     line_of,
 )
 from engine.feedback import Feedback
+from engine.incidents.telling import Teller
 from engine.issues.book import IssueBook
 from engine.issues.findings import Finding
 from engine.issues.view import Transition
@@ -60,19 +62,16 @@ from engine.scoring import Scorer, Subjects, attributes_wanted, within
 from engine.scoring.quiet import Idle
 from engine.scoring.station import Ours, Station
 from engine.snapshots import Snapshots
-from engine.store.database import Database, insert_ignore, lock
+from engine.store.database import Database, lock
 from engine.store.models import Progress
 from engine.store.outbox import PREPARE
+from engine.store.progress import locked, owned, take
 from engine.versions import Versions
 
 log = structlog.get_logger()
 GROUP = "pipeline"
 PARTITIONS = "partitions"
 """In a snapshot's `meta`: among how many partitions the subjects were shared when it was written."""
-
-
-class Fenced(ForewarnError):
-    """Another process has the partition now: nothing of ours may be written any more."""
 
 
 Arrays = dict[str, NDArray[Any]]
@@ -84,6 +83,10 @@ class Effects:
 
     steps: list[Finding | Control]
     dead: list[DeadLetter]
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield the findings alone."""
+        return (step for step in self.steps if isinstance(step, Finding))
 
     def runs(self) -> Iterator[list[Finding] | list[Control]]:
         """Yield findings and reserved events in runs, so that a run can be applied with few queries."""
@@ -100,6 +103,8 @@ class Stores(NamedTuple):
     versions: Versions | None = None
     cold: ColdStores | None = None
     """Where series go that are quiet; only beside snapshots."""
+    signals: SignalLog | None = None
+    """Where it is told what concerns other partitions; None: nowhere."""
 
 
 class Frozen(NamedTuple):
@@ -152,7 +157,10 @@ class Pipeline:
     def _build(self, config: Config) -> None:
         rules = config.main.events
         self._config = config
-        self._attributes = Attributes(attributes_wanted(config.detectors))
+        dimensions = config.policy.incidents.dimensions if config.policy.incidents else ()
+        self._attributes = Attributes(attributes_wanted(config.detectors) | set(dimensions))
+        signals = self._stores.signals
+        self._teller = None if signals is None else Teller(config, self.partition, signals, self._attributes)
         subjects = Subjects(self._entities.owner, self._attributes.of)
         idle = Idle(float(rules.idle), self._cold) if self._cold is not None else None
         self.scorer = Scorer(
@@ -225,36 +233,44 @@ class Pipeline:
         return left_out
 
     def _steer(self, run: list[Control], effects: Effects, batch: Batch) -> None:
-        """Let reserved events change what the models know, in order; all but ticks are remembered."""
+        """Let reserved events change what the models know, in order; what the engine tells itself is not remembered."""
         for event in run:
-            now = self._watermark.value
             match event:
                 case TickEvent():
                     self._watermark.tick(event.time)
-                    continue
-                case EntityEvent():
-                    news = self._entities.apply(event) | self._attributes.apply(event)
-                    self.scorer.know(event, now, news=news)
-                case ChangeEvent() if event.erases:
-                    self._erase(event.subject)
-                case ChangeEvent():
-                    self.scorer.change(event, now)
-                case OutcomeEvent() | ContactEvent():
-                    self.scorer.outcome(event, now)
-                case ConsentEvent():
-                    self.scorer.object(event)
-                case ModelEvent():
-                    effects.dead += self._keep_or_revert(event, batch)
-                case VerdictEvent():
-                    self.scorer.adjust(event.detector, event.series, event.verdict)
+                case CohortEvent():
+                    self.scorer.hear(event)
                 case _:
-                    pass
-            effects.steps.append(event)
+                    effects.dead += self._heed(event, batch)
+                    effects.steps.append(event)
+
+    def _heed(self, event: Control, batch: Batch) -> list[DeadLetter]:
+        """Let the models know what one reserved event says; returns what could not be done."""
+        now = self._watermark.value
+        match event:
+            case EntityEvent():
+                news = self._entities.apply(event) | (self._teller or self._attributes).apply(event)
+                self.scorer.know(event, now, news=news)
+            case ChangeEvent() if event.erases:
+                self._erase(event.subject)
+            case ChangeEvent():
+                self.scorer.change(event, now)
+            case OutcomeEvent() | ContactEvent():
+                self.scorer.outcome(event, now)
+            case ConsentEvent():
+                self.scorer.object(event)
+            case ModelEvent():
+                return self._keep_or_revert(event, batch)
+            case VerdictEvent():
+                self.scorer.adjust(event.detector, event.series, event.verdict)
+            case _:
+                pass
+        return []
 
     def _erase(self, subject: str) -> None:
         """Let the models forget who was erased; snapshots of before hold them until they are replaced (C11)."""
         self.scorer.erase(subject, self._watermark.value)
-        self._attributes.erase(subject)
+        (self._teller or self._attributes).erase(subject)
         self._entities.erase(subject)
         if self._cold is not None:
             self._cold.erase(subject)
@@ -290,6 +306,9 @@ class Pipeline:
         """Bring the database to `offset`: all effects and the progress, or none. What fails is pending until it is."""
         if not self.unsettled:
             return
+        if self._teller is not None:
+            # before the effects: where those cannot be written now, the same is told again
+            self._teller.tell(self._pending.findings(), self.scorer.parts, self._watermark.value)
         if not (self._pending.dead or self._pending.steps):
             self._committed = self.offset  # a replay of what has no effects has none either
             return
@@ -304,7 +323,7 @@ class Pipeline:
 
         Raises Fenced, before anything is written, when the partition is another's now.
         """
-        progress = self._owned(session.get(Progress, (GROUP, self.partition), with_for_update=True))
+        progress = locked(session, GROUP, self.partition, self._epoch)
         if progress.offset >= self.offset:
             return
         if any(isinstance(step, ConsentEvent) for step in self._pending.steps):
@@ -317,12 +336,6 @@ class Pipeline:
         progress.offset, progress.watermark = self.offset, self._watermark.value
         if refused := self._refused():
             self._stores.dead_letters.add(refused)  # if the commit fails they come again, and are kept once
-
-    def _owned(self, progress: Progress | None) -> Progress:
-        """Return the row that says whose the partition is. Raises Fenced when it is another's now."""
-        if progress is None or progress.epoch != self._epoch:
-            raise Fenced("another process has taken the partition", place=f"partition {self.partition}")
-        return progress
 
     def _apply(self, session: Session, run: list[Finding] | list[Control]) -> list[Transition]:
         now = self._clock.time()
@@ -337,14 +350,9 @@ class Pipeline:
 
     def claim(self, holder: str) -> bool:
         """Make the partition ours: whoever had it before can no longer write. Returns whether that was us."""
-        new = Progress(group=GROUP, partition=self.partition, offset=0, watermark=-inf, epoch=0)
-        mine = (col(Progress.group) == GROUP) & (col(Progress.partition) == self.partition)
-        taken = update(Progress).where(mine).values(epoch=col(Progress.epoch) + 1, holder=holder)
-        with self._stores.database.transaction() as session:
-            insert_ignore(session, Progress, [new])
-            row = session.execute(taken.returning(col(Progress.epoch), col(Progress.offset))).one()
-        ours = bool(row.epoch == self._epoch + 1)
-        self._epoch, self._committed = row.epoch, max(self._committed, row.offset)
+        taken = take(self._stores.database, GROUP, self.partition, holder)
+        ours = taken.epoch == self._epoch + 1
+        self._epoch, self._committed = taken.epoch, max(self._committed, taken.offset)
         return ours
 
     def _done(self) -> int:
@@ -383,7 +391,7 @@ class Pipeline:
             return None
         self._commit()
         with self._stores.database.reading() as session:
-            self._owned(session.get(Progress, (GROUP, self.partition)))
+            owned(session.get(Progress, (GROUP, self.partition)), self._epoch, self.partition)
         self.appraise()
         if self._cold is not None:
             self._cold.flush()
@@ -463,6 +471,8 @@ class Pipeline:
         if not self._attributes.load(within(arrays, "attributes")):
             with self._stores.database.reading() as session:
                 self._attributes.fill(session)
+        if self._teller is not None:
+            self._teller.count()
         self._dedup.load(within(arrays, "dedup"))
         self._watermark.load(within(arrays, "watermark"))
         self.scorer.load(within(arrays, "scorer"))

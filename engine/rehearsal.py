@@ -14,6 +14,7 @@ from engine.app import Engine
 from engine.clock import FakeClock
 from engine.config.model import Config
 from engine.eventlog.memory import MemoryDeadLetters, MemoryLog
+from engine.eventlog.signals import SignalLog
 from engine.storage import Storage
 from engine.store.database import Database
 from outreach.channels.memory import MemoryChannel
@@ -45,6 +46,7 @@ def rehearsal(config: Config, start: float) -> Iterator[Rehearsal]:
             database=Database.open(Path(folder) / "rehearsal.db", synchronous="OFF"),
             snapshots=None,
             secret=SECRET,
+            signals=SignalLog(lambda: MemoryLog(clock=clock)),
         )
         engine = Engine(config, clock, storage, channels)
         try:

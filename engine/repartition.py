@@ -19,10 +19,11 @@ from engine.errors import ConfigError, ForewarnError
 from engine.intake import partition_of
 from engine.measures.keys import subject_of
 from engine.partitions import READ
-from engine.pipeline import PARTITIONS, Fenced, Pipeline, Stores
+from engine.pipeline import PARTITIONS, Pipeline, Stores
 from engine.scoring.station import Ours
 from engine.snapshots import Snapshots
 from engine.storage import Storage
+from engine.store.progress import Fenced
 
 log = structlog.get_logger()
 NAME = "repartition"
@@ -129,7 +130,8 @@ class _Part:
 
     def _pipeline(self, config: Config, partition: int) -> Pipeline:
         storage = self._storage
-        stores = Stores(storage.database, storage.dead_letters, storage.snapshots, storage.versions, storage.cold)
+        models = storage.snapshots, storage.versions, storage.cold
+        stores = Stores(storage.database, storage.dead_letters, *models, storage.signals)
         made = Pipeline(config, partition, stores, self._clock)
         made.claim(NAME)
         return made

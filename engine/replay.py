@@ -27,5 +27,5 @@ def replay(engine: Engine, clock: FakeClock, chunks: Iterable[Chunk], *, origin:
 
 def drain(engine: Engine) -> None:
     """Process and send until there is nothing left to do at this moment."""
-    while engine.step() or engine.dispatch():
+    while engine.step() or engine.form() or engine.dispatch():
         pass

@@ -39,6 +39,7 @@ class Runner:
                 (Role.DISPATCH, "dispatch", self._dispatch),
                 (Role.SCHEDULE, "mailboxes", self._collect),
                 (Role.SCHEDULE, "desks", self._poll),
+                (Role.SCHEDULE, "incidents", self._form),
             )
             if role in engine.roles
         ]
@@ -94,6 +95,10 @@ class Runner:
     def _poll(self) -> None:
         self._engine.poll()
         self._stop.wait(LOOK)
+
+    def _form(self) -> None:
+        if not self._engine.form():
+            self._stop.wait(IDLE)
 
     def _loop(self, name: str, work: Callable[[], None]) -> None:
         """Do `work` until told to stop, with longer and longer waits while it fails by what may pass."""

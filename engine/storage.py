@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -17,13 +18,14 @@ from engine.cold import ColdStores
 from engine.config.model import IN_DATABASE, Config
 from engine.eventlog.base import DeadLetters, EventLog
 from engine.eventlog.deadletters import SqliteDeadLetters
+from engine.eventlog.signals import SignalLog
 from engine.eventlog.sqlite import SqliteLog
 from engine.links import secret_at
 from engine.snapshots import Snapshots
 from engine.store.database import Database
 from engine.versions import Versions
 
-LOG, DEAD_LETTERS, DATABASE = "log.db", "deadletters.db", "forewarn.db"
+LOG, DEAD_LETTERS, DATABASE, SIGNALS = "log.db", "deadletters.db", "forewarn.db", "signals.db"
 SNAPSHOTS, MODELS, COLD = "snapshots", "models", "quiet"
 """What lies in the data folder."""
 FILE = "file:///"
@@ -44,6 +46,8 @@ class Storage:
     cold: ColdStores | None = None
     """Where series are kept that have gone quiet; None: they stay in memory, as where partitions move between machines:
     a file of one of them would not follow."""
+    signals: SignalLog | None = None
+    """Where partitions tell what concerns all of them; None: nowhere, and no incident has a cause."""
     reports: Path | None = None
     """Folder of the daily reports; None: they are not kept."""
 
@@ -61,6 +65,7 @@ class Storage:
             secret=config.main.link_secret.encode() or secret_at(folder / "links.key"),
             versions=open_versions(config, database),
             cold=None if config.main.log.kafka else ColdStores(folder / COLD, synchronous=synchronous),
+            signals=SignalLog(partial(open_signals, config, clock)),
             reports=folder / "reports",
         )
 
@@ -71,19 +76,34 @@ class Storage:
         self.database.close()
         if self.cold is not None:
             self.cold.close()
+        if self.signals is not None:
+            self.signals.close()
 
 
 def open_log(config: Config, clock: Clock) -> EventLog:
     """Open the topic that the configuration names, or the file in its data folder."""
-    told, partitions = config.main.log, config.main.events.partitions
+    return _open_log(config, clock, LOG, "", config.main.events.partitions)
+
+
+def open_signals(config: Config, clock: Clock) -> EventLog:
+    """Open the log of signals: a topic beside that of the events, or the file in the data folder."""
+    return _open_log(config, clock, SIGNALS, ".signals", 1)
+
+
+def _open_log(config: Config, clock: Clock, file: str, ending: str, partitions: int) -> EventLog:
+    told = config.main.log
     if not told.kafka:
-        return SqliteLog(config.data_dir / LOG, partitions=partitions, clock=clock)
+        return SqliteLog(config.data_dir / file, partitions=partitions, clock=clock)
     from engine.eventlog.brokers import Brokers  # noqa: PLC0415 -- as below
     from engine.eventlog.kafka import KafkaLog  # noqa: PLC0415 -- kafka-python takes half a second to import
 
     compression = None if told.compression == "none" else told.compression
     return KafkaLog(
-        Brokers(told.kafka, told), told.topic, partitions=partitions, replicas=told.replicas, compression=compression
+        Brokers(told.kafka, told),
+        f"{told.topic}{ending}",
+        partitions=partitions,
+        replicas=told.replicas,
+        compression=compression,
     )
 
 

@@ -97,6 +97,9 @@ class Upkeep:
         """Forget events, dead letters and runs older than the configuration keeps them."""
         keep = self._config.main.retention
         self._storage.log.trim(due - float(keep.events))
+        apart = self._config.main.events.partitions > 1
+        if self._storage.signals is not None and (apart or self._config.policy.incidents is not None):
+            self._storage.signals.log.trim(due - float(keep.events))
         self._storage.dead_letters.trim(due - float(keep.dead_letters))
         if self._storage.versions is not None:
             self._storage.versions.trim(keep.models)

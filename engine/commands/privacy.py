@@ -9,9 +9,11 @@ import typer
 from engine.commands.output import emit, safe
 from engine.commands.shared import CLOCK, AsJson, ConfigFolder, Unusable, configured
 from engine.commands.stores import storage
+from engine.eventlog.base import EventLog
 from engine.privacy import Erased
 from engine.privacy import erase as erase_all
 from engine.privacy import export as export_all
+from engine.storage import Storage
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="What is kept of a person or account: hand it over, or erase it."
@@ -30,7 +32,7 @@ def export(
     """Write all that is kept of somebody as JSON: rows by table, events, dead letters."""
     _check(subject)
     with storage(configured(config)) as stores, stores.database.reading() as session:
-        found = export_all(session, stores.log, stores.dead_letters, subject, CLOCK.time())
+        found = export_all(session, stores.log, stores.dead_letters, subject, CLOCK.time(), _signals(stores))
     text = msgspec.json.format(msgspec.json.encode(found), indent=2).decode()
     if out is None:
         typer.echo(text)
@@ -58,12 +60,16 @@ def erase(
         )
     with storage(configured(config)) as stores:
         with stores.database.transaction() as session:
-            done = erase_all(session, stores.log, stores.dead_letters, subject, CLOCK.time())
+            done = erase_all(session, stores.log, stores.dead_letters, subject, CLOCK.time(), _signals(stores))
         stores.database.checkpoint()
     if json:
         emit(msgspec.to_builtins(done))
     else:
         _tell(subject, done)
+
+
+def _signals(stores: Storage) -> EventLog | None:
+    return stores.signals.log if stores.signals is not None else None
 
 
 def _tell(subject: str, done: Erased) -> None:

@@ -9,6 +9,7 @@ from engine.config.check_desks import check_desks
 from engine.config.check_detectors import check_detectors
 from engine.config.check_digest import check_digest
 from engine.config.check_goodwill import check_articles, check_goodwill, check_roles
+from engine.config.check_incidents import check_incidents
 from engine.config.check_limits import check_limits
 from engine.config.check_mail import check_mail
 from engine.config.check_main import check_main
@@ -38,6 +39,7 @@ def checked(folder: Path, environ: Mapping[str, str] | None = None) -> tuple[Con
     check_main(loaded)
     check_desks(loaded)
     check_policy(loaded)
+    check_incidents(loaded)
     check_sending(loaded)
     check_calendars(loaded)
     check_detectors(loaded)

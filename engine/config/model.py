@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NewType, get_args
 from detectors.base import Detector
 from detectors.durations import Duration
 from engine.config.digest_model import DigestConfig, Digested
+from engine.config.incident_model import IncidentConfig
 from engine.config.log_model import LogConfig
 from engine.expressions import Expression
 
@@ -546,6 +547,8 @@ class PolicyConfig:
     """Mailboxes of roles (RFC 2142) that may be written to all the same: `noc`, or `abuse@acme.example` alone."""
     digest: DigestConfig | None = None
     """When several issues are told to a person in one message; None: each is a message of its own."""
+    incidents: IncidentConfig | None = None
+    """When issues of many customers are one incident; None: only where people are asked whether so many are told."""
 
 
 @dataclass(frozen=True, slots=True)

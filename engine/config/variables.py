@@ -89,5 +89,7 @@ APPROVAL: Final = AGENT | {
 """Of the question whether so many are to be told."""
 DEFECT: Final = AGENT | {f"defect.{name}" for name in ("id", "owner", "title", "after")}
 """Of the word to the owner of a defect."""
-INCIDENT: Final = AGENT | {f"incident.{name}" for name in ("id", "title", "issues", "accounts", "some")}
+INCIDENT: Final = AGENT | {
+    f"incident.{name}" for name in ("id", "title", "issues", "accounts", "some", "cause", "asked")
+}
 """Of the one ticket of an incident."""

@@ -64,6 +64,14 @@ def instead(issue: Issue, intent: Intent, ticket: Ref, now: float) -> Intent:
     return note
 
 
+def beside(issue: Issue, intent: Intent, ticket: Ref, now: float) -> Intent:
+    """Return the note on an incident's ticket that somebody who was told of it is not told of another issue of it."""
+    text = f"{issue.subject} too: {issue.summary} {intent.recipient} was told of this incident, and is not told again."
+    note = _note(issue, ticket, text, now)
+    note.id = derive("int", issue.id, KIND, ticket, "beside", intent.id)
+    return note
+
+
 def _text(transition: Transition, told: int) -> str:
     issue = transition.issue
     at = f"{datetime.fromtimestamp(transition.at, UTC):%Y-%m-%d %H:%M} UTC"

@@ -12,7 +12,7 @@ from sqlmodel import Session
 from engine import offers
 from engine.config.model import Config
 from engine.desks.known import Ref
-from engine.desks.notes import instead
+from engine.desks.notes import beside, instead
 from engine.digests import Digest, Digester, Told
 from engine.dispatching.changes import as_it_was, ended, held, leaving
 from engine.dispatching.companions import Along
@@ -229,6 +229,8 @@ class Preparer:
         done.changes.append(ended(intent, Status.FAILED if failed else Status.SKIPPED, detail))
         if decision.reason is Reason.OPEN_TICKET and known.issue:  # whoever helps is told what we saw (C17)
             done.notes.append(instead(known.issue, intent, Ref.of(known.facts.open_ticket), now))
+        if decision.reason is Reason.TOLD_OF_INCIDENT and known.issue and known.facts.incident_ticket:
+            done.notes.append(beside(known.issue, intent, Ref.of(known.facts.incident_ticket), now))
 
 
 def _through(facts: Facts, decision: Decision) -> str:

@@ -305,6 +305,19 @@ class TickEvent(Control, kw_only=True, frozen=True):
         return "" if self.subject.startswith("engine/") else "subject: a tick's subject begins with 'engine/'"
 
 
+class CohortEvent(Control, kw_only=True, frozen=True):
+    """Where cohorts were over all partitions. Written by the engine itself; the subject is `engine/…`."""
+
+    type = "forewarn.cohort"
+    detector: Text
+    cohorts: list[tuple[str, float, float | None, float | None, int, int]]
+    """Of each its key, the window's start, centre and spread (none where nobody is seen), members seen, and young."""
+
+    def problem(self) -> str:
+        """Return whether the subject is not the engine."""
+        return "" if self.subject.startswith("engine/") else "subject: a cohort's subject begins with 'engine/'"
+
+
 RESERVED: tuple[type[Control], ...] = (
     EntityEvent,
     ConsentEvent,
@@ -320,6 +333,7 @@ RESERVED: tuple[type[Control], ...] = (
     ModelEvent,
     GoodwillEvent,
     TickEvent,
+    CohortEvent,
 )
 ENVELOPE = {field.name for field in msgspec.structs.fields(Control)}
 

@@ -4,9 +4,9 @@ The rules stand in `RULES` in the order they are asked; the first that objects d
 
 1. What forbids it for good: nobody to tell, an objection, an opt-out, no consent, no address that works
    (`engine.policy.reach`).
-2. What makes it pointless: the issue has ended (or not ended), moved on, or was told of already; a silence, an issue
-   that explains it, a ticket or conversation of the customer's on the same matter; and last, so that both its arms are
-   those who would have been told, the holdout (`engine.policy.holdout`).
+2. What makes it pointless: the issue has ended (or not ended), moved on, or was told of already, or another of the same
+   incident was; a silence, an issue that explains it, a ticket or conversation of the customer's on the same matter;
+   and last, so that both its arms are those who would have been told, the holdout (`engine.policy.holdout`).
 3. What keeps it back: a kill switch (`engine.policy.stops`), for a channel only where it is the last way.
 4. What makes it early: quiet hours and caps; they are asked together, so that `until` is a moment at which all allow
    it. Then the wave it is part of (`engine.waves`). A held message is decided again when it comes due: by then it may
@@ -151,6 +151,12 @@ def _told_once(facts: Facts) -> Decision | None:
     return None
 
 
+def _one_message(facts: Facts) -> Decision | None:
+    """They were not told of the same cause already, by another issue of theirs."""
+    known = facts.told_with and facts.occasion not in CLOSING and not facts.step.emergency
+    return _skip(Reason.TOLD_OF_INCIDENT, f"Issue {facts.told_with}.") if known else None
+
+
 def _steady(facts: Facts) -> Decision | None:
     """The issue does not come and go."""
     return _skip(Reason.FLAPPING) if facts.issue.flapping and facts.occasion == "opened" else None
@@ -288,6 +294,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         _reachable,
         *_STILL_SO,
         _told_once,
+        _one_message,
         _steady,
         _unsilenced,
         _uninhibited,

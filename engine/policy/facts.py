@@ -67,6 +67,7 @@ class Reason(StrEnum):
     AWAITING_APPROVAL = "awaiting_approval", "So many are to be told that people must agree first."
     BLAST_RADIUS = "blast_radius", "More are to be told than on other days: others wait while the first are watched."
     PART_OF_INCIDENT = "part_of_incident", "The issue is one of many with one cause, for which there is one ticket."
+    TOLD_OF_INCIDENT = "told_of_incident", "The person was told of another issue with the same cause already."
     STOPPED = "stopped", "Somebody threw the kill switch: it waits until that is taken back."
     AWAITING_TICKET = "awaiting_ticket", "A person is to deal with it, and the ticket is not made yet."
     RATE_LIMITED = "rate_limited", "The provider takes only so many at a time: it waits for its turn."
@@ -277,6 +278,10 @@ class Facts:
     """Of an opening message: those who are told with this person, where they are more than usual."""
     incident: str = ""
     """Of a ticket: the open incident its issue is part of, where this is not that incident's own ticket."""
+    told_with: str = ""
+    """Of an opening message: another issue of the same open incident that the person was told of."""
+    incident_ticket: str = ""
+    """And the ticket of that incident, if there is one."""
     tried: tuple[Tried, ...] = ()
     """The ways by which this message did not arrive."""
     outages: tuple[Outage, ...] = ()

@@ -32,6 +32,7 @@ from engine.status.news import subscription
 from engine.status.subscribers import as_person, of_recipient
 from engine.store.models import Entity, Intent, Issue, Silence
 from engine.waves.incidents import taken_in
+from engine.waves.told import ToldOf, told_with
 from outreach.render import TemplateError, Templates
 
 NOTHING = IssueFacts("", "dismissed", "low", -1)
@@ -70,6 +71,8 @@ class _Known:
     made: Mapping[str, str | None]
     """Of intents whose demand needs a person: the number of the ticket, None while it is not made yet."""
     incidents: Mapping[str, str]
+    told_with: Mapping[str, ToldOf]
+    """By message, what its recipient was told of the incident that its issue is in."""
     halts: tuple[Halt, ...]
     arms: Arms
     wrote: Mapping[str, Mapping[str, float]]
@@ -139,6 +142,8 @@ class Gatherer:
             ticket_due=known.made.get(intent.id, "") is None,
             ticket=known.made.get(intent.id) or "",
             incident=known.incidents.get(intent.id, ""),
+            told_with=known.told_with[intent.id].issue if intent.id in known.told_with else "",
+            incident_ticket=known.told_with[intent.id].ticket if intent.id in known.told_with else "",
             tried=tuple(Tried(**each) for each in intent.payload.get("tried", ())),
             outages=outages,
             wrote=known.wrote.get(who, {}),
@@ -187,6 +192,7 @@ class Gatherer:
             conversations=lookups.conversations(session, list(issues), now),
             made=lookups.tickets_made(session, [each for each in intents if self._human(each, issues)], now),
             incidents=taken_in(session, [(each, issues.get(each.issue)) for each in intents], now),
+            told_with=told_with(session, intents),
             halts=halts(session),
             arms=self._steps.arms(session, intents),
             wrote=lookups.wrote(session, everyone, self._sessions, now),

@@ -36,8 +36,15 @@ class Erased:
     """Tickets at vendors' desks, `DESK NUMBER`: what stands there is to be erased there."""
 
 
-def erase(session: Session, log: EventLog, dead_letters: DeadLetters, subject: str, now: float) -> Erased:
-    """Erase what is kept of `subject`; the caller commits."""
+def erase(
+    session: Session,
+    log: EventLog,
+    dead_letters: DeadLetters,
+    subject: str,
+    now: float,
+    signals: EventLog | None = None,
+) -> Erased:
+    """Erase what is kept of `subject`, in the log of signals too; the caller commits."""
     whose = everything_of(session, subject)
     is_mine = traces.mine(whose)
     elsewhere = [f"{row.desk} {row.name or row.number}" for row in _at_desks(session, whose)]
@@ -45,7 +52,8 @@ def erase(session: Session, log: EventLog, dead_letters: DeadLetters, subject: s
     gone = {str(each.table.__tablename__): _erase(session, whose, each) for each in HOLDINGS}
     kept = [Suppression(address=digest(each), channel="*", reason=ERASED, at=now) for each in sorted(whose.addresses)]
     insert_ignore(session, Suppression, kept)
-    events = log.rewrite(lambda line, number: traces.erased(line, number) if is_mine(line) else line)
+    logs = [log] if signals is None else [log, signals]
+    events = sum(each.rewrite(lambda line, at: traces.erased(line, at) if is_mine(line) else line) for each in logs)
     found = [letter.id for letter in traces.letters(dead_letters, is_mine)]
     dead_letters.remove(found)
     if gone["entity"] or gone["issue"] or events:

@@ -1,12 +1,13 @@
 """A watch over events: closed windows of a measure, for series that leave memory when they have gone quiet."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.across import AcrossPartitions, Part, Whole
 from detectors.base import Detector, Ints, Observations
 from detectors.grouped import GroupedDetector
 from engine.cold import Away
@@ -69,6 +70,23 @@ class MeterStation(Station):
                 groups.extend(self.index)
                 observations = observations._replace(group=groups.of(observations.series))
             yield from self._feed(observations, [name])
+
+    def parts(self) -> Iterator[tuple[str, list[tuple[str, Part]]]]:
+        """Yield, of each detector that compares members of cohorts, what this partition knows of them."""
+        for name, groups in self._groups.items():
+            detector = self.monitors[name].detector
+            if isinstance(detector, AcrossPartitions):
+                known = enumerate(detector.parts())
+                yield name, [(groups.index.key(number), part) for number, part in known if part is not None]
+
+    def hear(self, detector: str, wholes: Iterable[tuple[str, Whole]]) -> None:
+        """Let a detector take over where cohorts were as a whole; of those without a member here nothing is kept."""
+        model = self.monitors[detector].detector
+        if detector not in self._groups or not isinstance(model, AcrossPartitions):
+            return
+        for key, whole in wholes:
+            if (number := self._groups[detector].index.find(key)) >= 0:
+                model.hear(number, whole)
 
     def rest(self, watermark: float) -> None:
         """Let series that have gone quiet leave memory, if it is time; called when all that was raised is told."""

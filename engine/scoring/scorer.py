@@ -11,10 +11,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.across import Part, Whole
 from detectors.base import Signal
 from detectors.learned.standing import Standing
 from engine.config.model import SEVERITIES, CalendarConfig, DetectorConfig
-from engine.events import ChangeEvent, ConsentEvent, ContactEvent, EntityEvent, OutcomeEvent, Telemetry
+from engine.events import (
+    ChangeEvent,
+    CohortEvent,
+    ConsentEvent,
+    ContactEvent,
+    EntityEvent,
+    OutcomeEvent,
+    Telemetry,
+)
 from engine.expressions import Kind
 from engine.issues.findings import Finding
 from engine.measures.keys import subject_of
@@ -144,6 +153,17 @@ class Scorer:
         for station in self._all():
             station.erase(subject, watermark)
 
+    def parts(self) -> Iterator[tuple[str, list[tuple[str, Part]]]]:
+        """Yield what is known of cohorts whose members may be in other partitions too, by detector."""
+        for station in self.stations:
+            yield from station.parts()
+
+    def hear(self, event: CohortEvent) -> None:
+        """Take note where cohorts were as a whole."""
+        station = self._by_detector.get(event.detector)
+        if isinstance(station, MeterStation):
+            station.hear(event.detector, (_whole(*each) for each in event.cohorts))
+
     def models(self, globs: Collection[str]) -> list[tuple[str, Station]]:
         """Return the detectors that any of `globs` names, each with where it works."""
         return [(name, self._by_detector[name]) for name in sorted(self._by_detector) if named(name, globs)]
@@ -211,6 +231,13 @@ class Scorer:
                 points=tuple(station.points(signal.series)),
                 shadow=config.shadow,
             )
+
+
+def _whole(
+    key: str, time: float, centre: float | None, spread: float | None, seen: int, young: int
+) -> tuple[str, Whole]:
+    unknown = np.nan
+    return key, Whole(time, unknown if centre is None else centre, unknown if spread is None else spread, seen, young)
 
 
 def severity(config: DetectorConfig, signal: Signal) -> str:

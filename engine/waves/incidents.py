@@ -1,9 +1,11 @@
 """Incidents: issues of many customers with one cause, which get one ticket instead of one each."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import structlog
+from sqlalchemy import func
+from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -14,6 +16,7 @@ from engine.desks.notes import on_incident, under
 from engine.ids import derive
 from engine.issues.view import ACTIVE
 from engine.store import outbox
+from engine.store.among import among
 from engine.store.database import insert_ignore
 from engine.store.models import Incident, IncidentMember, Intent, Issue, WaveRow
 from engine.waves.wave import CALM
@@ -27,7 +30,8 @@ TEMPLATE = "_common/incident"
 def declare(session: Session, playbook: PlaybookConfig, row: WaveRow, config: Config, now: float) -> Incident | None:
     """Make an incident of the issues a wave is about, with one ticket. None: the first issue is gone, or is in one."""
     first = session.get(Issue, row.issue)
-    if first is None or of(session, first.id) is not None:
+    alike = _alike(session, first, row.opened_at - CALM) if first is not None else ()
+    if first is None or _is_known(session, row, alike, now) or of(session, first.id) is not None:
         return None
     about = config.detectors[first.detector].about if first.detector in config.detectors else first.detector
     made = Incident(
@@ -41,11 +45,37 @@ def declare(session: Session, playbook: PlaybookConfig, row: WaveRow, config: Co
     )
     session.add(made)
     session.flush()
-    for issue in _alike(session, first, row.opened_at - CALM):
+    for issue in alike:
         join(session, made.id, issue, now)
-    outbox.add(session, [_ticket(made, first, playbook, now)])
+    outbox.add(session, [one_ticket(made, first, playbook, now)])
     log.warning("incident declared", incident=made.id, detector=made.detector, wave=row.id)
     return made
+
+
+def _is_known(session: Session, row: WaveRow, alike: Sequence[str], now: float) -> bool:
+    """Return whether a wave is about an incident that is open already: it has most of the issues, and gets the rest."""
+    incident = shared(session, alike)
+    if incident is None or incident.wave:
+        return False
+    incident.wave = row.id
+    session.add(incident)
+    for issue in alike:
+        join(session, incident.id, issue, now)
+    return True
+
+
+def shared(session: Session, issues: Collection[str]) -> Incident | None:
+    """Return the open incident that half of `issues` or more are in."""
+    count = func.count()
+    found = (
+        sql_select(col(IncidentMember.incident), count)
+        .join(Incident, col(Incident.id) == IncidentMember.incident)
+        .where(among(IncidentMember.issue, "issues"), col(Incident.status) == "open")
+        .group_by(col(IncidentMember.incident))
+        .order_by(count.desc(), col(IncidentMember.incident))
+    )
+    most = session.execute(found, {"issues": issues}).first() if issues else None
+    return session.get(Incident, most[0]) if most is not None and 2 * most[1] >= len(issues) else None
 
 
 def _alike(session: Session, first: Issue, since: float) -> Sequence[str]:
@@ -58,7 +88,7 @@ def _alike(session: Session, first: Issue, since: float) -> Sequence[str]:
     return session.exec(found).all()
 
 
-def _ticket(incident: Incident, issue: Issue, playbook: PlaybookConfig, now: float) -> Intent:
+def one_ticket(incident: Incident, issue: Issue, playbook: PlaybookConfig, now: float) -> Intent:
     """Return the one ticket, where the playbook's own would go."""
     step = next((each for each in playbook.steps if isinstance(each, TicketStep)), TicketStep(TEMPLATE))
     return Intent(
@@ -112,7 +142,17 @@ def taken_in(session: Session, intents: Iterable[tuple[Intent, Issue | None]], n
 
 def _takes(incident: Incident, issue: Issue) -> bool:
     alike = issue.detector == incident.detector and issue.status in ACTIVE and not issue.shadow
-    return alike and incident.opened_at <= issue.noticed_at + CALM
+    return alike and incident.opened_at <= issue.noticed_at + CALM and _has_cause(incident, issue)
+
+
+def _has_cause(incident: Incident, issue: Issue) -> bool:
+    """Return whether an issue has in common what the others have, as far as its account shows it.
+
+    Where the cause lies in assets, the signals tell (`engine.incidents`).
+    """
+    values: Mapping[str, str] = incident.cause.get("values", {})
+    known: Mapping[str, Any] = issue.evidence.get("attributes", {})
+    return all(str(known.get(name)) == value for name, value in values.items())
 
 
 def members(session: Session, incident: str) -> Sequence[Issue]:
@@ -129,7 +169,15 @@ def summary(session: Session, incident: str) -> dict[str, Any]:
         raise LookupError(f"there is no incident {incident}")
     accounts = [issue.account or issue.subject for issue in members(session, incident)]
     named = sorted({account.partition("/")[2] for account in accounts})
-    return {"id": row.id, "title": row.title, "issues": len(accounts), "accounts": len(named), "some": named[:NAMED]}
+    return {
+        "id": row.id,
+        "title": row.title,
+        "issues": len(accounts),
+        "accounts": len(named),
+        "some": named[:NAMED],
+        "cause": row.cause.get("words", ""),
+        "asked": bool(row.wave),
+    }
 
 
 def settle(session: Session, desks: Mapping[str, DeskConfig], now: float) -> list[Incident]:
@@ -178,10 +226,14 @@ def join_parent(session: Session, intent: Intent, number: str, now: float) -> No
 def linked(session: Session, intent: Intent, number: str, now: float) -> None:
     """Once the one ticket is made, make those that some of the issues have already parts of it."""
     incident = str(intent.payload.get("incident", ""))
-    ticket = Ref(intent.channel, number)
+    subordinate(session, members(session, incident), Ref(intent.channel, number), now)
+
+
+def subordinate(session: Session, issues: Iterable[Issue], ticket: Ref, now: float) -> None:
+    """Make the tickets that issues have already parts of the one ticket of their incident."""
     notes = [
         under(issue, each.ref, ticket, now)
-        for issue in members(session, incident)
+        for issue in issues
         for each in of_issue(session, issue.id)
         if each.ref.desk == ticket.desk and each.ref != ticket and not each.over
     ]

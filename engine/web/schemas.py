@@ -356,6 +356,46 @@ class DefectOut(Out):
     """What the contacts cost; absent where no playbook says what one costs."""
 
 
+class IncidentOut(Out):
+    """Issues of many customers with one cause."""
+
+    id: str
+    title: str
+    detector: str
+    status: str
+    opened_at: datetime
+    ended_at: datetime | None
+    wave: str
+    cause: str
+    """What they have in common, in words; empty where that was not looked for."""
+    kind: str
+    values: dict[str, str]
+    """Dimensions of that kind of subject, with the value in common."""
+    issues: int
+    active: int
+    accounts: int
+    ticket: str
+
+
+class IncidentIssue(Out):
+    """An issue of an incident."""
+
+    id: str
+    account: str | None
+    subject: str
+    detector: str
+    severity: str
+    status: str
+    opened_at: datetime
+    summary: str
+
+
+class IncidentDetail(IncidentOut):
+    """And its issues, the first opened first."""
+
+    members: list[IncidentIssue]
+
+
 class DefectIn(In):
     """What was done about it."""
 

@@ -40,7 +40,7 @@ limits: {blast_radius: {max: 1000}}
 """
 
 
-def cluster_of(folder: Path, broker: Broker, database: str) -> Path:
+def cluster_of(folder: Path, broker: Broker, database: str, **changed: str) -> Path:
     """Write a configuration for a cluster, and return its folder."""
     secret = folder / "links.txt"
     secret.write_text("a secret of more than thirty-two characters")
@@ -48,7 +48,7 @@ def cluster_of(folder: Path, broker: Broker, database: str) -> Path:
     log = f"{{kafka: ['{broker.server}'], topic: {topic}, replicas: 1, session: 6}}"
     text = FILES[MAIN].replace("events: {", "events: {partitions: 4, ")
     text += f"store: {{url: '{database}'}}\nlog: {log}\nlink_secret: {{file: '{secret}'}}\nsnapshot_every: 1s\n"
-    return prepared(folder, **{MAIN: text, PLAYBOOK: TICKETS}) / "config"
+    return prepared(folder, **{MAIN: text, PLAYBOOK: TICKETS, **changed}) / "config"
 
 
 @contextmanager

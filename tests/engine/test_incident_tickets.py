@@ -49,7 +49,7 @@ def _row(first: Issue, now: float) -> Incident:
 
 
 def _declared(house: House, playbook: PlaybookConfig, now: float) -> Intent:
-    return incidents._ticket(_row(issue(house), now), issue(house), playbook, now)
+    return incidents.one_ticket(_row(issue(house), now), issue(house), playbook, now)
 
 
 def above(house: House) -> Ticket:

@@ -20,11 +20,12 @@ from engine.blobs.table import Table
 from engine.clock import FakeClock
 from engine.config.load import load_or_raise
 from engine.errors import Retryable
-from engine.pipeline import Fenced, Pipeline, Stores
+from engine.pipeline import Pipeline, Stores
 from engine.serve import Runner
 from engine.snapshots import Snapshots
 from engine.storage import Storage
 from engine.store.models import Issue
+from engine.store.progress import Fenced
 from outreach.base import Message, Outcome, Receipt
 from outreach.channels.email import Email
 from outreach.channels.memory import MemoryChannel

@@ -1,5 +1,8 @@
 """Many people told at about the same time: waves, the incidents behind them, and who allowed them."""
 
+from typing import Any
+
+from sqlalchemy import JSON, Column, text
 from sqlmodel import Field, SQLModel
 
 
@@ -72,6 +75,13 @@ class Incident(SQLModel, table=True):
     issue: str
     """The first of its issues."""
     wave: str = ""
+    """The wave that would tell of it, if there is one."""
+    key: str = Field(default="", index=True, sa_column_kwargs={"server_default": text("''")})
+    """What the signals call it (`engine.incidents`); empty: it was declared as so many were to be told."""
+    cause: dict[str, Any] = Field(
+        default_factory=dict, sa_column=Column(JSON, nullable=False, server_default=text("'{}'"))
+    )
+    """What its issues have in common: `words`, and the `values` of dimensions of the `kind` of subject; empty: none."""
     ended_at: float | None = None
 
 
