@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from engine import pipeline
 from engine.app import decoder_of
 from engine.config.load import load_or_raise
 from engine.config.model import Config
 from engine.errors import ForewarnError
 from engine.events import Decoder
-from engine.pipeline import Pipeline
 from engine.store import postgres
+from engine.store import progress as ownership
 from engine.store.database import Database
 from engine.store.models import Progress
 from tests.faults.house import FILES, prepared
@@ -158,7 +159,7 @@ def test_something_happens_at_all(expected: Mapping[str, State]) -> None:
     assert len(expected["whole"]["tickets"]) == 2
 
 
-def unfenced(self: Pipeline, progress: Progress | None) -> Progress:
+def unfenced(progress: Progress | None, epoch: int, partition: int) -> Progress:
     """Let anybody write."""
     assert progress is not None
     return progress
@@ -168,7 +169,8 @@ def test_who_writes_of_a_partition_that_is_anothers_is_found_out(
     scene: Scene, expected: Mapping[str, State], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The histories would notice: without the fence some end otherwise."""
-    monkeypatch.setattr(Pipeline, "_owned", unfenced)
+    monkeypatch.setattr(ownership, "owned", unfenced)
+    monkeypatch.setattr(pipeline, "owned", unfenced)
     assert any(_ends_otherwise(seed, scene, expected["workers"]) for seed in range(300))
 
 
