@@ -20,7 +20,7 @@ model: {kind: peer, cohort: [plan], members: 5, warmup: 20, memory: 2h, adopt: 6
 raise: {score: 0.999, for: 2 of 3, clear: 10m}
 """
 MAIN = "sender: {{company: Acme}}\nevents: {{known: ['app.*'], lateness: 10s, partitions: {}}}\n"
-MINUTES, ILL_FROM, ILL = 90, 75, "account/m7"
+MINUTES, ILL_FROM, ILL = 150, 120, "account/m7"
 ACCOUNTS = [f"account/m{n}" for n in range(12)]
 
 
