@@ -58,6 +58,7 @@ def found(folder: Path, partitions: int) -> dict[str, float]:
 
 
 def test_who_departs_is_found_as_in_one_partition(tmp_path: Path) -> None:
+    """After two hours, within two windows; the less was seen, the later, as each partition learns tails by itself."""
     shared = Counter(partition_of(each, 4) for each in ACCOUNTS)
     assert len(shared) > 1
     assert max(shared.values()) < 5, "no partition has a cohort of its own"
