@@ -9,7 +9,7 @@ import numpy as np
 
 from detectors.base import Observations, Scores, Signal
 from detectors.durations import Duration
-from detectors.forecast_kernel import run
+from detectors.forecast_kernel import lanes, run
 from detectors.forecast_line import DISCOUNT
 from detectors.forecast_row import ROW, Columns, Config
 from detectors.forecast_way import HORIZON
@@ -106,10 +106,10 @@ class Forecast(RowDetector):
         )
 
     def _run(self, batch: Observations, *, learn: bool) -> Scores:
-        columns = Columns(*(np.empty(len(batch.value)) for _ in Columns._fields))
+        columns = Columns(*np.full((len(Columns._fields), len(batch.value)), np.nan))
         taken = (batch.series, batch.time, batch.value)
         profiles = profiles_of(self._table("profiles")) if self._daily else NO_PROFILES
-        run(self._rows, profiles, np.array(self._config), taken, tuple(columns), learn)
+        run((self._rows, profiles), np.array(self._config), taken, tuple(columns), lanes(), learn)
         scores = Scores.silent(len(batch.value))
         scores.score, scores.expected = columns.score, columns.expected
         (scores.high if self._direction == "up" else scores.low)[:] = self._limit
