@@ -1,21 +1,21 @@
 """The compiled loop of `Forecast`: one row of state a series, one pass over the observations."""
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.base import Bytes, Floats, Ints
 from detectors.compiled import compiled, inlined
-from detectors.forecast_lanes import LEAN, WIDE, foresee, gather, learn, put_back, take_out
 from detectors.forecast_damping import check
+from detectors.forecast_lanes import LEAN, WIDE, foresee, gather, learn, put_back, take_out
 from detectors.forecast_line import Line, age, fit, kept, note, take
-from detectors.forecast_reach import NEVER, Etas, best_by, etas, highest, peak_of, rhythmic_etas
+from detectors.forecast_reach import peak_of
 from detectors.forecast_row import CONFIG, OUTLIER, ROW, WARMUP, Columns, Config
-from detectors.forecast_way import by_noise, horizon_of, is_far, normal, way_of, z_at
+from detectors.forecast_sight import Seen, foresee_day, foresee_plain
 from detectors.hours import hour_effect
-from detectors.lanes import AWAY, LANES
+from detectors.lanes import AWAY, LANES, silence, tell
 from detectors.prefetch import AHEAD, fetch
 
 SETTLED = 0.3
@@ -35,17 +35,6 @@ LONGEST_GAP = 3.0
 """After a gap of so many memories a series starts afresh."""
 
 
-class Seen(NamedTuple):
-    """An observation as the series sees it."""
-
-    time: float
-    ahead: float
-    """Seconds since the last."""
-    value: float
-    effect: float
-    """Of the hour."""
-
-
 def lanes() -> tuple[Bytes, Bytes, Bytes]:
     """Return the memory that a run works in: the lanes, and room for copies of as many rows."""
     sizes = (WIDE.itemsize, LEAN.itemsize, LANES * ROW.itemsize)
@@ -60,10 +49,10 @@ def run(
     columns: Any,
     work: tuple[Bytes, Bytes, Bytes],
     learning: bool,
-) -> None:
+) -> bool:
     """Score each observation and, if `learning`, take it in before the next; plain as in `seasonal_kernel`.
 
-    `work` is what `lanes` returns; nothing is told where the columns are not written.
+    `work` is what `lanes` returns. Returns whether the columns of times to a breach were written.
     """
     rows, profiles = state[0].view(ROW), state[1]
     config, out = settings.view(CONFIG)[0], Columns(*columns)
@@ -75,6 +64,7 @@ def run(
         fetch(rows, series[min(i + AHEAD, count - 1)])
         t, y, s = time[i], config.sign * min(max(value[i], -CEILING), CEILING), series[i]
         if not (abs(t) < LATEST and math.isfinite(value[i])):
+            _tell_nothing(out, i)
             continue
         row = rows[s]
         if k == LANES or math.isnan(row.time):
@@ -82,12 +72,15 @@ def run(
             k = 0
         ahead = max(t - row.time, 0.0)
         if row.count == 0 or ahead > LONGEST_GAP * config.memory:
+            _tell_nothing(out, i)
             if learning:
                 _begin(row, t, y)
             continue
         if config.daily:
-            wide.now[k], wide.effect[k], wide.peak[k] = t, hour_effect(profiles[s], config.step, t), peak_of(profiles[s])
+            wide.now[k], wide.effect[k] = t, hour_effect(profiles[s], config.step, t)
+            wide.peak[k] = peak_of(profiles[s])
         if row.count == 2.0 and _began_apart(row, y - wide.effect[k]):
+            _tell_nothing(out, i)
             if learning:
                 _begin(row, t, y)
             continue
@@ -97,6 +90,12 @@ def run(
             row.time = AWAY
         k += 1
     _finish(tables, config, wide, lean, k, out, learning)
+    return bool(wide.told > 0.0)
+
+
+@inlined
+def _tell_nothing(out: Columns, i: int) -> None:
+    out.score[i] = out.expected[i] = out.slope[i] = np.nan
 
 
 @compiled
@@ -105,23 +104,36 @@ def _finish(tables: Any, config: Config, wide: Any, lean: Any, n: int, out: Colu
     rows, profiles, copies = tables
     if n == 0:
         return
-    take_out(rows, wide, lean, n)
+    take_out(rows, wide.series, n, lean)
     foresee(config, wide, lean, n)
     _tell(config, wide, lean, n, out)
     for k in range(n):
         s = wide.series[k]
-        if wide.near[k] > 0.0:
-            if wide.ready[k] > 0.0:
-                _tell_near(rows[s], profiles, s, config, wide, k, out)
-            if learning and wide.value[k] >= config.limit:
-                rows[s].clean_ups = 0
-        if learning and wide.alone[k] > 0.0:
-            wide.error[k] = _learn_alone(rows[s], config, wide, k)
-            copies[k] = rows[s]
-    if not learning:
-        return
-    learn(wide, lean, n)
-    put_back(rows, wide, lean, n)
+        if wide.near[k] * wide.ready[k] > 0.0:
+            _tell_near(rows[s], profiles, s, config, wide, k, out)
+    if learning:
+        _learn_apart(rows, copies, config, wide, n)
+        learn(wide, lean, n)
+        put_back(rows, wide.series, n, lean)
+        _settle(tables, config, wide, n)
+
+
+@inlined
+def _learn_apart(rows: Any, copies: Any, config: Config, wide: Any, n: int) -> None:
+    """Take in what is, or comes after, an outlier: in a copy of the row, as the lanes will be written over it."""
+    for k in range(n):
+        if wide.near[k] > 0.0 and wide.value[k] >= config.limit:
+            rows[wide.series[k]].clean_ups = 0
+        if wide.alone[k] > 0.0:
+            row = rows[wide.series[k]]
+            wide.error[k] = _learn_alone(row, config, wide, k)
+            copies[k] = row
+
+
+@inlined
+def _settle(tables: Any, config: Config, wide: Any, n: int) -> None:
+    """Write to the rows what is not on lanes of eight; hold forecasts against what came, and learn the hours."""
+    rows, profiles, copies = tables
     for k in range(n):
         s = wide.series[k]
         row = rows[s]
@@ -138,11 +150,15 @@ def _finish(tables: Any, config: Config, wide: Any, lean: Any, n: int, out: Colu
 @inlined
 def _tell(config: Config, wide: Any, lean: Any, n: int, out: Columns) -> None:
     """Tell what is the same for all whose limit is far: that there will be no breach."""
+    sign = config.sign
     for k in range(n):
-        i, ready = wide.place[k], wide.ready[k] > 0.0
-        out.score[i] = 0.0 if ready else np.nan
-        out.expected[i] = config.sign * (wide.level[k] + wide.effect[k]) if ready else np.nan
-        out.slope[i] = config.sign * lean.slope[k] if ready else np.nan
+        ready = wide.ready[k] > 0.0
+        wide.score[k] = 0.0 if ready else np.nan
+        wide.expected[k] = sign * (wide.level[k] + wide.effect[k]) if ready else np.nan
+        wide.pace[k] = sign * lean.slope[k] if ready else np.nan
+    tell(wide.score, wide.place, n, out.score)
+    tell(wide.expected, wide.place, n, out.expected)
+    tell(wide.pace, wide.place, n, out.slope)
 
 
 @compiled
@@ -151,16 +167,21 @@ def _tell_near(row: Any, profiles: Any, s: int, config: Config, wide: Any, k: in
     line = fit(row, config, wide.ahead[k])
     seen = Seen(wide.now[k], wide.ahead[k], wide.value[k], wide.effect[k])
     if config.daily:
-        score, when = _foresee_day(row, profiles, s, config, seen, line)
+        score, when = foresee_day(row, profiles, s, config, seen, line)
     else:
-        score, when = _foresee(row, config, seen, line)
+        score, when = foresee_plain(row, config, seen, line)
+    if wide.told == 0.0:
+        silence(out.soonest)
+        silence(out.eta)
+        silence(out.latest)
+        wide.told = 1.0
     i = wide.place[k]
     out.score[i], out.soonest[i], out.eta[i], out.latest[i] = score, when.soonest, when.median, when.latest
 
 
 @inlined
 def _learn_alone(row: Any, config: Config, wide: Any, k: int) -> float:
-    """Take in a value that is an outlier, or came after one; return what it was off the line by, NaN if not taken in."""
+    """Take in such a value; return what it was off the line by, NaN if it was not taken in."""
     seen = Seen(wide.now[k], wide.ahead[k], wide.value[k], wide.effect[k])
     return _learn(row, config, seen, wide.keep[k], fit(row, config, seen.ahead))
 
@@ -182,41 +203,6 @@ def _begin(row: Any, t: float, y: float) -> None:
 def _began_apart(row: Any, y: float) -> bool:
     """Return whether the second and third values are so much nearer to each other that the first was an outlier."""
     return bool(row.count == 2.0 and abs(y - row.level) < APART * abs(row.slope * row.watched))
-
-
-@inlined
-def _foresee(row: Any, config: Config, seen: Seen, line: Line) -> tuple[float, Etas]:
-    """Foresee without a rhythm of the day."""
-    if seen.value >= config.limit:
-        return 1.0, Etas(0.0, 0.0, 0.0)
-    if is_far(row, config, line, 0.0):
-        return 0.0, NEVER
-    way, horizon = way_of(row, config, line), horizon_of(row, config)
-    trend = normal(z_at(way, best_by(way, config.within), 0.0))
-    return _weighed(row, config, seen, line, trend), etas(config, way, horizon)
-
-
-@compiled
-def _foresee_day(row: Any, profiles: Any, s: int, config: Config, seen: Seen, line: Line) -> tuple[float, Etas]:
-    """Foresee with the rhythm of the day (apart, as handing on an array takes time)."""
-    if seen.value >= config.limit:
-        return 1.0, Etas(0.0, 0.0, 0.0)
-    if is_far(row, config, line, peak_of(profiles[s])):
-        return 0.0, NEVER
-    way, horizon = way_of(row, config, line), horizon_of(row, config)
-    trend = normal(highest(way, profiles[s], config, seen.time, config.within))
-    return _weighed(row, config, seen, line, trend), rhythmic_etas(way, profiles[s], config, seen.time, horizon)
-
-
-@inlined
-def _weighed(row: Any, config: Config, seen: Seen, line: Line, trend: float) -> float:
-    """Return the score: a breach by the trend or by noise, unless clean-ups came before."""
-    score = 1.0 - (1.0 - trend) * (1.0 - by_noise(row, config, line, seen.effect))
-    if row.clean_ups == 0:
-        return score
-    # rule of succession: so many times it went this way and was brought back
-    beyond = max(seen.value - row.peak, 0.0) / (config.limit - min(row.peak, seen.value))
-    return float(min(score, beyond + (1.0 - beyond) / (row.clean_ups + 2.0)))
 
 
 @inlined

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from detectors.compiled import inlined
-from detectors.crossing import SIDE, back, back_alone, onto, place_of
-from detectors.forecast_line import Line, Moments, free_of, least_of, moved, NEAR, rate_of, sure_of, variance_of
-from detectors.forecast_row import ROW, WARMUP, OUTLIER, Config
+from detectors.crossing import crossing
+from detectors.forecast_line import NEAR, Line, Moments, free_of, least_of, moved, rate_of, sure_of, variance_of
+from detectors.forecast_row import OUTLIER, ROW, WARMUP, Config
 from detectors.forecast_way import DOUBTS, TRUST, Reach, is_beyond
 from detectors.lanes import LANES
 
@@ -30,29 +30,15 @@ WIDE = np.dtype(
         ("alone", "f8", LANES),  # 1 if it is to be learned by itself
         ("near", "f8", LANES),  # 1 if the limit may be in reach
         ("ready", "f8", LANES),  # 1 if there is an opinion
+        ("score", "f8", LANES),  # and what else is told
+        ("expected", "f8", LANES),
+        ("pace", "f8", LANES),
+        ("told", "f8"),  # 1 once there was a time to a breach
     ]
 )
-KEPT = ROW.names[2:18]  # type: ignore[index]
+KEPT = (ROW.names or ())[3:27]
 LEAN = np.dtype([(name, "f4", LANES) for name in KEPT])
-_PLACE = place_of(ROW, LEAN, "slope", len(KEPT))
-_onto, _back, _back_alone = onto(_PLACE), back(_PLACE), back_alone(_PLACE)
-
-
-@inlined
-def take_out(rows: Any, wide: Any, lean: Any, n: int) -> None:
-    """Copy the rows in `n` lanes there; what is beyond these is some row's."""
-    for k in range(0, n, SIDE):
-        _onto(rows, wide.series, k, lean)
-
-
-@inlined
-def put_back(rows: Any, wide: Any, lean: Any, n: int) -> None:
-    """Copy `n` lanes to their rows."""
-    whole = n - n % SIDE
-    for k in range(0, whole, SIDE):
-        _back(rows, wide.series, k, lean)
-    for k in range(whole, n):
-        _back_alone(rows, wide.series, k, lean)
+take_out, put_back, _, _ = crossing(ROW, LEAN, KEPT)
 
 
 @inlined

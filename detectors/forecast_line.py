@@ -70,9 +70,7 @@ def fit(row: Any, config: Config, ahead: float) -> Line:
 
 
 @inlined
-def sure_of(
-    variance: float, free: float, weight: float, age: float, spread: float, step: float
-) -> tuple[float, float]:
+def sure_of(variance: float, free: float, weight: float, age: float, spread: float, step: float) -> tuple[float, float]:
     """Return the variances of level and slope of a line whose values are of that age, and age spread, in the mean."""
     known, share = spread > 0.0, weight / free
     slope = variance * share * share / spread if known else variance / (step * step)

@@ -13,7 +13,8 @@ ROW = np.dtype(
     [
         ("time", "f8"),  # of the last observation
         ("level", "f8"),  # of the line at that time
-        ("slope", "f4"),  # from here on two blocks of eight: what every observation needs
+        ("mark_level", "f8"),  # of the line when a forecast was noted, to be checked a span later
+        ("slope", "f4"),
         ("weight", "f4"),  # Σw
         ("age", "f4"),  # Σw·age / Σw
         ("squares", "f4"),  # Σw·(value − line)²
@@ -24,27 +25,26 @@ ROW = np.dtype(
         ("near_square", "f4"),  # mean square of that
         ("last", "f4"),  # error at the last observation, or at the first of a run of outliers
         ("rough", "f4"),  # half the mean square of the step from one error to the next
-        ("mark_age", "f4"),  # seconds since a forecast was noted, to be checked a span later
-        ("slope_error", "f4"),  # mean square of what forecasts of the slope in a span will be wrong by
-        ("held", "f4"),  # share of the line's slope in the one that it damps to
-        ("drift", "f4"),  # the rest of that one
-        ("loss", "f4"),  # rate at which slopes go there, per second
-        ("mark_level", "f8"),  # of the line when the forecast was noted
+        ("mark_age", "f4"),
         ("mark_near", "f4"),  # how far off the line the values were then
         ("mark_slope", "f4"),  # of the line then; this and the next are for a span, not a second
         ("missed", "f4"),  # mean square of what forecasts of the slope in a span were wrong by
+        ("slope_error", "f4"),  # the same of those to come
         ("came", "f4"),  # mean of the slopes that came in a span
         ("fitted", "f4"),  # mean of the line's slopes before it
         ("came_square", "f4"),  # variances and covariance of these two
         ("fitted_square", "f4"),
         ("product", "f4"),
+        ("held", "f4"),  # share of the line's slope in the one that it damps to
+        ("drift", "f4"),  # the rest of that one
+        ("loss", "f4"),  # rate at which slopes go there, per second
         ("peak", "f4"),  # the furthest level from which a clean-up brought the value back
         ("clean_ups", "u2"),  # since the last breach
         ("checks", "u1"),  # how many forecasts were checked
         ("run", "u1"),  # outliers in a row on one side
     ]
 )
-"""128 bytes: two cache lines."""
+"""128 bytes: two cache lines; the numbers of 32 bits but the last are three blocks of eight (see `crossing`)."""
 WARMUP = 12.0
 """Observations before there is an opinion: fewer leave the spread about a line unknown by more than a quarter."""
 OUTLIER = 5.0

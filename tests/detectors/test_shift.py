@@ -154,6 +154,15 @@ def test_a_single_outlier_is_no_shift() -> None:
     assert np.nanmax(scored(values).score) < BREACH
 
 
+@pytest.mark.parametrize("daily", [False, True])
+def test_a_single_outlier_widens_the_band_little(daily: bool) -> None:
+    values = 50 + noise(170, 200)
+    values[160] += 5.0
+    scores = scored(values, 3600.0, daily=daily)
+    width = scores.high - scores.low
+    assert (width[161] < 1.15 * width[160]).all()
+
+
 @pytest.mark.parametrize(("direction", "up", "down"), [("up", 1, 0), ("down", 0, 1), ("both", 1, 1)])
 def test_direction(direction: str, up: int, down: int) -> None:
     rise, fall = noise(2_000), noise(2_000)
