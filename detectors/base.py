@@ -82,6 +82,15 @@ class Scores:
         return cls(nan, nan.copy(), np.full(n, -np.inf), np.full(n, np.inf))
 
 
+def constant(value: float, size: int) -> Floats:
+    """Return a column that is the same in all rows: to be read only, and of no size in memory.
+
+    >>> constant(2.5, 3)
+    array([2.5, 2.5, 2.5])
+    """
+    return np.ndarray(size, np.float64, np.float64(value).tobytes(), strides=(0,))
+
+
 class Missed(NamedTuple):
     """Events that came, but too late: for each, what a `tick` just before it came would have returned."""
 

@@ -7,9 +7,9 @@ from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 
-from detectors.base import Observations, Scores, Signal
+from detectors.base import Observations, Scores, Signal, constant
 from detectors.durations import Duration
-from detectors.forecast_kernel import run
+from detectors.forecast_kernel import lanes, run
 from detectors.forecast_line import DISCOUNT
 from detectors.forecast_row import ROW, Columns, Config
 from detectors.forecast_way import HORIZON
@@ -106,16 +106,16 @@ class Forecast(RowDetector):
         )
 
     def _run(self, batch: Observations, *, learn: bool) -> Scores:
-        columns = Columns(*(np.empty(len(batch.value)) for _ in Columns._fields))
+        size = len(batch.value)
+        columns = Columns(*(np.empty(size) for _ in Columns._fields))
         taken = (batch.series, batch.time, batch.value)
         profiles = profiles_of(self._table("profiles")) if self._daily else NO_PROFILES
-        run(self._rows, profiles, np.array(self._config), taken, tuple(columns), learn)
-        scores = Scores.silent(len(batch.value))
-        scores.score, scores.expected = columns.score, columns.expected
-        (scores.high if self._direction == "up" else scores.low)[:] = self._limit
-        told = (columns.eta, columns.soonest, columns.latest, columns.slope)
-        scores.extra = dict(zip(self.extras, told, strict=True))
-        return scores
+        told = run((self._rows, profiles), np.array(self._config), taken, tuple(columns), lanes(), learn)
+        etas = (columns.eta, columns.soonest, columns.latest) if told else (constant(math.nan, size),) * 3
+        limit, up = constant(self._limit, size), self._direction == "up"
+        low, high = (constant(-math.inf, size), limit) if up else (limit, constant(math.inf, size))
+        extra = dict(zip(self.extras, (*etas, columns.slope), strict=True))
+        return Scores(columns.score, columns.expected, low, high, extra)
 
     def explain(self, signal: Signal) -> str:
         """Say the value, how fast it moves and when it reaches the limit."""

@@ -1,7 +1,7 @@
 """The compiled loop of `Forecast`: one row of state a series, one pass over the observations."""
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,17 +9,15 @@ from numpy.typing import NDArray
 from detectors.base import Bytes, Floats, Ints
 from detectors.compiled import compiled, inlined
 from detectors.forecast_damping import check
+from detectors.forecast_lanes import LEAN, WIDE, foresee, gather, learn, put_back, take_out
 from detectors.forecast_line import Line, age, fit, kept, note, take
-from detectors.forecast_reach import NEVER, Etas, best_by, etas, highest, peak_of, rhythmic_etas
-from detectors.forecast_row import CONFIG, ROW, Columns, Config
-from detectors.forecast_way import by_noise, horizon_of, is_far, normal, way_of, z_at
+from detectors.forecast_reach import peak_of
+from detectors.forecast_row import CONFIG, OUTLIER, ROW, WARMUP, Columns, Config
+from detectors.forecast_sight import Seen, foresee_day, foresee_plain
 from detectors.hours import hour_effect
+from detectors.lanes import AWAY, LANES, silence, tell
 from detectors.prefetch import AHEAD, fetch
 
-WARMUP = 12.0
-"""Observations before there is an opinion: fewer leave the spread about a line unknown by more than a quarter."""
-OUTLIER = 5.0
-"""Standard deviations beyond which an observation is not learned, until three in a row say what it is."""
 SETTLED = 0.3
 """Three outliers within this share of one another are a jump: the past moves along, slope and spread are kept.
 Else the slope changed: the past is forgotten but for `REMAINS`."""
@@ -37,56 +35,155 @@ LONGEST_GAP = 3.0
 """After a gap of so many memories a series starts afresh."""
 
 
-class Seen(NamedTuple):
-    """An observation as the series sees it."""
-
-    time: float
-    ahead: float
-    """Seconds since the last."""
-    value: float
-    effect: float
-    """Of the hour."""
+def lanes() -> tuple[Bytes, Bytes, Bytes]:
+    """Return the memory that a run works in: the lanes, and room for copies of as many rows."""
+    sizes = (WIDE.itemsize, LEAN.itemsize, LANES * ROW.itemsize)
+    return np.zeros(sizes[0], np.uint8), np.zeros(sizes[1], np.uint8), np.empty(sizes[2], np.uint8)
 
 
 @compiled
 def run(
-    state: Bytes,
-    profiles: NDArray[np.float32],
+    state: tuple[Bytes, NDArray[np.float32]],
     settings: Floats,
     batch: tuple[Ints, Floats, Floats],
     columns: Any,
+    work: tuple[Bytes, Bytes, Bytes],
     learning: bool,
-) -> None:
-    """Score each observation and, if `learning`, take it in before the next; plain as in `seasonal_kernel`."""
-    rows, config, out = state.view(ROW), settings.view(CONFIG)[0], Columns(*columns)
+) -> bool:
+    """Score each observation and, if `learning`, take it in before the next; plain as in `seasonal_kernel`.
+
+    `work` is what `lanes` returns. Returns whether the columns of times to a breach were written.
+    """
+    rows, profiles = state[0].view(ROW), state[1]
+    config, out = settings.view(CONFIG)[0], Columns(*columns)
+    tables = (rows, profiles, work[2].view(ROW))
+    wide, lean = work[0].view(WIDE)[0], work[1].view(LEAN)[0]
     series, time, value = batch
-    count = series.shape[0]
+    count, k = series.shape[0], 0
     for i in range(count):
         fetch(rows, series[min(i + AHEAD, count - 1)])
-        score = expected = slope = np.nan
-        when = NEVER
         t, y, s = time[i], config.sign * min(max(value[i], -CEILING), CEILING), series[i]
-        if abs(t) < LATEST and math.isfinite(value[i]):
-            row = rows[s]
-            ahead = max(t - row.time, 0.0)
-            if row.count == 0 or ahead > LONGEST_GAP * config.memory:
-                if learning:
-                    _begin(row, t, y)
-            else:
-                line = fit(row, config, ahead)
-                seen = Seen(t, ahead, y, hour_effect(profiles[s], config.step, t) if config.daily else 0.0)
-                if row.count >= WARMUP and row.watched + ahead >= config.settle:
-                    expected, slope = config.sign * (line.level + seen.effect), config.sign * line.slope
-                    if config.daily:
-                        score, when = _foresee_day(row, profiles, s, config, seen, line)
-                    else:
-                        score, when = _foresee(row, config, seen, line)
-                if learning:
-                    error = _learn(row, config, seen, line)
-                    if config.daily and row.count > EARLY and not math.isnan(error):
-                        _learn_hour(profiles[s], row, config, seen.time, error)
-        out.score[i], out.expected[i], out.slope[i] = score, expected, slope
-        out.soonest[i], out.eta[i], out.latest[i] = when.soonest, when.median, when.latest
+        if not (abs(t) < LATEST and math.isfinite(value[i])):
+            _tell_nothing(out, i)
+            continue
+        row = rows[s]
+        if k == LANES or math.isnan(row.time):
+            _finish(tables, config, wide, lean, k, out, learning)
+            k = 0
+        ahead = max(t - row.time, 0.0)
+        if row.count == 0 or ahead > LONGEST_GAP * config.memory:
+            _tell_nothing(out, i)
+            if learning:
+                _begin(row, t, y)
+            continue
+        if config.daily:
+            wide.now[k], wide.effect[k] = t, hour_effect(profiles[s], config.step, t)
+            wide.peak[k] = peak_of(profiles[s])
+        if row.count == 2.0 and _began_apart(row, y - wide.effect[k]):
+            _tell_nothing(out, i)
+            if learning:
+                _begin(row, t, y)
+            continue
+        wide.series[k], wide.place[k] = s, i
+        gather(row, kept(config, ahead), ahead, y, wide, k)
+        if learning:
+            row.time = AWAY
+        k += 1
+    _finish(tables, config, wide, lean, k, out, learning)
+    return bool(wide.told > 0.0)
+
+
+@inlined
+def _tell_nothing(out: Columns, i: int) -> None:
+    out.score[i] = out.expected[i] = out.slope[i] = np.nan
+
+
+@compiled
+def _finish(tables: Any, config: Config, wide: Any, lean: Any, n: int, out: Columns, learning: bool) -> None:
+    """Tell of what waits in `n` lanes and, if `learning`, take it in."""
+    rows, profiles, copies = tables
+    if n == 0:
+        return
+    take_out(rows, wide.series, n, lean)
+    foresee(config, wide, lean, n)
+    _tell(config, wide, lean, n, out)
+    for k in range(n):
+        s = wide.series[k]
+        if wide.near[k] * wide.ready[k] > 0.0:
+            _tell_near(rows[s], profiles, s, config, wide, k, out)
+    if learning:
+        _learn_apart(rows, copies, config, wide, n)
+        learn(wide, lean, n)
+        put_back(rows, wide.series, n, lean)
+        _settle(tables, config, wide, n)
+
+
+@inlined
+def _learn_apart(rows: Any, copies: Any, config: Config, wide: Any, n: int) -> None:
+    """Take in what is, or comes after, an outlier: in a copy of the row, as the lanes will be written over it."""
+    for k in range(n):
+        if wide.near[k] > 0.0 and wide.value[k] >= config.limit:
+            rows[wide.series[k]].clean_ups = 0
+        if wide.alone[k] > 0.0:
+            row = rows[wide.series[k]]
+            wide.error[k] = _learn_alone(row, config, wide, k)
+            copies[k] = row
+
+
+@inlined
+def _settle(tables: Any, config: Config, wide: Any, n: int) -> None:
+    """Write to the rows what is not on lanes of eight; hold forecasts against what came, and learn the hours."""
+    rows, profiles, copies = tables
+    for k in range(n):
+        s = wide.series[k]
+        row = rows[s]
+        if wide.alone[k] > 0.0:
+            rows[s] = copies[k]
+        else:
+            row.level = wide.level[k]
+            check(row, config, wide.variance[k])
+        row.time = wide.time[k]
+        if config.daily and not math.isnan(wide.error[k]) and row.count > EARLY:
+            _learn_hour(profiles[s], row, config, wide.now[k], wide.error[k])
+
+
+@inlined
+def _tell(config: Config, wide: Any, lean: Any, n: int, out: Columns) -> None:
+    """Tell what is the same for all whose limit is far: that there will be no breach."""
+    sign = config.sign
+    for k in range(n):
+        ready = wide.ready[k] > 0.0
+        wide.score[k] = 0.0 if ready else np.nan
+        wide.expected[k] = sign * (wide.level[k] + wide.effect[k]) if ready else np.nan
+        wide.pace[k] = sign * lean.slope[k] if ready else np.nan
+    tell(wide.score, wide.place, n, out.score)
+    tell(wide.expected, wide.place, n, out.expected)
+    tell(wide.pace, wide.place, n, out.slope)
+
+
+@compiled
+def _tell_near(row: Any, profiles: Any, s: int, config: Config, wide: Any, k: int, out: Columns) -> None:
+    """Tell how probable a breach is, and when it will be."""
+    line = fit(row, config, wide.ahead[k])
+    seen = Seen(wide.now[k], wide.ahead[k], wide.value[k], wide.effect[k])
+    if config.daily:
+        score, when = foresee_day(row, profiles, s, config, seen, line)
+    else:
+        score, when = foresee_plain(row, config, seen, line)
+    if wide.told == 0.0:
+        silence(out.soonest)
+        silence(out.eta)
+        silence(out.latest)
+        wide.told = 1.0
+    i = wide.place[k]
+    out.score[i], out.soonest[i], out.eta[i], out.latest[i] = score, when.soonest, when.median, when.latest
+
+
+@inlined
+def _learn_alone(row: Any, config: Config, wide: Any, k: int) -> float:
+    """Take in such a value; return what it was off the line by, NaN if it was not taken in."""
+    seen = Seen(wide.now[k], wide.ahead[k], wide.value[k], wide.effect[k])
+    return _learn(row, config, seen, wide.keep[k], fit(row, config, seen.ahead))
 
 
 @compiled
@@ -109,53 +206,10 @@ def _began_apart(row: Any, y: float) -> bool:
 
 
 @inlined
-def _foresee(row: Any, config: Config, seen: Seen, line: Line) -> tuple[float, Etas]:
-    """Foresee without a rhythm of the day."""
-    if seen.value >= config.limit:
-        return 1.0, Etas(0.0, 0.0, 0.0)
-    if is_far(row, config, line, 0.0):
-        return 0.0, NEVER
-    way, horizon = way_of(row, config, line), horizon_of(row, config)
-    trend = normal(z_at(way, best_by(way, config.within), 0.0))
-    return _weighed(row, config, seen, line, trend), etas(config, way, horizon)
-
-
-@compiled
-def _foresee_day(row: Any, profiles: Any, s: int, config: Config, seen: Seen, line: Line) -> tuple[float, Etas]:
-    """Foresee with the rhythm of the day (apart, as handing on an array takes time)."""
-    if seen.value >= config.limit:
-        return 1.0, Etas(0.0, 0.0, 0.0)
-    if is_far(row, config, line, peak_of(profiles[s])):
-        return 0.0, NEVER
-    way, horizon = way_of(row, config, line), horizon_of(row, config)
-    trend = normal(highest(way, profiles[s], config, seen.time, config.within))
-    return _weighed(row, config, seen, line, trend), rhythmic_etas(way, profiles[s], config, seen.time, horizon)
-
-
-@inlined
-def _weighed(row: Any, config: Config, seen: Seen, line: Line, trend: float) -> float:
-    """Return the score: a breach by the trend or by noise, unless clean-ups came before."""
-    score = 1.0 - (1.0 - trend) * (1.0 - by_noise(row, config, line, seen.effect))
-    if row.clean_ups == 0:
-        return score
-    # rule of succession: so many times it went this way and was brought back
-    beyond = max(seen.value - row.peak, 0.0) / (config.limit - min(row.peak, seen.value))
-    return float(min(score, beyond + (1.0 - beyond) / (row.clean_ups + 2.0)))
-
-
-@inlined
-def _learn(row: Any, config: Config, seen: Seen, line: Line) -> float:
-    """Take in a value, unless it is an outlier; return what it was off the line by, NaN if it was not taken in."""
-    if _began_apart(row, seen.value - seen.effect):
-        _begin(row, seen.time, seen.value)
-        return np.nan
+def _learn(row: Any, config: Config, seen: Seen, keep: float, line: Line) -> float:
     error = seen.value - seen.effect - line.level
-    if seen.value >= config.limit:
-        row.clean_ups = 0
-    row.time += seen.ahead
     row.watched += seen.ahead
     row.mark_age += seen.ahead
-    keep = kept(config, seen.ahead)
     if row.count >= WARMUP and error * error > OUTLIER * OUTLIER * line.variance:
         error = _learn_outlier(row, error, line)
         if math.isnan(error):

@@ -42,17 +42,39 @@ def kept(config: Config, ahead: float) -> float:
 
 
 @inlined
+def free_of(count: float, weight: float) -> float:
+    """Return the worth of the weights, in observations."""
+    return min(count, 2.0 * weight)
+
+
+@inlined
+def variance_of(squares: float, weight: float, free: float, least: float) -> float:
+    """Return the variance of the values about the line, of which `least` is the least standard deviation."""
+    return squares * free / (weight * max(free - 2.0, 1.0)) + least * least
+
+
+@inlined
+def least_of(level: float, config: Config) -> float:
+    """Return the least standard deviation at a level."""
+    return RELATIVE_FLOOR * (abs(level) + abs(config.limit))
+
+
+@inlined
 def fit(row: Any, config: Config, ahead: float) -> Line:
     """Return the line as seen `ahead` seconds after the last observation; the variances are those of white noise."""
     level, slope, weight = row.level + row.slope * ahead, 1.0 * row.slope, 1.0 * row.weight
-    free = min(row.count, 2.0 * weight)  # worth of the weights, in observations
-    least = RELATIVE_FLOOR * (abs(level) + abs(config.limit))
-    variance = row.squares * free / (weight * max(free - 2.0, 1.0)) + least * least
-    if row.spread <= 0.0:
-        return Line(level, slope, variance / free, variance / (config.step * config.step), variance)
-    age = row.age + ahead
-    slope_variance = variance * (weight / free) * (weight / free) / row.spread
-    return Line(level, slope, variance / free + slope_variance * age * age * (free / weight), slope_variance, variance)
+    free = free_of(row.count, weight)
+    variance = variance_of(row.squares, weight, free, least_of(level, config))
+    level_variance, slope_variance = sure_of(variance, free, weight, row.age + ahead, row.spread, config.step)
+    return Line(level, slope, level_variance, slope_variance, variance)
+
+
+@inlined
+def sure_of(variance: float, free: float, weight: float, age: float, spread: float, step: float) -> tuple[float, float]:
+    """Return the variances of level and slope of a line whose values are of that age, and age spread, in the mean."""
+    known, share = spread > 0.0, weight / free
+    slope = variance * share * share / spread if known else variance / (step * step)
+    return variance / free + (slope * age * age / share if known else 0.0), slope
 
 
 @inlined
@@ -65,28 +87,52 @@ def age(row: Any, ahead: float, keep: float) -> None:
     row.age += ahead
 
 
+class Moments(NamedTuple):
+    """What a value made of the moments, and of the line: its error goes into level and slope with these weights."""
+
+    weight: float
+    age: float
+    squares: float
+    spread: float
+    by_level: float
+    by_slope: float
+
+
+@inlined
+def moved(row: Moments, error: float, ahead: float, keep: float) -> Moments:
+    """Return the moments `ahead` seconds later, with a value that is off the line by `error`."""
+    before, age = keep * row.weight, row.age + ahead
+    share = 1.0 / (before + 1.0)
+    left = before * share
+    spread = keep * row.spread + age * age * left
+    age *= left
+    by_slope = age / spread if spread > 0.0 else 0.0
+    by_level = share + age * by_slope
+    squares = min(keep * row.squares + error * error * (1.0 - by_level), MOST_SQUARES)
+    return Moments(before + 1.0, age, squares, spread, by_level, by_slope)
+
+
 @inlined
 def take(row: Any, error: float, ahead: float, keep: float) -> None:
     """Move the line on by `ahead` seconds and take in a value that is off it by `error`."""
-    before, age = keep * row.weight, row.age + ahead
-    weight = before + 1.0
-    share = 1.0 / weight
-    spread = keep * row.spread + age * age * before * share
-    age *= before * share
-    by_slope = age / spread if spread > 0.0 else 0.0
-    by_level = share + age * by_slope
-    row.level += row.slope * ahead + by_level * error
-    row.slope += by_slope * error
-    row.squares = min(keep * row.squares + error * error * (1.0 - by_level), MOST_SQUARES)
-    row.weight, row.age, row.spread = weight, age, spread
+    new = moved(Moments(row.weight, row.age, row.squares, row.spread, 0.0, 0.0), error, ahead, keep)
+    row.level += row.slope * ahead + new.by_level * error
+    row.slope += new.by_slope * error
+    row.weight, row.age, row.squares, row.spread = new.weight, new.age, new.squares, new.spread
     row.count += 1.0
+
+
+@inlined
+def rate_of(count: float) -> float:
+    """Return the weight of an error in what tells fast noise from slow."""
+    return max(1.0 / count, ERROR_RATE)
 
 
 @inlined
 def note(row: Any, error: float) -> None:
     """Take the error into the mean of the latest, and into what tells fast noise from slow."""
     row.near += NEAR * (error - row.near)
-    rate = 1.0 / row.count if row.count < 1.0 / ERROR_RATE else ERROR_RATE
+    rate = rate_of(row.count)
     row.near_square += rate * (row.near * row.near - row.near_square)
     if row.run == 0:
         step = error - row.last

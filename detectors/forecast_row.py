@@ -44,7 +44,11 @@ ROW = np.dtype(
         ("run", "u1"),  # outliers in a row on one side
     ]
 )
-"""128 bytes: two cache lines."""
+"""128 bytes: two cache lines; the numbers of 32 bits but the last are three blocks of eight (see `crossing`)."""
+WARMUP = 12.0
+"""Observations before there is an opinion: fewer leave the spread about a line unknown by more than a quarter."""
+OUTLIER = 5.0
+"""Standard deviations beyond which an observation is not learned, until three in a row say what it is."""
 
 
 class Config(NamedTuple):

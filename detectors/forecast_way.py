@@ -11,7 +11,7 @@ import numpy as np
 
 from detectors.compiled import inlined
 from detectors.forecast_damping import MOST_CHECKS, Trend, mean_slope, trend_of
-from detectors.forecast_line import Line, noise_of
+from detectors.forecast_line import ALONE, Line, noise_of
 from detectors.forecast_row import Config
 
 MOST_GROWTH = 4.0
@@ -110,33 +110,56 @@ def horizon_of(row: Any, config: Config) -> float:
     return float(HORIZON * min(config.within, row.watched))
 
 
+class Reach(NamedTuple):
+    """What tells whether a limit is out of reach."""
+
+    gap: float
+    """From the line to the limit, less the most that the rhythm of the day adds."""
+    line: Line
+    watched: float
+    held: float
+    drift: float
+    loss: float
+    near: float
+    near_square: float
+    checked: float
+    """Variance of the slope in a span, as forecasts were wrong by."""
+    doubt: float
+
+
 @inlined
 def is_far(row: Any, config: Config, line: Line, peak: float) -> bool:
-    """Return whether the limit is out of reach for certain, by bounds of what follows that need no root; `peak` is the
-    most that the rhythm of the day adds.
+    """Return whether the limit is out of reach for certain; `peak` is the most that the rhythm of the day adds."""
+    checked, doubt = TRUST[row.checks] * row.slope_error, DOUBTS[row.checks]
+    way = (row.watched, row.held, row.drift, row.loss, row.near, row.near_square)
+    return is_beyond(Reach(config.limit - line.level - peak, line, *way, checked, doubt), config)
+
+
+@inlined
+def is_beyond(reach: Reach, config: Config) -> bool:
+    """Return whether a limit is out of reach, by bounds of what follows that need no root.
 
     No mean slope is beyond both the line's and the one it damps to, nor any error of it beyond the sum of its parts.
     """
-    fall = abs(line.slope) * (1.0 - row.held) + abs(row.drift)
+    line, doubt = reach.line, reach.doubt
+    fall = abs(line.slope) * (1.0 - reach.held) + abs(reach.drift)
     most = max(line.slope, 0.0)
-    most = max(most, row.held * most + row.drift)
-    gap = config.limit - line.level - abs(row.near) - peak
-    far = max(horizon_of(row, config), config.within)
+    most = max(most, reach.held * most + reach.drift)
+    gap = reach.gap - abs(reach.near)
+    far = max(HORIZON * min(config.within, reach.watched), config.within)
     within, horizon = gap - most * config.within, gap - most * far
-    if horizon <= 0.0:
-        return False
-    doubt = DOUBTS[row.checks]
-    error = line.slope_variance * (1.0 + doubt * (1.0 / noise_of(row, config, line.variance).worth - 1.0))
-    growth = LAG + (1.0 - LAG) * max(walk(row.loss, config.span, far), 2.0)  # that is the most within two spans
-    growth = min(growth, MOST_GROWTH)
-    error += growth * TRUST[row.checks] * row.slope_error / (config.span * config.span)
+    worse = min(max(reach.near_square / (ALONE * line.variance), 1.0), 1.0 / ALONE)
+    error = line.slope_variance * (1.0 + doubt * (worse - 1.0))
+    growth = LAG + (1.0 - LAG) * max(walk(reach.loss, config.span, far), 2.0)  # that is the most within two spans
+    error += min(growth, MOST_GROWTH) * reach.checked / (config.span * config.span)
     error += doubt * (SLOPE_DOUBT * SLOPE_DOUBT * line.slope * line.slope + fall * fall) + fall * fall
-    here = line.level_variance + line.variance + row.near_square
+    here = line.level_variance + line.variance + reach.near_square
     noise = 6.0 * LARGEST_MARGIN * LARGEST_MARGIN * line.variance  # (a + b)² is at most 6·a² + 1.2·b²
     sure, ends = 1.2 * FAR * FAR, 1.2 * config.quantile * config.quantile
     return bool(
-        within * within > noise + sure * (here + error * config.within * config.within)
-        and horizon * horizon > noise + ends * (here + error * far * far)
+        (horizon > 0.0)
+        & (within * within > noise + sure * (here + error * config.within * config.within))
+        & (horizon * horizon > noise + ends * (here + error * far * far))
     )
 
 

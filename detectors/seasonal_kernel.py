@@ -7,9 +7,9 @@ import numpy as np
 
 from detectors.base import Bytes, Floats, Ints
 from detectors.compiled import compiled, inlined
-from detectors.lanes import LANES
+from detectors.lanes import LANES, tell
 from detectors.prefetch import AHEAD, fetch
-from detectors.seasonal_lanes import LEAN, WIDE, gather, put_back, take_out
+from detectors.seasonal_lanes import LEAN, WIDE, gather, put_back, put_rest, send_away, take_out
 from detectors.seasonal_learning import judge, learn
 from detectors.seasonal_rhythm import hour_of
 from detectors.seasonal_row import CONFIG, ROW, Columns, Config
@@ -22,7 +22,7 @@ CEILING = 1e30
 
 def lanes() -> tuple[Bytes, Bytes]:
     """Return the memory that a run works in."""
-    return np.empty(WIDE.itemsize, np.uint8), np.empty(LEAN.itemsize, np.uint8)
+    return np.zeros(WIDE.itemsize, np.uint8), np.zeros(LEAN.itemsize, np.uint8)
 
 
 @compiled
@@ -43,9 +43,8 @@ def run(
     for i in range(count):
         fetch(rows, series[min(i + AHEAD, count - 1)])
         t, y, s = time[i], min(max(value[i], -CEILING), CEILING), series[i]
-        out.score[i] = out.expected[i] = np.nan
-        out.low[i], out.high[i] = -np.inf, np.inf
         if not (abs(t) < LATEST and math.isfinite(value[i])):
+            _tell_nothing(out, i)
             continue
         if t != seen:
             seen, hour = t, hour_of(config, t)
@@ -57,11 +56,19 @@ def run(
             wide.series[k], wide.place[k] = s, i
             gather(row, config, hour, t, y, wide, lean, k)
             if learning:
-                take_out(row, config, hour, t, wide, lean, k)
+                send_away(row, config, hour, t, wide, lean, k)
             k += 1
-        elif learning:
+            continue
+        _tell_nothing(out, i)
+        if learning:
             _begin(row, config, t, y)
     _finish(rows, config, wide, lean, k, out, learning)
+
+
+@inlined
+def _tell_nothing(out: Columns, i: int) -> None:
+    out.score[i] = out.expected[i] = np.nan
+    out.low[i], out.high[i] = -np.inf, np.inf
 
 
 @compiled
@@ -74,19 +81,27 @@ def _begin(row: Any, config: Config, t: float, y: float) -> None:
 @compiled
 def _finish(rows: Any, config: Config, wide: Any, lean: Any, n: int, out: Columns, learning: bool) -> None:
     """Judge what waits in `n` lanes and, if `learning`, learn it."""
+    if n == 0:
+        return
+    take_out(rows, wide.series, n, lean)
     judge(config, wide, lean, n)
-    _tell(config, wide, n, out)
+    _tell(config, wide, lean, n, out)
     if learning:
         learn(config, wide, lean, n)
+        put_back(rows, wide.series, n, lean)
         for k in range(n):
-            put_back(rows[wide.series[k]], config, wide, lean, k)
+            put_rest(rows[wide.series[k]], config, wide, lean, k)
 
 
 @inlined
-def _tell(config: Config, wide: Any, n: int, out: Columns) -> None:
+def _tell(config: Config, wide: Any, lean: Any, n: int, out: Columns) -> None:
+    warmup, down, up = config.warmup, config.down > 0.0, config.up > 0.0
     for k in range(n):
-        if wide.count[k] >= config.warmup:
-            i = wide.place[k]
-            out.score[i], out.expected[i] = wide.score[k], wide.expected[k]
-            out.low[i] = wide.low[k] if config.down else -np.inf
-            out.high[i] = wide.high[k] if config.up else np.inf
+        known = lean.count[k] >= warmup
+        wide.score[k], wide.expected[k] = wide.score[k] if known else np.nan, wide.expected[k] if known else np.nan
+        wide.low[k] = wide.low[k] if known & down else -np.inf
+        wide.high[k] = wide.high[k] if known & up else np.inf
+    tell(wide.score, wide.place, n, out.score)
+    tell(wide.expected, wide.place, n, out.expected)
+    tell(wide.low, wide.place, n, out.low)
+    tell(wide.high, wide.place, n, out.high)

@@ -39,7 +39,7 @@ ROW = np.dtype(
         ("moved", "f4"),  # by how much the level moved since the day began
     ]
 )
-"""168 bytes."""
+"""168 bytes; from `slope` to `day_sum` two blocks of eight numbers (see `crossing`)."""
 
 UNCUT = 8.0
 """Observations before there is a unit to cut at."""

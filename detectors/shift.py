@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, get_args
 import numpy as np
 
 from detectors.adwin_kernel import WINDOW
-from detectors.base import Observations, Scores, Signal
+from detectors.base import Observations, Scores, Signal, constant
 from detectors.durations import Duration
 from detectors.hours import NO_PROFILES, PROFILE, profiles_of
 from detectors.rows import RowDetector
@@ -19,7 +19,7 @@ from detectors.shift_spread import NO_SPREADS, SPREAD, spreads_of
 Method = Literal["cusum", "page-hinkley", "adwin"]
 Direction = Literal["up", "down", "both"]
 _DAY = 86400.0
-_NO_WINDOWS = np.zeros(0, np.uint8)
+_NO_WINDOWS = np.zeros(WINDOW.itemsize, np.uint8)
 _LONGEST_GAP = 3.0
 """Memories of silence after which nothing is known of the level any more."""
 _HINKLEY_KEEP = 0.9999
@@ -136,8 +136,9 @@ class Shift(RowDetector):
         spreads = spreads_of(self._table("spreads")) if self._daily else NO_SPREADS
         windows = self._table("windows") if self._method == "adwin" else _NO_WINDOWS
         tables = (self._rows, profiles, spreads, windows)
-        run(tables, np.array(self._config), taken, tuple(columns), lanes(), learn)
-        extra = dict(zip(self.extras, columns[4:], strict=True))
+        told = run(tables, np.array(self._config), taken, tuple(columns), lanes(), learn)
+        news = columns[4:] if told else (constant(math.nan, len(batch.value)),) * len(self.extras)
+        extra = dict(zip(self.extras, news, strict=True))
         return Scores(columns.score, columns.expected, columns.low, columns.high, extra)
 
     def explain(self, signal: Signal) -> str:
@@ -177,7 +178,7 @@ def _check(method: str, direction: str, size: float, least: float, warmup: int) 
     if not (least >= 0 and math.isfinite(least)):
         raise ValueError(f"least is {least:g}: it must be 0 or a positive number")
     if not 10 <= warmup < MOST:
-        raise ValueError(f"warmup is {warmup}: it must be 10 to {MOST - 1} windows")
+        raise ValueError(f"warmup is {warmup}: it must be 10 to {int(MOST) - 1} windows")
 
 
 def _positive(name: str, duration: Duration) -> Duration:

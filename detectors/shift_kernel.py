@@ -6,20 +6,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.adwin_kernel import WINDOW, Split, clear, insert, split_of
+from detectors.adwin_kernel import WINDOW, clear
 from detectors.base import Bytes, Floats, Ints
 from detectors.compiled import compiled, inlined
 from detectors.hours import hour_doubt, hour_effect
-from detectors.lanes import AWAY, LANES
+from detectors.lanes import AWAY, LANES, NIL, ONE, silence, tell
 from detectors.prefetch import AHEAD, fetch
-from detectors.shift_lanes import WIDE, judge, weigh
-from detectors.shift_learning import begin, learn, learn_hour, unit_of
-from detectors.shift_news import Moment, news_of
-from detectors.shift_row import CONFIG, ROW, SURE, Columns, Config
+from detectors.shift_lanes import LEAN, WIDE, gather, put_back, put_rest, take_out
+from detectors.shift_learning import begin, learn, learn_hour, measure
+from detectors.shift_news import find_news, move, split, tell_move
+from detectors.shift_row import CONFIG, ROW, Columns, Config
 from detectors.shift_spread import learn_spread, ratio_of
-from detectors.shift_sums import Noise, sum_up
+from detectors.shift_sums import judge, sum_up, weigh
 
-DOUBT = math.log(100.0)
+DOUBT = np.float32(math.log(100.0))
 """Log odds from which nothing is learned, as the level may have moved."""
 LATEST, CEILING = 1e12, 1e30
 """Times and values beyond are none."""
@@ -31,54 +31,58 @@ def run(
     settings: Floats,
     batch: tuple[Ints, Floats, Floats],
     columns: Any,
-    work: tuple[Bytes, Bytes, Bytes],
+    work: tuple[Bytes, Bytes],
     learning: bool,
-) -> None:
-    """Score each observation and, if `learning`, take it in before the next; else that is done to copies of the rows.
+) -> bool:
+    """Score each observation and, if `learning`, take it in before the next.
 
-    Plain arguments as in `seasonal_kernel`; `work` is what `lanes` returns.
+    Plain arguments as in `seasonal_kernel`; `work` is what `lanes` returns. Returns whether the columns of news were
+    written.
     """
     rows, profiles, spreads, windows = state[0].view(ROW), state[1], state[2], state[3].view(WINDOW)
-    tables = (rows, profiles, spreads, windows, work[1].view(ROW), work[2].view(WINDOW))
-    config, out, wide = settings.view(CONFIG)[0], Columns(*columns), work[0].view(WIDE)[0]
+    tables = (rows, profiles, spreads, windows)
+    config, out = settings.view(CONFIG)[0], Columns(*columns)
+    wide, lean = work[0].view(WIDE)[0], work[1].view(LEAN)[0]
+    lean.ratio[:] = ONE
     series, time, value = batch
     count, k = series.shape[0], 0
     for i in range(count):
         fetch(rows, series[min(i + AHEAD, count - 1)])
         t, y, s = time[i], min(max(value[i], -CEILING), CEILING), series[i]
-        _tell_nothing(out, i)
         if not (abs(t) < LATEST and math.isfinite(value[i])):
+            _tell_nothing(out, i)
             continue
         row = rows[s]
         if k == LANES or math.isnan(row.time):
-            _finish(tables, config, wide, k, out, learning)
+            _finish(tables, config, wide, lean, k, out, learning)
             k = 0
         if row.count > 0 and t - row.time <= config.forget:
             wide.series[k], wide.place[k] = s, i
-            effect, ratio = 0.0, 1.0
             if config.daily:
-                effect, ratio = _rhythm(profiles, spreads, s, row, config, t)
-            _gather(row, config, effect, ratio, t, y, wide, k)
+                wide.effect[k], lean.ratio[k] = _rhythm(profiles, spreads, s, row, config, t)
+            gather(row, t, y - wide.effect[k], wide, lean, k)
             if learning:
                 row.time = AWAY
             k += 1
-        elif learning:
+            continue
+        _tell_nothing(out, i)
+        if learning:
             begin(row, t, y)
             if config.adwin:
                 clear(windows[s])
-    _finish(tables, config, wide, k, out, learning)
-
-
-def lanes() -> tuple[Bytes, Bytes, Bytes]:
-    """Return the memory that a run works in: the lanes, and room for copies of as many rows and windows."""
-    sizes = (WIDE.itemsize, LANES * ROW.itemsize, LANES * WINDOW.itemsize)
-    return np.empty(sizes[0], np.uint8), np.empty(sizes[1], np.uint8), np.empty(sizes[2], np.uint8)
+    _finish(tables, config, wide, lean, k, out, learning)
+    return bool(wide.told > 0.0)
 
 
 @inlined
 def _tell_nothing(out: Columns, i: int) -> None:
-    out.score[i] = out.expected[i] = out.began[i] = out.before[i] = out.after[i] = out.size[i] = np.nan
+    out.score[i] = out.expected[i] = np.nan
     out.low[i], out.high[i] = -np.inf, np.inf
+
+
+def lanes() -> tuple[Bytes, Bytes]:
+    """Return the memory that a run works in."""
+    return np.zeros(WIDE.itemsize, np.uint8), np.zeros(LEAN.itemsize, np.uint8)
 
 
 @compiled
@@ -88,69 +92,79 @@ def _rhythm(profiles: Any, spreads: Any, s: int, row: Any, config: Config, t: fl
     return effect, ratio_of(spreads[s], row, effect, hour_doubt(profiles[s], config.step, t))
 
 
-@inlined
-def _gather(row: Any, config: Config, effect: float, ratio: float, t: float, y: float, wide: Any, k: int) -> None:
-    """Put what is needed of a row in lane `k`."""
-    ahead = max(t - row.time, 0.0)
-    wide.now[k], wide.time[k], wide.ahead[k] = t, row.time + ahead, ahead
-    wide.value[k], wide.effect[k], wide.ratio[k], wide.expected[k] = y - effect, effect, ratio, row.level + effect
-    wide.error[k], wide.unit[k] = y - row.level - effect, unit_of(row, config, ratio)
-    wide.age[k], wide.variance[k], wide.covariance[k] = row.age, row.variance, row.covariance
-
-
 @compiled
-def _finish(tables: Any, config: Config, wide: Any, n: int, out: Columns, learning: bool) -> None:
+def _finish(tables: Any, config: Config, wide: Any, lean: Any, n: int, out: Columns, learning: bool) -> None:
     """Judge what waits in `n` lanes, and take it in."""
-    rows, profiles, spreads, windows, row_copies, window_copies = tables
-    weigh(config, wide, n)
-    for k in range(n):
-        s = wide.series[k]
-        if not learning:
-            row_copies[k] = rows[s]
-            if config.adwin:
-                window_copies[k] = windows[s]
-        row = rows[s] if learning else row_copies[k]
-        row.time = wide.time[k]
-        if row.count >= config.warmup:
-            noise = Noise(wide.variance[k], wide.allowance[k])
-            sum_up(row, config, noise, wide.x[k], wide.error[k], wide.ahead[k])
-        wide.lead[k], wide.side[k] = max(row.up, row.down), 1.0 if row.up >= row.down else -1.0
-        wide.skew[k] = max(wide.side[k] * float(row.skew), 0.0)
-    judge(config, wide, n)
-    for k in range(n):
-        s = wide.series[k]
-        row = rows[s] if learning else row_copies[k]
-        window = window_copies[k]
-        if config.adwin and learning:
-            window = windows[s]
-        if row.count < config.warmup or _look(row, window, config, wide, k, out):
-            learn(row, config, wide.value[k], wide.error[k], wide.unit[k], wide.x[k], wide.ratio[k])
-            if config.daily and learning:
-                _learn_day(profiles[s], spreads[s], row, config, wide, k)
-
-
-@inlined
-def _learn_day(profile: Any, spread: Any, row: Any, config: Config, wide: Any, k: int) -> None:
-    cut = wide.x[k] * wide.unit[k]
-    learn_spread(spread, row, config, wide.effect[k], abs(cut))
-    learn_hour(profile, row, config, wide.now[k], cut)
-
-
-@inlined
-def _look(row: Any, window: Any, config: Config, wide: Any, k: int, out: Columns) -> bool:
-    """Tell what there is to tell; return whether the level is where it was, for all that is known."""
-    i, unit, x = wide.place[k], wide.unit[k], wide.x[k]
-    split, odds = Split(int(wide.side[k]), wide.tail[k], 0.0, 0), wide.odds[k]
+    rows, profiles, spreads, windows = tables
+    if n == 0:
+        return
+    take_out(rows, wide.series, n, lean)
+    measure(config, wide, lean, n)
+    weigh(config, lean, n)
+    sum_up(config, lean, n)
+    judge(config, lean, n)
+    news = tell_move(config, lean, n)
     if config.adwin:
-        usual = unit / wide.ratio[k]
-        split = split_of(window, x * usual, usual, wide.variance[k], 1.0 * row.skew)
-        odds = -math.log(max(split.tail, 1e-300))
-        insert(window, x * usual)
-    most, least = 1.0 * (config.up if split.side > 0 else config.down), 0.0
-    if odds >= SURE or row.held > 0.0:
-        news = news_of(row, window, config, Moment(wide.now[k], wide.ahead[k], wide.expected[k], unit), split, odds)
-        most, least = most * news.most, news.least
-        out.began[i], out.before[i], out.after[i], out.size[i] = news.began, news.before, news.after, news.size
-    out.score[i], out.expected[i] = max(most * (1.0 - split.tail), least), wide.expected[k]
-    out.low[i], out.high[i] = wide.expected[k] - config.below * unit, wide.expected[k] + config.above * unit
-    return bool(odds < DOUBT)
+        for k in range(n):
+            if lean.count[k] >= config.warmup:
+                split(windows[wide.series[k]], config, lean, k, learning)
+    _score(config, wide, lean, n)
+    if news or config.adwin:
+        _tell_news(windows, config, wide, lean, n, out, learning)
+    _tell(wide, n, out)
+    if not learning:
+        return
+    learn(config, wide, lean, n)
+    put_back(rows, wide.series, n, lean)
+    for k in range(n):
+        s = wide.series[k]
+        put_rest(rows[s], wide, lean, k)
+        if config.daily and lean.taught[k] > 0.0:
+            learn_spread(spreads[s], rows[s], config, wide.effect[k], abs(lean.cut[k]))
+            learn_hour(profiles[s], rows[s], config, wide.now[k], lean.cut[k])
+
+
+@inlined
+def _score(config: Config, wide: Any, lean: Any, n: int) -> None:
+    """Score, and note where the level is where it was, for all that is known."""
+    up, down, below, above, warmup = (
+        1.0 * config.up,
+        1.0 * config.down,
+        config.below,
+        config.above,
+        np.float32(config.warmup),
+    )
+    for k in range(n):
+        known, expected, unit = lean.count[k] >= warmup, wide.level[k] + wide.effect[k], lean.unit[k]
+        score = (up if lean.side[k] > NIL else down) * (1.0 - lean.tail[k])
+        wide.score[k], wide.expected[k] = score if known else np.nan, expected if known else np.nan
+        wide.low[k] = expected - below * unit if known else -np.inf
+        wide.high[k] = expected + above * unit if known else np.inf
+        lean.taught[k] = ONE if (lean.odds[k] < DOUBT) | (not known) else NIL
+
+
+@inlined
+def _tell_news(windows: Any, config: Config, wide: Any, lean: Any, n: int, out: Columns, learning: bool) -> None:
+    """Tell what there is to tell of shifts, and move levels."""
+    if wide.told == 0.0:
+        silence(out.began)
+        silence(out.before)
+        silence(out.after)
+        silence(out.size)
+        wide.told = 1.0
+    find_news(wide, lean, n, np.float32(config.warmup))
+    tell(wide.began, wide.place, n, out.began)
+    tell(wide.before, wide.place, n, out.before)
+    tell(wide.after, wide.place, n, out.after)
+    tell(wide.size, wide.place, n, out.size)
+    for k in range(n):
+        if lean.moves[k] != 0.0:
+            move(windows[wide.series[k] if config.adwin else 0], config, wide, lean, k, learning)
+
+
+@inlined
+def _tell(wide: Any, n: int, out: Columns) -> None:
+    tell(wide.score, wide.place, n, out.score)
+    tell(wide.expected, wide.place, n, out.expected)
+    tell(wide.low, wide.place, n, out.low)
+    tell(wide.high, wide.place, n, out.high)

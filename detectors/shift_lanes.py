@@ -1,14 +1,13 @@
-"""The lanes of `Shift`, and the arithmetic on them (see `lanes`)."""
+"""The lanes of `Shift`: what of its rows is put there, and back (see `lanes`)."""
 
-import math
 from typing import Any
 
 import numpy as np
 
 from detectors.compiled import inlined
+from detectors.crossing import crossing
 from detectors.lanes import LANES
-from detectors.shift_row import CUT, GUARD, Config
-from detectors.shift_sums import LEAST_VARIANCE, OVERSHOOT, tail_at
+from detectors.shift_row import ROW
 
 WIDE = np.dtype(
     [
@@ -16,54 +15,70 @@ WIDE = np.dtype(
         ("place", "i8", LANES),  # in the batch
         ("now", "f8", LANES),
         ("time", "f8", LANES),  # of the row: it never goes back
-        ("ahead", "f8", LANES),  # seconds since the last observation
         ("value", "f8", LANES),  # less the effect
         ("effect", "f8", LANES),  # of the hour
-        ("ratio", "f8", LANES),  # of the hour's unit to the day's
+        ("level", "f8", LANES),
+        ("score", "f8", LANES),  # and what else is told
         ("expected", "f8", LANES),
-        ("error", "f8", LANES),
-        ("unit", "f8", LANES),
-        ("x", "f8", LANES),  # the error in units, cut
-        ("age", "f8", LANES),
-        ("variance", "f8", LANES),  # of x; then in the long run
-        ("covariance", "f8", LANES),
-        ("root", "f8", LANES),
-        ("allowance", "f8", LANES),
-        ("lead", "f8", LANES),  # the higher sum
-        ("side", "f8", LANES),
-        ("skew", "f8", LANES),  # to that side
-        ("odds", "f8", LANES),
-        ("tail", "f8", LANES),
+        ("low", "f8", LANES),
+        ("high", "f8", LANES),
+        ("began", "f8", LANES),
+        ("before", "f8", LANES),
+        ("after", "f8", LANES),
+        ("size", "f8", LANES),
+        ("told", "f8"),  # 1 once there was news
     ]
 )
+KEPT = ("scale", "variance", "covariance", "skew", "up", "down", "total", "since")
+"""What stands in a row as on the lanes: a block of eight."""
+OTHERS = (
+    "ahead",  # seconds since the last observation
+    "ratio",  # of the hour's unit to the day's
+    "error",
+    "unit",
+    "x",  # the error in units, cut
+    "cut",  # the error, cut
+    "count",  # this and what follows is of the row
+    "age",
+    "run",
+    "last",
+    "held",
+    "back",
+    "longer",  # variance of x in the long run
+    "root",  # of that
+    "allowance",
+    "early",  # the higher sum, before x
+    "rise",  # the sums, with x
+    "fall",
+    "watched",  # 1 if one of them was or is high
+    "lead",  # the higher sum
+    "side",
+    "odds",
+    "tail",
+    "by",  # where the level would be now, from where it is
+    "moved",  # seconds since it moved
+    "recent",  # observations since
+    "moves",  # 1 if it is to move there, −1 if back
+    "taught",  # 1 if the level is where it was, for all that is known
+)
+LEAN = np.dtype([(name, "f4", LANES) for name in KEPT + OTHERS])
+take_out, put_back, _, _ = crossing(ROW, LEAN, KEPT)
 
 
 @inlined
-def weigh(config: Config, wide: Any, n: int) -> None:
-    """Set x, and what the noise that was learned makes of the sums: its variance in the long run, with its first-order
-    autocorrelation, and the allowance, which is wider while the level is new.
-    """
-    usual, settled, allowance = config.guard, config.settled, config.allowance
-    for k in range(n):
-        wide.x[k] = min(max(wide.error[k] / wide.unit[k], -CUT), CUT)
-        variance = wide.variance[k]
-        covariance = min(max(wide.covariance[k], 0.0), 0.999 * variance)
-        longer = max(variance * (variance + covariance) / max(variance - covariance, LEAST_VARIANCE), 1.0)
-        root = math.sqrt(longer)
-        young = GUARD / math.sqrt(wide.age[k])
-        guard = usual if wide.age[k] >= settled else young
-        wide.variance[k], wide.root[k], wide.allowance[k] = longer, root, allowance + guard * root
+def gather(row: Any, t: float, y: float, wide: Any, lean: Any, k: int) -> None:
+    """Put in lane `k` what else is needed of a row, for a value that is less the effect of the hour."""
+    ahead = max(t - row.time, 0.0)
+    wide.now[k], wide.time[k], lean.ahead[k] = t, row.time + ahead, ahead
+    wide.value[k], wide.level[k] = y, row.level
+    lean.count[k], lean.age[k], lean.run[k], lean.last[k] = row.count, row.age, row.run, row.last
+    lean.held[k], lean.back[k] = row.held, row.back
 
 
 @inlined
-def judge(config: Config, wide: Any, n: int) -> None:
-    """Set the log odds of a shift and the tail of the higher sum: the exponent is the root θ of the cumulant function
-    κ₂θ²/2 + κ₃θ³/6 − kθ of a step.
-    """
-    four, tilt = config.four, config.tilt
-    for k in range(n):
-        variance, lead, root = wide.variance[k], wide.lead[k], wide.root[k]
-        theta = four / (variance + math.sqrt(variance * variance + tilt * wide.skew[k]))
-        rate = theta * root
-        wide.odds[k] = theta * lead
-        wide.tail[k] = tail_at(theta * (lead + OVERSHOOT * root), 0.5 * rate * rate)
+def put_rest(row: Any, wide: Any, lean: Any, k: int) -> None:
+    """Write to the row of lane `k` what is not copied with seven others."""
+    row.time, row.level = wide.time[k], wide.level[k]
+    row.count, row.age = int(lean.count[k]), int(lean.age[k])
+    row.run, row.last = int(lean.run[k]), int(lean.last[k])
+    row.held, row.back = lean.held[k], lean.back[k]

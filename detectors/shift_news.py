@@ -1,91 +1,82 @@
-"""What there is to tell of a shift, and how the level follows one that is beyond doubt."""
+"""What there is to tell of a shift, and how the level follows one that is beyond doubt, on lanes."""
 
-from typing import Any, NamedTuple
+import math
+from typing import Any
 
 import numpy as np
 
-from detectors.adwin_kernel import Split, clear
-from detectors.compiled import compiled
+from detectors.adwin_kernel import clear, insert, split_of
+from detectors.compiled import compiled, inlined
+from detectors.lanes import HALF, NIL, ONE
 from detectors.shift_row import MOST, SURE, Config
 
-ADOPT_TAIL = 10.0**-9.5
+ADOPT_TAIL = np.float32(10.0**-9.5)
 """A level is adopted at this tail: beyond the kind's raise score and all that verdicts can add to it …"""
-ADOPT_RUN = 16
+ADOPT_RUN = np.float32(16)
 """… and when so many observations tell where the new level is (to a quarter unit)."""
+FAR_BACK = np.float32(1.5)
+"""So many times the last move is no return from it any more."""
 HELD_SCORE = 0.9995
 """Of a shift that is still news: neither calm nor a breach."""
 
 
-class Moment(NamedTuple):
-    """An observation as the series sees it."""
-
-    time: float
-    ahead: float
-    """Seconds since the last."""
-    expected: float
-    unit: float
-
-
-class Move(NamedTuple):
-    """Where the level would be now."""
-
-    by: float
-    since: float
-    """Seconds."""
-    recent: int
-    """Observations since."""
-
-
-class News(NamedTuple):
-    """What there is to tell of a shift, and what becomes of the score for it."""
-
-    most: float
-    least: float
-    began: float
-    before: float
-    after: float
-    size: float
+@inlined
+def tell_move(config: Config, lean: Any, n: int) -> bool:
+    """Set the move that the run tells, which is not cut; return whether there may be anything to tell."""
+    warmup, news = np.float32(config.warmup), NIL
+    for k in range(n):
+        recent = abs(lean.run[k])
+        lean.by[k], lean.moved[k], lean.recent[k] = lean.total[k] / max(recent, ONE), lean.since[k], recent
+        known = lean.count[k] >= warmup
+        news = max(news, ONE if known & ((lean.odds[k] >= SURE) | (lean.held[k] > NIL)) else NIL)
+    return bool(news > NIL)
 
 
 @compiled
-def news_of(row: Any, window: Any, config: Config, now: Moment, split: Split, odds: float) -> News:
-    """Tell of a shift, new or still news; move the level when it is beyond doubt. `split` has the side and the tail of
-    the sums too.
-    """
-    move, sure = _move_of(row, config, split), odds >= SURE
-    returning = row.held > 0.0 and row.back * split.side > 0.0 and abs(move.by) < 1.5 * abs(row.back)
-    returned = returning and sure and abs(move.by) > 0.5 * abs(row.back)
-    row.held = max(row.held - now.ahead, 0.0)
-    most, least, began, before, after = 0.0 if returning else 1.0, 0.0, np.nan, np.nan, np.nan
-    if sure and not returning:
-        began, before, after = now.time - move.since, now.expected, now.expected + move.by
-    if row.held > 0.0 and not returned:
-        least = HELD_SCORE
-        if not sure or returning:
-            before, after = now.expected + row.back, now.expected
-    if returned:
-        _set_level(row, window, row.back if move.recent < ADOPT_RUN else move.by, max(row.age + 0, move.recent))
-        row.held = row.back = 0.0
-    elif split.tail <= ADOPT_TAIL and move.recent >= ADOPT_RUN:
-        row.back, row.held = -move.by, config.adopt
-        _set_level(row, window, move.by, move.recent)
-    return News(most, least, began, before, after, (after - before) / now.unit)
+def split(window: Any, config: Config, lean: Any, k: int, learning: bool) -> None:
+    """Let the window judge, and tell of a slow drift."""
+    usual, x = 1.0 * lean.unit[k] / lean.ratio[k], 1.0 * lean.x[k]
+    found = split_of(window, x * usual, usual, 1.0 * lean.longer[k], 1.0 * lean.skew[k])
+    by_run = lean.run[k] * found.side > 0 and lean.lead[k] >= config.high
+    lean.side[k], lean.tail[k], lean.odds[k] = found.side, found.tail, -math.log(max(found.tail, 1e-300))
+    if not by_run:
+        lean.by[k], lean.moved[k], lean.recent[k] = found.after, found.recent * config.step, found.recent
+    if learning:
+        insert(window, x * usual)
+
+
+@inlined
+def find_news(wide: Any, lean: Any, n: int, warmup: Any) -> None:
+    """Tell of shifts, new or still news; note where the level is to be moved."""
+    for k in range(n):
+        by, back, side = lean.by[k], lean.back[k], lean.side[k]
+        sure, settled = lean.odds[k] >= SURE, lean.count[k] >= warmup
+        returning = settled & (lean.held[k] > NIL) & (back * side > NIL) & (abs(by) < FAR_BACK * abs(back))
+        returned = returning & sure & (abs(by) > HALF * abs(back))
+        held = max(lean.held[k] - (lean.ahead[k] if settled else NIL), NIL)
+        fresh, still = settled & sure & (not returning), settled & (held > NIL) & (not returned)
+        quiet = still & ((not sure) | returning)
+        expected = wide.expected[k]
+        from_level = expected if fresh else (expected + back if quiet else np.nan)
+        to_level = expected + by if fresh else (expected if quiet else np.nan)
+        wide.began[k] = wide.now[k] - lean.moved[k] if fresh else np.nan
+        wide.before[k], wide.after[k], wide.size[k] = from_level, to_level, (to_level - from_level) / lean.unit[k]
+        wide.score[k] = max(0.0 if returning else wide.score[k], HELD_SCORE if still else wide.score[k])
+        adopted = settled & (not returned) & (lean.tail[k] <= ADOPT_TAIL) & (lean.recent[k] >= ADOPT_RUN)
+        lean.held[k], lean.moves[k] = held, ONE if adopted else (-ONE if returned else NIL)
 
 
 @compiled
-def _move_of(row: Any, config: Config, split: Split) -> Move:
-    """Return the move that the run tells, which is not cut; else, of a slow drift, the window."""
-    by, since, recent = split.after, split.recent * config.step, split.recent
-    if not config.adwin or (row.run * split.side > 0 and max(row.up, row.down) >= config.high):
-        recent = abs(row.run) + 0  # of 64 bits, as the split's
-        by, since = row.total / max(recent, 1), 1.0 * row.since
-    return Move(by, since, recent)
-
-
-@compiled
-def _set_level(row: Any, window: Any, by: float, age: int) -> None:
-    row.level += by
-    clear(window)
-    row.age = min(age, MOST)
-    row.up = row.down = row.total = row.since = 0.0
-    row.run = 0
+def move(window: Any, config: Config, wide: Any, lean: Any, k: int, learning: bool) -> None:
+    """Move the level: to a new one, or back to the one before."""
+    recent = lean.recent[k]
+    if lean.moves[k] > NIL:
+        by, age, lean.back[k], lean.held[k] = lean.by[k], recent, -lean.by[k], config.adopt
+    else:
+        by, age = lean.back[k] if recent < ADOPT_RUN else lean.by[k], max(lean.age[k], recent)
+        lean.held[k] = lean.back[k] = NIL
+    wide.level[k] += by
+    lean.age[k] = min(age, MOST)
+    lean.run[k] = lean.up[k] = lean.down[k] = lean.total[k] = lean.since[k] = NIL
+    if config.adwin and learning:
+        clear(window)

@@ -14,7 +14,7 @@ ROW = np.dtype(
     [
         ("time", "f8"),  # of the last observation
         ("level", "f8"),
-        ("scale", "f4"),  # mean absolute residual
+        ("scale", "f4"),  # mean absolute residual; from here on a block of eight
         ("variance", "f4"),  # of x
         ("covariance", "f4"),  # of neighbouring x
         ("skew", "f4"),  # mean of x³
@@ -32,18 +32,18 @@ ROW = np.dtype(
 )
 """64 bytes: one cache line."""
 
-DEVIATION = math.sqrt(math.pi / 2.0)  # a normal standard deviation in mean absolute residuals
-CUT = 3.0
+DEVIATION = np.float32(math.sqrt(math.pi / 2.0))  # a normal standard deviation in mean absolute residuals
+CUT = np.float32(3.0)
 """Units at which a residual is cut: a single outlier then moves a sum by a sixth of what raises at most."""
-UNCUT = 8
+UNCUT = np.float32(8)
 """Observations before there is a unit to cut at."""
-GUARD = 2.0
+GUARD = np.float32(2.0)
 """Standard errors of the level that are added to the allowance: a level of few observations is no measure."""
-SURE = math.log(1000.0)
+SURE = np.float32(math.log(1000.0))
 """Log odds from which a shift, or the return from one, is taken as such: the run is told, and what ends it watched."""
-LEARNED = 256.0  # observations after which the unit is learned at its least weight
-MOST = 65000  # observations counted
-QUANTUM = 4096.0  # of `last`, in a unit
+LEARNED = np.float32(256.0)  # observations after which the unit is learned at its least weight
+MOST = np.float32(65000)  # observations counted
+QUANTUM = np.float32(4096.0)  # of `last`, in a unit
 
 
 class Config(NamedTuple):

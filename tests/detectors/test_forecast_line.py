@@ -9,12 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from detectors.base import Floats
+from detectors.base import Floats, Observations
 from detectors.durations import Duration
 from detectors.forecast import Forecast
 from detectors.forecast_line import DISCOUNT, Noise, age, fit, kept, noise_of, note, take
 from detectors.forecast_row import ROW
 
+SERIES, START = 11, 1_704_067_200.0
 CONFIG = Forecast(limit=100.0, within=Duration("1d"))._config
 
 
@@ -60,6 +61,30 @@ def test_the_line_is_that_of_weighted_least_squares(seed: int, count: int, gaps:
     assert abs(row["level"] - level) < 1e-3 * noise
     assert abs(row["slope"] - slope) * row["age"] < 1e-3 * noise
     assert row["squares"] == pytest.approx(squares, rel=1e-3)
+
+
+@given(st.integers(0, 2**32), st.integers(12, 200), st.floats(0, 0.5), st.floats(-1e6, 1e6))
+@settings(max_examples=30, deadline=None)
+def test_lines_side_by_side_are_those_of_weighted_least_squares(
+    seed: int, count: int, gaps: float, offset: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    steps = np.where(rng.random(count - 1) < gaps, rng.uniform(30, 200, count - 1), CONFIG.step)
+    times = np.concatenate([[0.0], np.cumsum(steps)])
+    values = offset + 1e-3 * times + rng.uniform(-1, 1, (SERIES, count))  # so that none is an outlier
+    detector = Forecast(limit=1e9, within=Duration("1d"))
+    detector.grow(SERIES)
+    for time, value in zip(times, values.T, strict=True):
+        detector.update(Observations.of(np.arange(SERIES), START + np.full(SERIES, time), value))
+    rows = detector._rows.view(ROW)[:SERIES]
+    whole = rows["count"] == count  # others began with what was taken for an outlier
+    assert whole.any()
+    for row, own in zip(rows[whole], values[whole], strict=True):
+        level, slope, squares = least_squares(steps, own, set())
+        noise = math.sqrt(squares / row["weight"])
+        assert abs(row["level"] - level) < 1e-3 * noise
+        assert abs(row["slope"] - slope) * row["age"] < 1e-3 * noise
+        assert row["squares"] == pytest.approx(squares, rel=1e-3)
 
 
 def test_the_variances_are_those_of_what_is_seen() -> None:

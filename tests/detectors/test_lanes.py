@@ -6,12 +6,18 @@ import numpy as np
 import pytest
 
 from detectors.base import Detector, Observations
+from detectors.durations import Duration
+from detectors.forecast import Forecast
 from detectors.lanes import LANES
 from detectors.seasonal import Seasonal
 from detectors.shift import Shift
 
 SERIES, STEPS, HOUR = 2 * LANES + 20, 400, 3600.0
 MAKERS: dict[str, Callable[[], Detector]] = {
+    "forecast": lambda: Forecast(limit=250.0, within=Duration("1d")),
+    "forecast with the rhythm of the day": lambda: Forecast(
+        limit=0.0, within=Duration("2d"), direction="down", daily=True
+    ),
     "seasonal": Seasonal,
     "seasonal without rhythms": lambda: Seasonal(period=[], direction="up", least=5.0),
     "shift": lambda: Shift(daily=False),
@@ -47,6 +53,8 @@ def test_series_side_by_side_are_taken_as_alone(name: str) -> None:
         own, alone = batch.series == series, ready(MAKERS[name], 1)
         expected = alone.update(Observations.of(0 * batch.series[own], batch.time[own], batch.value[own]))
         np.testing.assert_array_equal(scores.score[own], expected.score)
+        for column, extra in scores.extra.items():
+            np.testing.assert_array_equal(extra[own], expected.extra[column])
         for table, rows in together.state().items():
             np.testing.assert_array_equal(rows[series], alone.state()[table][0])
 

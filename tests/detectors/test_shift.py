@@ -154,6 +154,16 @@ def test_a_single_outlier_is_no_shift() -> None:
     assert np.nanmax(scored(values).score) < BREACH
 
 
+@pytest.mark.parametrize("daily", [False, True])
+def test_a_single_outlier_widens_the_band_little(daily: bool) -> None:
+    values = 50 + noise(170, 200)
+    plain = scored(values, 3600.0, daily=daily)
+    values[160] += 5.0
+    hit = scored(values, 3600.0, daily=daily)
+    wider = (hit.high[161] - hit.low[161]) / (plain.high[161] - plain.low[161])
+    assert np.quantile(wider, 0.99) < 1.2
+
+
 @pytest.mark.parametrize(("direction", "up", "down"), [("up", 1, 0), ("down", 0, 1), ("both", 1, 1)])
 def test_direction(direction: str, up: int, down: int) -> None:
     rise, fall = noise(2_000), noise(2_000)
