@@ -14,7 +14,7 @@ from sqlmodel import Session
 from engine import offers
 from engine.config.model import Config
 from engine.letters import Addressed, Letter, Outside, Writer
-from engine.policy.facts import Decision
+from engine.policy.decision import Decision
 from engine.policy.gather import Gathered
 from engine.store.digests import alone, mark
 from engine.store.models import Intent

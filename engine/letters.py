@@ -14,7 +14,8 @@ from engine.desks.writes import change, linked, noted
 from engine.issues.book import history
 from engine.picture import Band, picture
 from engine.playbooks import REPLY
-from engine.policy.facts import ChannelFacts, Decision
+from engine.policy.decision import Decision
+from engine.policy.facts import ChannelFacts
 from engine.policy.gather import Gathered
 from engine.policy.reach import session_until
 from engine.status import news

@@ -10,9 +10,10 @@ from sqlmodel import Session, col
 from engine import offers
 from engine.config.model import Config
 from engine.letters import Outside, Writer
-from engine.policy.facts import Decision, Reason
+from engine.policy.decision import Decision
 from engine.policy.gather import Gatherer
 from engine.policy.reach import ways
+from engine.policy.reasons import Reason
 from engine.store.models import Entity, Intent
 from outreach.render import TemplateError
 

@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
 import structlog
+from msgspec.structs import replace
 from sqlmodel import Session
 
 from engine import offers
@@ -21,9 +22,11 @@ from engine.dispatching.sending import Companion, Leaving, Sender
 from engine.letters import Writer
 from engine.policy import together, variants
 from engine.policy.decide import decide
-from engine.policy.facts import Decision, Facts, Reason
+from engine.policy.decision import Decision
+from engine.policy.facts import Facts
 from engine.policy.gather import Gathered, Gatherer
 from engine.policy.holdout import assignment
+from engine.policy.reasons import Reason
 from engine.store import outbox
 from engine.store.batches import change_all
 from engine.store.database import insert_ignore, upsert

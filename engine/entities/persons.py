@@ -1,9 +1,9 @@
 """The people who can be told: what is known of them, and what they said themselves."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
 from sqlalchemy import CompoundSelect, String, literal, union_all
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
@@ -26,8 +26,7 @@ NOTHING_SAID = Preference(person="", at=0.0)
 """Of someone who never said how they want to be told."""
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(msgspec.Struct, frozen=True, omit_defaults=True):
     """Someone who can be told, as known now."""
 
     id: str

@@ -9,8 +9,9 @@ from engine.config.model import Per
 from engine.playbooks import CLOSING
 from engine.policy.caps import Sent, free_at
 from engine.policy.contact_hours import contact_hours
-from engine.policy.facts import Facts, Reason
+from engine.policy.facts import Facts
 from engine.policy.reach import Way, best, in_flight
+from engine.policy.reasons import Reason
 
 OPENING_WAIT = 60.0
 """Seconds after which it is asked again whether the opening message has gone out."""

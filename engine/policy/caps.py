@@ -1,15 +1,15 @@
 """How often a person may be contacted (C15): caps over calendar days of their zone, or over rolling time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
+
+import msgspec
 
 from engine.config.model import Per
 from engine.policy.contact_hours import local_day, start_of_day
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(msgspec.Struct, frozen=True, omit_defaults=True):
     """A message this person was sent, whatever it was about."""
 
     at: float

@@ -28,19 +28,22 @@ caps the one called `status` alone counts. What a later word has overtaken is no
 """
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
+
+from msgspec.structs import replace
 
 from engine.config.model import SAFETY
 from engine.issues.view import ACTIVE
 from engine.playbooks import CLOSING, REPLY
 from engine.policy import together
 from engine.policy.barriers import barriers, free
-from engine.policy.facts import WRITTEN, Check, Decision, Facts, Outage, Reason
+from engine.policy.decision import Check, Decision
+from engine.policy.facts import WRITTEN, Facts, Outage
 from engine.policy.holdout import is_held_out
 from engine.policy.news import latest_word, not_too_much, subscribed
 from engine.policy.reach import best, ways
+from engine.policy.reasons import Reason
 from engine.policy.stops import Leaving, halted
 
 STOPPED_WAIT = 60.0
@@ -74,7 +77,9 @@ def decide(facts: Facts) -> Decision:
     for place, rule in enumerate(rules):
         found = rule(facts)
         if found is not None:
-            return replace(found, trail=(*_passed(rules)[:place], Check(_name(rule), False, found.detail)))
+            return replace(
+                found, trail=(*_passed(rules)[:place], Check(_name(rule), passed=False, detail=found.detail))
+            )
     way = best(facts) if facts.kind in WRITTEN else None
     channel, address, propensity = (way.channel, way.address, way.propensity) if way else ("", "", 1.0)
     return Decision("send", Reason.ALLOWED, None, channel, address, _allowed(facts), propensity, _passed(rules))
@@ -93,7 +98,7 @@ def _allowed(facts: Facts) -> str:
 @cache
 def _passed(rules: "tuple[Rule, ...]") -> tuple[Check, ...]:
     """Return the trail of a decision that none of these rules objected to: the same object each time."""
-    return tuple(Check(_name(rule), True) for rule in rules)
+    return tuple(Check(_name(rule)) for rule in rules)
 
 
 def _name(rule: "Rule") -> str:

@@ -5,9 +5,11 @@ another, so nobody is in it twice: the dispatcher sees to that.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+import msgspec
+from msgspec.structs import replace
 from sqlmodel import Session
 
 from engine.config.model import Config, Per
@@ -37,8 +39,7 @@ from outreach.render import TemplateError, Templates
 NOTHING = IssueFacts("", "dismissed", "low", -1)
 
 
-@dataclass(frozen=True, slots=True)
-class Gathered:
+class Gathered(msgspec.Struct, frozen=True):
     """The facts, and the rows they came from that sending needs."""
 
     facts: Facts

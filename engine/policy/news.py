@@ -2,7 +2,9 @@
 
 from detectors.durations import Duration
 from engine.policy.caps import free_at
-from engine.policy.facts import Decision, Facts, Reason
+from engine.policy.decision import Decision
+from engine.policy.facts import Facts
+from engine.policy.reasons import Reason
 
 CAP = "status"
 """The cap that counts for news, and no other does."""

@@ -11,14 +11,17 @@ over: the next one is taken, under the same consent.
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from engine.config.model import BEST, PREFERRED
 from engine.entities import Person
 from engine.playbooks import CLOSING, Told
 from engine.policy.choice import Belief, chosen, propensities
 from engine.policy.consent import ALLOWED, Standing, Use, standing
-from engine.policy.facts import Facts, Reason, Tried
+from engine.policy.facts import Facts, Tried
+from engine.policy.reasons import Reason
 from engine.policy.stops import blocked
 from outreach.address import unfit
 
@@ -33,8 +36,7 @@ _STANDING = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(msgspec.Struct, frozen=True):
     """One way to reach a person, and what stands against it."""
 
     channel: str

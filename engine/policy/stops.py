@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+import msgspec
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
@@ -42,8 +43,7 @@ def stoppable(config: Config) -> dict[str, list[str]]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Halt:
+class Halt(msgspec.Struct, frozen=True, omit_defaults=True):
     """A kill switch that is on."""
 
     id: str

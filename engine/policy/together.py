@@ -6,7 +6,8 @@ is told is not settled then. Only e-mail, and the channels that carry texts, tel
 """
 
 from collections.abc import Collection
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from engine.config.digest_model import TOLD_BY, terms
 from engine.config.model import SAFETY, Config

@@ -7,7 +7,7 @@ from typing import Any
 from sqlmodel import Session, col, func, select
 
 from engine.config.model import SEVERITIES, Config
-from engine.policy.facts import Reason
+from engine.policy.reasons import Reason
 from engine.showcase.page import picture_url, span
 from engine.store.models import DecisionRow, Entity, Intent, Issue, SignalRow, Ticket
 

@@ -4,13 +4,15 @@ Its state is kept in memory, and over a reload of the configuration; a new proce
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from msgspec.structs import replace
 from sqlmodel import Session
 
 from engine.config.model import SEVERITIES, Config, Sending
 from engine.playbooks import CLOSING
-from engine.policy.facts import Facts, Gate, Outage, Reason
+from engine.policy.facts import Facts, Gate, Outage
+from engine.policy.reasons import Reason
 from engine.traffic.bucket import Bucket
 from engine.traffic.lane import Lane, LaneState, throttled
 from engine.traffic.pace import Pacer

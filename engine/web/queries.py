@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, and_, func, or_
 from sqlmodel import Session, SQLModel, col, select
 
 from engine.policy.decide import RULES
-from engine.policy.facts import Reason
+from engine.policy.reasons import Reason
 from engine.store.models import DecisionRow, Intent, Issue, Silence
 from engine.web.problems import Refused
 
@@ -115,7 +115,12 @@ def trail(row: DecisionRow) -> list[Check]:
     """Return every rule that was asked, in order."""
     steps: Sequence[dict[str, Any]] = _decision(row).get("trail", ())
     return [
-        Check(str(each["rule"]), _ABOUT.get(str(each["rule"]), ""), bool(each["passed"]), str(each.get("detail", "")))
+        Check(
+            str(each["rule"]),
+            _ABOUT.get(str(each["rule"]), ""),
+            bool(each.get("passed", True)),
+            str(each.get("detail", "")),
+        )
         for each in steps
     ]
 
