@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlmodel import Session
 
@@ -19,12 +19,13 @@ from engine.policy.facts import ChannelFacts
 from engine.policy.gather import Gathered
 from engine.policy.reach import session_until
 from engine.status import news
-from engine.store import digests
+from engine.store import digests, pages
 from engine.store.models import Entity, Intent, Issue
 from engine.waves import incidents
 from engine.wording import Speaker, buttons, keys
 from outreach import drafts
 from outreach.base import Channel, Draft, Message, Receipt, TicketDesk
+from outreach.forms import Laid
 from outreach.render import Approval, Rendered, TemplateError, Templates
 
 
@@ -43,8 +44,7 @@ class Outside:
         return {name: ChannelFacts(each.kind, each.address, each.session) for name, each in self.channels.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Posted:
+class Posted(NamedTuple):
     """A message, and the channel it goes by."""
 
     channel: Channel
@@ -55,8 +55,7 @@ class Posted:
         return self.channel.send(self.message)
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
+class Letter(NamedTuple):
     """Something ready to go."""
 
     send: Callable[[], Receipt]
@@ -64,16 +63,22 @@ class Letter:
     """What the intent keeps of it: channel, address, and in the payload the text as it goes out."""
     posted: Posted | None = None
     """The message, where it is one: several may go at once (`Channel.send_all`)."""
+    laid: Laid | None = None
+    """Its HTML, where `columns` keep only what is its own (`engine.store.pages`)."""
+
+    @property
+    def html(self) -> str:
+        """Its HTML; empty: it has none."""
+        return self.posted.message.html if self.posted else ""
 
     @classmethod
-    def of(cls, channel: Channel, message: Message, columns: Mapping[str, Any]) -> "Letter":
+    def of(cls, channel: Channel, message: Message, columns: Mapping[str, Any], laid: Laid | None = None) -> "Letter":
         """Return a message ready to go."""
         posted = Posted(channel, message)
-        return cls(posted.send, columns, posted)
+        return cls(posted.send, columns, posted, laid)
 
 
-@dataclass(frozen=True, slots=True)
-class Addressed:
+class Addressed(NamedTuple):
     """An intent that is about to be written, with the address it goes to."""
 
     id: str
@@ -90,8 +95,7 @@ class Addressed:
         return cls(intent.id, intent.kind, intent.playbook, intent.occasion, intent.thread, address, payload)
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(NamedTuple):
     """Which words, and how they travel."""
 
     channel: str
@@ -201,9 +205,9 @@ class Writer:
             locale=text.locale,
         )
         channel = self._outside.channels[decision.channel]
-        said = {"subject": message.subject, "text": message.text, "html": message.html, "locale": text.locale}
+        said = {"subject": message.subject, "text": message.text, "locale": text.locale, **pages.said(text)}
         columns = {"channel": decision.channel, "address": message.to, "payload": {**intent.payload, **said}}
-        return Letter.of(channel, message, columns)
+        return Letter.of(channel, message, columns, text.laid)
 
     def _to_colleague(
         self, session: Session, intent: Intent, issue: Issue, account: Entity | None, now: float
@@ -294,11 +298,13 @@ class Writer:
             locale=text.locale,
             choices=_choices(channel, intent, text.locale),
         )
-        said = {"subject": message.subject, "text": message.text, "html": message.html, "locale": text.locale}
+        said = {"subject": message.subject, "text": message.text, "locale": text.locale}
+        if not channel.plain:
+            said |= pages.said(text)
         if channel.session:
             said["content"] = message.content  # by which it is looked for, if no answer comes
         columns = {"channel": form.channel, "address": message.to, "payload": {**intent.payload, **said}}
-        return Letter.of(channel, message, columns)
+        return Letter.of(channel, message, columns, None if channel.plain else text.laid)
 
     def _said(self, channel: Channel, form: Form, words: Mapping[str, Any]) -> tuple[Rendered, Approval | None]:
         """Return what the reader gets: free words, or where they may not be sent now, the approved template (C12)."""

@@ -98,11 +98,12 @@ def _texts(
             continue
         chosen = Decision("send", Reason.ALLOWED, None, way.channel, way.address)
         try:
-            said = writer.write(session, intent, gathered, chosen, now).columns["payload"]
+            letter = writer.write(session, intent, gathered, chosen, now)
         except TemplateError as error:
             yield Preview(way.channel, locale, template, intent.recipient, "", "", "", people, str(error))
             continue
-        told = {name: str(said.get(name, "")) for name in ("subject", "text", "html")}
+        said = letter.columns["payload"]
+        told = {"subject": str(said["subject"]), "text": str(said["text"]), "html": letter.html}
         yield Preview(way.channel, str(said["locale"]), template, intent.recipient, people=people, **told)
 
 

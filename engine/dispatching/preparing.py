@@ -27,7 +27,7 @@ from engine.policy.facts import Facts
 from engine.policy.gather import Gathered, Gatherer
 from engine.policy.holdout import assignment
 from engine.policy.reasons import Reason
-from engine.store import outbox
+from engine.store import outbox, pages
 from engine.store.batches import change_all
 from engine.store.database import insert_ignore, upsert
 from engine.store.models import Assignment, DecisionRow, Intent
@@ -101,6 +101,7 @@ class Preparer:
         upsert(session, DecisionRow, done.decisions, ["id"])
         insert_ignore(session, Assignment, done.arms)
         outbox.add(session, done.notes)
+        pages.keep(session, [each.letter.laid for each in done.leaving])
         lost = set(change_all(session, self._name, done.changes))
         done.leaving = [each for each in done.leaving if lost.isdisjoint(each.ids)]
         return done
@@ -219,7 +220,8 @@ class Preparer:
         before = intent.channel, intent.address
         same_way = (chosen.get("channel", before[0]), chosen.get("address", before[1])) == before
         attempts = intent.attempts + 1 if same_way else 1
-        vars(intent).update(chosen, attempts=attempts, claimed_at=now)  # no session looks for what is changed on it
+        for name, value in (*chosen.items(), ("attempts", attempts), ("claimed_at", now)):
+            setattr(intent, name, value)  # no session looks for what is changed on it
         self._waves.sent(intent)
         done.changes.append(leaving(intent))
 
