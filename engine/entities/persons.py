@@ -9,6 +9,7 @@ from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
 from engine.entities.belonging import ASSET, CONTACT
+from engine.store import plain
 from engine.store.among import among
 from engine.store.database import by_bytes
 from engine.store.models import Address, Entity, Preference
@@ -120,8 +121,8 @@ def person_of(
 def addresses_of(session: Session, ids: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
     """Return the addresses of contacts, by id, in the order they were given in."""
     addresses: dict[str, list[tuple[str, str]]] = {}
-    for entity, kind, value in session.execute(_ADDRESSES, {"ids": ids}):
-        addresses.setdefault(entity, []).append((kind, value))
+    for row in plain.rows(session, _ADDRESSES, {"ids": ids}):
+        addresses.setdefault(row.entity, []).append((row.kind, row.value))
     return addresses
 
 
