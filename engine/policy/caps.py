@@ -34,10 +34,10 @@ def free_at(cap: Per, times: Sequence[float], zones: Sequence[str], now: float) 
     """
     if cap.count <= 0:
         return None
-    past = sorted(time for time in times if time <= now)
+    past = [time for time in times if time <= now]
     if len(past) < cap.count:
         return now
-    oldest = past[-cap.count]
+    oldest = sorted(past)[-cap.count]
     if not cap.calendar:
         return max(now, oldest + cap.seconds)
     return max(now, *(_day_free(cap, oldest, zone) for zone in zones))

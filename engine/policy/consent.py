@@ -74,8 +74,11 @@ def standing(entries: Sequence[Entry], use: Use, scope: Scope, configured: Mappi
     >>> standing([], Use("jo@acme.test", "email", "service"), "all")
     <Standing.IMPLIED: 'implied'>
     """
-    stops = [entry for entry in entries if _stops(entry, use, scope)]
-    grants = [entry for entry in entries if _grants(entry, use, stops)]
+    grants: Sequence[Entry] = ()
+    stops: Sequence[Entry] = ()
+    if entries:
+        stops = [entry for entry in entries if _stops(entry, use, scope)]
+        grants = [entry for entry in entries if _grants(entry, use, stops)]
     if grants:
         written = use.purpose != "marketing" or any(entry.written for entry in grants)
         return Standing.GRANTED if written else Standing.UNWRITTEN

@@ -9,8 +9,8 @@ A way by which the message did not arrive is not tried again, and one whose prov
 over: the next one is taken, under the same consent.
 """
 
-import threading
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -48,15 +48,16 @@ class Way(msgspec.Struct, frozen=True):
     """More of the obstacle, where there is more to say."""
 
 
-class _Latest(threading.local):
-    """The ways of the facts that were looked at last: one decision asks for them again and again."""
+class _Looked(NamedTuple):
+    """The ways that facts leave open."""
 
-    facts: Facts | None = None
-    ways: Sequence[Way] = ()
-    best: Way | None = None
+    facts: Facts | None
+    ways: Sequence[Way]
+    best: Way | None
 
 
-_latest = _Latest()
+_latest = [_Looked(None, (), None)]
+"""Of the facts that were looked at last: one decision asks for them again and again. It is read and written whole."""
 
 
 def ways(facts: Facts) -> Sequence[Way]:
@@ -64,12 +65,12 @@ def ways(facts: Facts) -> Sequence[Way]:
     return _look(facts).ways
 
 
-def _look(facts: Facts) -> _Latest:
-    if _latest.facts is not facts:
-        _latest.ways = _ways(facts)
-        _latest.best = next((way for way in _latest.ways if way.obstacle is None), None)
-        _latest.facts = facts
-    return _latest
+def _look(facts: Facts) -> _Looked:
+    found = _latest[0]
+    if found.facts is not facts:
+        all_ = _ways(facts)
+        found = _latest[0] = _Looked(facts, all_, next((way for way in all_ if way.obstacle is None), None))
+    return found
 
 
 def _ways(facts: Facts) -> Sequence[Way]:

@@ -5,6 +5,7 @@ Its state is kept in memory, and over a reload of the configuration; a new proce
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from msgspec.structs import replace
 from sqlmodel import Session
@@ -22,8 +23,7 @@ MOST_ADDRESSES = 10_000
 """Addresses whose spacing is remembered."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """A message that was decided to be sent."""
 
     intent: str
