@@ -35,7 +35,7 @@ TOLD = ("claimed", "sending", "sent", "unknown")
 """The states of an intent whose message went out, may have, or may be about to."""
 
 
-class Told(msgspec.Struct, frozen=True, omit_defaults=True):
+class Told(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """An outreach that is open: a person was told of an issue, and has heard no closing message."""
 
     recipient: str

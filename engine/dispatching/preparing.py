@@ -103,7 +103,8 @@ class Preparer:
         outbox.add(session, done.notes)
         pages.keep(session, [each.letter.laid for each in done.leaving])
         lost = set(change_all(session, self._name, done.changes))
-        done.leaving = [each for each in done.leaving if lost.isdisjoint(each.ids)]
+        if lost:
+            done.leaving = [each for each in done.leaving if lost.isdisjoint(each.ids)]
         return done
 
     def _one(
@@ -118,8 +119,7 @@ class Preparer:
                 return
             facts = self._with_gate(session, intent, known, decision, now)
             decision = decision if facts.gate is None else decide(facts)
-        leading = Told(intent, known, decision)
-        digest = self._digest(session, leading, others, now, done)
+        digest = self._digest(session, Told(intent, known, decision), others, now, done) if others else None
         if digest is not None:
             self._write_digest(digest, now, done)
             return

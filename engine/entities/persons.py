@@ -27,7 +27,7 @@ NOTHING_SAID = Preference(person="", at=0.0)
 """Of someone who never said how they want to be told."""
 
 
-class Person(msgspec.Struct, frozen=True, omit_defaults=True):
+class Person(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Someone who can be told, as known now."""
 
     id: str

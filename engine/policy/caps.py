@@ -9,7 +9,7 @@ from engine.config.model import Per
 from engine.policy.contact_hours import local_day, start_of_day
 
 
-class Sent(msgspec.Struct, frozen=True, omit_defaults=True):
+class Sent(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A message this person was sent, whatever it was about."""
 
     at: float

@@ -36,7 +36,7 @@ class Standing(StrEnum):
 ALLOWED = frozenset({Standing.GRANTED, Standing.IMPLIED})
 
 
-class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
+class Entry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One entry of the ledger: `engine.store.models.Consent`, unchanging."""
 
     at: float
@@ -52,7 +52,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
         return cls(row.at, row.state, row.channel, row.purpose, row.address, row.written)
 
 
-class Use(msgspec.Struct, frozen=True):
+class Use(msgspec.Struct, frozen=True, gc=False):
     """What is to be done: write to `address` on a kind of channel for a purpose."""
 
     address: str

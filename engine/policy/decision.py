@@ -9,7 +9,7 @@ from engine.policy.reasons import Reason
 Verdict = Literal["send", "hold", "skip"]
 
 
-class Check(msgspec.Struct, frozen=True, omit_defaults=True):
+class Check(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One rule and what it said."""
 
     rule: str
@@ -17,7 +17,7 @@ class Check(msgspec.Struct, frozen=True, omit_defaults=True):
     detail: str = ""
 
 
-class Decision(msgspec.Struct, frozen=True, omit_defaults=True):
+class Decision(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Send, hold until, or skip; and why."""
 
     verdict: Verdict

@@ -24,7 +24,7 @@ WRITTEN = ("message", "status")
 """The kinds of what goes to people outside, by a channel that is chosen for them."""
 
 
-class IssueFacts(msgspec.Struct, frozen=True, omit_defaults=True):
+class IssueFacts(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The issue as it is now."""
 
     id: str
@@ -35,7 +35,7 @@ class IssueFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     opened_at: float = 0.0
 
 
-class StepFacts(msgspec.Struct, frozen=True, omit_defaults=True):
+class StepFacts(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What was planned: the playbook's step, in the episode it was planned in."""
 
     playbook: str
@@ -66,7 +66,7 @@ class StepFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     """Of an answer: where the person wrote from."""
 
 
-class ChannelFacts(msgspec.Struct, frozen=True, omit_defaults=True):
+class ChannelFacts(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A configured channel."""
 
     kind: str
@@ -77,7 +77,7 @@ class ChannelFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     """Seconds for which free words may be sent after the person wrote; 0: at any time."""
 
 
-class Suppressed(msgspec.Struct, frozen=True, omit_defaults=True):
+class Suppressed(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """An address nothing is sent to."""
 
     address: str
@@ -86,7 +86,7 @@ class Suppressed(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str = ""
 
 
-class Tried(msgspec.Struct, frozen=True, omit_defaults=True):
+class Tried(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A way by which the message was tried, and did not arrive."""
 
     channel: str
@@ -94,7 +94,7 @@ class Tried(msgspec.Struct, frozen=True, omit_defaults=True):
     why: str = ""
 
 
-class Outage(msgspec.Struct, frozen=True, omit_defaults=True):
+class Outage(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A channel whose provider does not answer."""
 
     channel: str
@@ -105,7 +105,7 @@ class Outage(msgspec.Struct, frozen=True, omit_defaults=True):
     """It has been away for so long that messages go another way, where there is one."""
 
 
-class Gate(msgspec.Struct, frozen=True, omit_defaults=True):
+class Gate(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Why something that may be sent does not leave yet (`engine.traffic`)."""
 
     reason: Reason
@@ -113,7 +113,7 @@ class Gate(msgspec.Struct, frozen=True, omit_defaults=True):
     detail: str = ""
 
 
-class Subscription(msgspec.Struct, frozen=True, omit_defaults=True):
+class Subscription(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What a subscriber of the status page asked for, as it stands now."""
 
     state: str
@@ -126,7 +126,7 @@ class Subscription(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whether nothing was said since of the same entry."""
 
 
-class Digest(msgspec.Struct, frozen=True, omit_defaults=True):
+class Digest(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Of an opening message that may be told with others: on what terms, and with whom it goes."""
 
     until: float
@@ -138,7 +138,7 @@ class Digest(msgspec.Struct, frozen=True, omit_defaults=True):
     """How many others are told with it."""
 
 
-class PolicyFacts(msgspec.Struct, frozen=True, omit_defaults=True):
+class PolicyFacts(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The values of the policy, and of the playbook's limits, that held."""
 
     hours: Hours = Hours(8 * 60, 21 * 60)
@@ -164,7 +164,7 @@ class PolicyFacts(msgspec.Struct, frozen=True, omit_defaults=True):
         )
 
 
-class Facts(msgspec.Struct, frozen=True, omit_defaults=True):
+class Facts(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """All that `decide` looks at."""
 
     now: float

@@ -39,7 +39,7 @@ from outreach.render import TemplateError, Templates
 NOTHING = IssueFacts("", "dismissed", "low", -1)
 
 
-class Gathered(msgspec.Struct, frozen=True):
+class Gathered(msgspec.Struct, frozen=True, gc=False):
     """The facts, and the rows they came from that sending needs."""
 
     facts: Facts

@@ -36,7 +36,7 @@ _STANDING = {
 }
 
 
-class Way(msgspec.Struct, frozen=True):
+class Way(msgspec.Struct, frozen=True, gc=False):
     """One way to reach a person, and what stands against it."""
 
     channel: str
