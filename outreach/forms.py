@@ -138,7 +138,7 @@ def is_plain(value: str) -> bool:
 
 def _escaped(values: list[str]) -> list[str]:
     """Return texts as they may stand in HTML; most have nothing in them that stands for something else there."""
-    return [escape(each) for each in values] if _SPECIAL.search("".join(values)) else values
+    return [str(escape(each)) for each in values] if _SPECIAL.search("".join(values)) else values
 
 
 def _is_link(value: str) -> bool:
