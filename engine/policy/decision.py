@@ -38,3 +38,8 @@ class Decision(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
         """Return it as plain JSON values."""
         found: dict[str, Any] = msgspec.to_builtins(self)
         return found
+
+
+def skip(reason: Reason, note: str = "") -> Decision:
+    """Return a decision not to do it."""
+    return Decision("skip", reason, detail=f"{reason.sentence} {note}".strip())

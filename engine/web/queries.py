@@ -14,9 +14,7 @@ from engine.store.models import DecisionRow, Intent, Issue, Silence
 from engine.web.problems import Refused
 
 Row = TypeVar("Row", bound=SQLModel)
-_ABOUT = {
-    rule.__name__.lstrip("_"): (rule.__doc__ or "").partition("\n")[0] for rules in RULES.values() for rule in rules
-}
+_ABOUT = {rule.__name__: (rule.__doc__ or "").partition("\n")[0] for rules in RULES.values() for rule in rules}
 
 
 _SENTENCES = {str(reason.value): reason.sentence for reason in Reason}

@@ -70,7 +70,7 @@ def said(templates: Templates, written: tuple[str, str, str], values: Mapping[st
     """Return what is rendered, or why nothing is."""
     template, locale, channel = written
     try:
-        return templates.render(template, channel, locale, values)
+        return templates.render(template, channel, locale, values)._replace(laid=None)
     except TemplateError as error:
         return str(error)
 
