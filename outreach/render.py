@@ -240,5 +240,4 @@ def _spoken(asked: str, written: str) -> str:
 
 def _zone(variables: Mapping[str, Any]) -> str:
     """Return the zone the reader lives in, as far as it is known."""
-    found = (variables.get(who, {}).get("zone") for who in ("person", "customer"))
-    return next((str(zone) for zone in found if zone), "")
+    return str(variables.get("person", {}).get("zone") or variables.get("customer", {}).get("zone") or "")
