@@ -6,7 +6,7 @@ around them what is said once: how to check that it is genuine, why this person 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from sqlmodel import Session
@@ -14,9 +14,10 @@ from sqlmodel import Session
 from engine import offers
 from engine.config.model import Config
 from engine.letters import Addressed, Letter, Outside, Writer
-from engine.policy.facts import Decision
+from engine.policy.decision import Decision
 from engine.policy.gather import Gathered
 from engine.policy.together import FRAMES
+from engine.store import pages
 from engine.store.digests import alone, mark
 from engine.store.models import Intent
 from engine.store.outbox import Status
@@ -27,8 +28,7 @@ from outreach.segments import segments
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(NamedTuple):
     """A message that was decided to be sent, and all that is known about it."""
 
     intent: Intent
@@ -138,8 +138,11 @@ class Digester:
             data={"issues": [item.words["issue"] for item in items], "occasion": first.intent.occasion},
             locale=text.locale,
         )
-        columns = {item.intent.id: _columns(item, message, [each.intent.id for each in items]) for item in items}
-        letter = Letter.of(channel, message, columns[first.intent.id])
+        ids = [each.intent.id for each in items]
+        said = {"subject": message.subject, "text": message.text, "locale": text.locale}
+        said |= {} if channel.plain else pages.said(text)
+        columns = {item.intent.id: _columns(item, message.to, said, ids) for item in items}
+        letter = Letter.of(channel, message, columns[first.intent.id], None if channel.plain else text.laid)
         return Digest([item.told for item in items], letter, columns)
 
 
@@ -149,7 +152,6 @@ def _also(items: Sequence[Item]) -> tuple[str, ...]:
     return tuple(each for each in threads if each != items[0].intent.thread)
 
 
-def _columns(item: Item, message: Message, ids: Sequence[str]) -> Mapping[str, Any]:
-    said = {"subject": message.subject, "text": message.text, "html": message.html, "locale": message.locale}
+def _columns(item: Item, to: str, said: Mapping[str, Any], ids: Sequence[str]) -> Mapping[str, Any]:
     payload = mark({**alone(item.intent.payload), **said}, ids, item.said.subject)
-    return {"channel": item.told.decision.channel, "address": message.to, "payload": payload}
+    return {"channel": item.told.decision.channel, "address": to, "payload": payload}

@@ -38,12 +38,14 @@ def connect(path: Path, *, busy_timeout: float, synchronous: str = "FULL") -> sq
 def prepare(connection: sqlite3.Connection, synchronous: str, *, busy_timeout: float) -> None:
     """Set what each connection needs: write-ahead log, fsync at each commit (FULL), foreign keys.
 
-    32 MB of cache instead of 2: inserting into an index in random order must not read the disk.
+    32 MB of cache instead of 2: inserting into an index in random order must not read the disk. The log is copied into
+    the file at 16 MB instead of 4: pages that are written again and again, as those of indexes are, are copied once.
     """
     _switch_to_wal(connection, time.monotonic() + busy_timeout)
     connection.execute(f"PRAGMA synchronous = {synchronous}")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA cache_size = -32768")
+    connection.execute("PRAGMA wal_autocheckpoint = 4096")
 
 
 def _switch_to_wal(connection: sqlite3.Connection, deadline: float) -> None:

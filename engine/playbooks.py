@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
+import msgspec
+
 from engine.config.model import EscalateStep, MessageStep, PlaybookConfig, Step, TicketStep, When
 from engine.entities import Person
 from engine.ids import derive
@@ -33,8 +35,7 @@ TOLD = ("claimed", "sending", "sent", "unknown")
 """The states of an intent whose message went out, may have, or may be about to."""
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """An outreach that is open: a person was told of an issue, and has heard no closing message."""
 
     recipient: str

@@ -10,9 +10,10 @@ from sqlmodel import Session, col
 from engine import offers
 from engine.config.model import Config
 from engine.letters import Outside, Writer
-from engine.policy.facts import Decision, Reason
+from engine.policy.decision import Decision
 from engine.policy.gather import Gatherer
 from engine.policy.reach import ways
+from engine.policy.reasons import Reason
 from engine.store.models import Entity, Intent
 from outreach.render import TemplateError
 
@@ -97,11 +98,12 @@ def _texts(
             continue
         chosen = Decision("send", Reason.ALLOWED, None, way.channel, way.address)
         try:
-            said = writer.write(session, intent, gathered, chosen, now).columns["payload"]
+            letter = writer.write(session, intent, gathered, chosen, now)
         except TemplateError as error:
             yield Preview(way.channel, locale, template, intent.recipient, "", "", "", people, str(error))
             continue
-        told = {name: str(said.get(name, "")) for name in ("subject", "text", "html")}
+        said = letter.columns["payload"]
+        told = {"subject": str(said["subject"]), "text": str(said["text"]), "html": letter.html}
         yield Preview(way.channel, str(said["locale"]), template, intent.recipient, people=people, **told)
 
 

@@ -148,12 +148,10 @@ class Speaker:
             "evidence": evidence(issue.evidence),
         }
 
-    def _links(self, intent: Outgoing, person: Person, now: float) -> dict[str, str]:
+    def _links(self, intent: Outgoing, person: Person, now: float) -> Mapping[str, str]:
         purpose = str(intent.payload.get("purpose", "service"))
-        return {
-            use: self.links.url(Claims(use, intent.id, person.id, intent.address, purpose, now + LIFETIME))
-            for use in ("page", "unsubscribe", "preferences")
-        }
+        claims = Claims("page", intent.id, person.id, intent.address, purpose, now + LIFETIME)
+        return self.links.urls(("page", "unsubscribe", "preferences"), claims)
 
     def _article(self, playbook: str, issue: Issue, locale: str) -> Mapping[str, str] | None:
         """Return what customers can do themselves: the playbook's article, or else the detector's."""
@@ -186,7 +184,7 @@ _NUMBERS = ("value", "expected", "low", "high", "score", "window_s", "eta_s", "e
 
 
 def _finite(value: object) -> float | None:
-    return value if isinstance(value, int | float) and math.isfinite(value) else None
+    return value if isinstance(value, (int, float)) and math.isfinite(value) else None
 
 
 def _told(change: Change) -> str:

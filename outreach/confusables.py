@@ -44,6 +44,8 @@ def disguised_host(host: str) -> str:
     >>> disguised_host("xn--pypal-4ve.com"), disguised_host("xn--mnchen-3ya.example")
     ('mixes letters of CYRILLIC and LATIN', '')
     """
+    if host.isascii() and "xn--" not in host.lower():
+        return ""
     return next((cause for label in _labels(host) if (cause := disguised(label))), "")
 
 

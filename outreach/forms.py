@@ -6,10 +6,12 @@ the marks were. That is the same as a message laid out by itself only where no v
 `is_plain` says which values are taken, `is_settled` which lines. Any other message is laid out by itself.
 """
 
+import hashlib
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 from markupsafe import escape
 
@@ -37,32 +39,50 @@ Page = Callable[[Mail, Said], str | None]
 """The page around a mail, for what is the same for many; None where it cannot be known before the values are."""
 
 
-@dataclass(frozen=True, slots=True)
-class Filled:
+class Laid(NamedTuple):
+    """A page as it goes out: what it has in common with many, and what is its own."""
+
+    page: "Pieces"
+    values: tuple[str, ...]
+    """In the order of their places: `woven` makes the page of both."""
+
+
+class Filled(NamedTuple):
     """A message as it goes out."""
 
     subject: str
     text: str
-    html: str | None
+    html: str = ""
+    laid: Laid | None = None
     """None: the page has to be rendered for it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Pieces:
-    """A text with places for values, as a format and which value goes where."""
+    """A text with places for values: what stands around them, and which value goes where."""
 
-    format: str
+    texts: tuple[str, ...]
+    """One more than there are places."""
     order: tuple[int, ...]
+
+    @cached_property
+    def id(self) -> str:
+        """A name for the texts: the same for the same ones, anywhere."""
+        return hashlib.blake2b(VALUE.join(self.texts).encode(), digest_size=16).hexdigest()
 
     @classmethod
     def of(cls, marked: str) -> "Pieces":
         """Take a text apart at its marks."""
-        order = tuple(int(number) for number in _MARK.findall(marked))
-        return cls(_MARK.sub("%s", marked.replace("%", "%%")), order)
+        texts = _MARK.split(marked)
+        return cls(tuple(texts[::2]), tuple(map(int, texts[1::2])))
+
+    def placed(self, values: Sequence[str]) -> tuple[str, ...]:
+        """Return values in the order of their places."""
+        return tuple([values[each] for each in self.order])
 
     def filled(self, values: Sequence[str]) -> str:
         """Return the text with values in their places."""
-        return self.format % tuple([values[each] for each in self.order])
+        return woven(self.texts, self.placed(values))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +106,25 @@ class Form:
             if not fits(value):
                 raise Unplanned
         subject, text = short(one_line(self.subject.filled(values))), self.text.filled(values)
-        html = None
+        html, laid = "", None
         if self.page is not None:
             words = shortened(" ".join(self.words.filled(values).split()))
-            html = self.page.filled(_escaped([*values, subject, words]))
-        if len(text) + len(html or "") > LENGTH // 2:
+            laid = Laid(self.page, self.page.placed(_escaped([*values, subject, words])))
+            html = woven(laid.page.texts, laid.values)
+        if len(text) + len(html) > LENGTH // 2:
             raise Unplanned
-        return Filled(subject, text, html)
+        return Filled(subject, text, html, laid)
+
+
+def woven(texts: Sequence[str], values: Sequence[str]) -> str:
+    """Return texts with values between them: there is one text more.
+
+    >>> woven(["Hello ", "!"], ["Ann"])
+    'Hello Ann!'
+    """
+    pieces = [*texts, *values]
+    pieces[::2], pieces[1::2] = texts, values
+    return "".join(pieces)
 
 
 def is_plain(value: str) -> bool:
@@ -106,7 +138,7 @@ def is_plain(value: str) -> bool:
 
 def _escaped(values: list[str]) -> list[str]:
     """Return texts as they may stand in HTML; most have nothing in them that stands for something else there."""
-    return [escape(each) for each in values] if _SPECIAL.search("".join(values)) else values
+    return [str(escape(each)) for each in values] if _SPECIAL.search("".join(values)) else values
 
 
 def _is_link(value: str) -> bool:

@@ -24,6 +24,8 @@ from outreach.base import Message
 from outreach.text import one_line
 
 MESSAGE_ID = re.compile(r"<[^<>\s@]{1,400}@[^<>\s@]{1,400}>")
+_PLAIN_ADDRESS = re.compile(r"https?://[A-Za-z0-9.-]+(?::\d+)?(?:/[!-;=?-~]*)?")
+"""A web address of which nothing else has to be looked at."""
 _LINE = 76
 """Characters a line should have at most (RFC 5322, 2.1.1; RFC 2047, 2)."""
 LONGEST_LINE = 998
@@ -151,17 +153,32 @@ def _pieces(text: str) -> Iterator[bytes]:
 
 def _part(subtype: str, text: str) -> bytes:
     """Return a part with its headers: as it is where it may be, else quoted-printable, or base64 if that is less."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n")
-    data = f"{lines}\n".replace("\n", "\r\n").encode()
+    lines = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+    data = (lines.removesuffix("\n").replace("\n", "\r\n") + "\r\n").encode()
     encoding = _encoding(data, len(text))
     head = f'Content-Type: text/{subtype}; charset="utf-8"\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n'
     return head.encode() + _ENCODED[encoding](data)
 
 
 def _encoding(data: bytes, characters: int) -> str:
-    if data.isascii() and b"\0" not in data and max(map(len, data.split(b"\r\n"))) <= LONGEST_LINE:
+    if data.isascii() and b"\0" not in data and _has_short_lines(data):
         return "7bit"
     return "base64" if len(data) > 1.5 * characters + 4 else "quoted-printable"
+
+
+def _has_short_lines(data: bytes) -> bool:
+    """Return whether no line is too long, looking at one line end in so many characters.
+
+    >>> _has_short_lines(b"a" * 998 + b"\\r\\n"), _has_short_lines(b"a" * 999 + b"\\r\\n")
+    (True, False)
+    """
+    start, most = 0, LONGEST_LINE + len(b"\r\n")
+    while len(data) - start > most:
+        end = data.rfind(b"\r\n", start, start + most)
+        if end < 0:
+            return False
+        start = end + len(b"\r\n")
+    return True
 
 
 _ENCODED: Mapping[str, Callable[[bytes], bytes]] = {
@@ -180,6 +197,8 @@ def _boundary(message: Message) -> str:
 
 
 def _web_address(url: str) -> str:
+    if _PLAIN_ADDRESS.fullmatch(url):
+        return url
     parts = urlsplit(url)
     if parts.scheme not in ("https", "http") or not parts.netloc or re.search(r"[^!-;=?-~]", url):
         raise ValueError(f"unsubscribe_url {url!r} is no web address")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from traceback import walk_tb
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from jinja2 import TemplateError as JinjaError
 from jinja2 import TemplateNotFound, TemplateSyntaxError
@@ -16,7 +16,7 @@ from jinja2 import TemplateNotFound, TemplateSyntaxError
 from outreach.files import ARM, BODY, SUBJECT, WITH_SUBJECT, Files, PartsLoader, as_variables
 from outreach.filling import MAIL, WRONG, Filling
 from outreach.formats import FILTERS
-from outreach.forms import Filled
+from outreach.forms import Filled, Laid
 from outreach.layout import Mail
 from outreach.lint import Lint
 from outreach.lint_rules import Problem, Rules
@@ -44,8 +44,7 @@ class TemplateError(ValueError):
         super().__init__(f"{head}; {remedy}" if remedy else head)
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
+class Rendered(NamedTuple):
     """A message as its reader gets it."""
 
     subject: str
@@ -53,6 +52,8 @@ class Rendered:
     html: str
     locale: str
     """The locale it is written in."""
+    laid: Laid | None = None
+    """Its HTML in two parts, where it has much in common with others'."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +106,9 @@ class Templates:
         values = Said(variables, locale=_spoken(locale, written), zone=_zone(variables))
         said = self._filling.filled(name, values, has_subject=self._has_subject(name)) or self._laid_out(name, values)
         text = plain(said.text) if name.endswith("/sms.txt.j2") else said.text
-        html = said.html
-        if html is None:
-            html = self._html(name, values, said.subject, text) if name.endswith(MAIL) else ""
+        if said.laid is not None:
+            return Rendered(said.subject, text, said.html, written, said.laid)
+        html = self._html(name, values, said.subject, text) if name.endswith(MAIL) else ""
         return Rendered(said.subject, text, html, written)
 
     def preview(self, template: str, channel: str, locale: str) -> Rendered:
@@ -199,7 +200,7 @@ class Templates:
     def _laid_out(self, name: str, values: Mapping[str, Any]) -> Filled:
         """Return what a template says, but for its page."""
         subject = short(one_line(self._run(name + SUBJECT, values))) if self._has_subject(name) else ""
-        return Filled(subject, CONTROL.sub("", self._run(name + BODY, values)).strip() + "\n", None)
+        return Filled(subject, CONTROL.sub("", self._run(name + BODY, values)).strip() + "\n")
 
     def _html(self, name: str, values: Mapping[str, Any], subject: str, text: str) -> str:
         mail = Mail.of(values, subject, text)
@@ -241,5 +242,4 @@ def _spoken(asked: str, written: str) -> str:
 
 def _zone(variables: Mapping[str, Any]) -> str:
     """Return the zone the reader lives in, as far as it is known."""
-    found = (variables.get(who, {}).get("zone") for who in ("person", "customer"))
-    return next((str(zone) for zone in found if zone), "")
+    return str(variables.get("person", {}).get("zone") or variables.get("customer", {}).get("zone") or "")

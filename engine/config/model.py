@@ -10,6 +10,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NewType, get_args
 
+import msgspec
+
 from detectors.base import Detector
 from detectors.durations import Duration
 from engine.config.digest_model import DigestConfig, Digested
@@ -409,8 +411,7 @@ class PlaybookConfig:
     place: Place = NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
-class Hours:
+class Hours(msgspec.Struct, frozen=True):
     """Local hours in which people may be contacted: `{from: "08:00", to: "21:00"}`, minutes after midnight."""
 
     from_: int

@@ -23,10 +23,18 @@ def ended(intent: Intent, status: Status, detail: str) -> dict[str, Any]:
 
 def leaving(intent: Intent) -> dict[str, Any]:
     """Return the row of one that is about to leave, by the way and in the words it has."""
-    names = ("channel", "address", "payload", "attempts", "claimed_at")
+    row = _change(
+        intent,
+        Status.SENDING,
+        intent.detail,
+        channel=intent.channel,
+        address=intent.address,
+        payload=intent.payload,
+        attempts=intent.attempts,
+        claimed_at=intent.claimed_at,
+    )
     went = intent.provider_id or intent.delivery or intent.sent_at  # by a way by which it did not arrive
-    anew = {"provider_id": "", "delivery": "", "sent_at": None} if went else {}
-    return _change(intent, Status.SENDING, intent.detail, **{name: getattr(intent, name) for name in names}, **anew)
+    return row | {"provider_id": "", "delivery": "", "sent_at": None} if went else row
 
 
 def _change(intent: Intent, status: Status, detail: str, **columns: Any) -> dict[str, Any]:

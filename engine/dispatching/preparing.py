@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
 import structlog
+from msgspec.structs import replace
 from sqlmodel import Session
 
 from engine import offers
@@ -21,10 +22,12 @@ from engine.dispatching.sending import Companion, Leaving, Sender
 from engine.letters import Writer
 from engine.policy import together, variants
 from engine.policy.decide import decide
-from engine.policy.facts import Decision, Facts, Reason
+from engine.policy.decision import Decision
+from engine.policy.facts import Facts
 from engine.policy.gather import Gathered, Gatherer
 from engine.policy.holdout import assignment
-from engine.store import outbox
+from engine.policy.reasons import Reason
+from engine.store import outbox, pages
 from engine.store.batches import change_all
 from engine.store.database import insert_ignore, upsert
 from engine.store.models import Assignment, DecisionRow, Intent
@@ -98,8 +101,10 @@ class Preparer:
         upsert(session, DecisionRow, done.decisions, ["id"])
         insert_ignore(session, Assignment, done.arms)
         outbox.add(session, done.notes)
+        pages.keep(session, [each.letter.laid for each in done.leaving])
         lost = set(change_all(session, self._name, done.changes))
-        done.leaving = [each for each in done.leaving if lost.isdisjoint(each.ids)]
+        if lost:
+            done.leaving = [each for each in done.leaving if lost.isdisjoint(each.ids)]
         return done
 
     def _one(
@@ -114,8 +119,7 @@ class Preparer:
                 return
             facts = self._with_gate(session, intent, known, decision, now)
             decision = decision if facts.gate is None else decide(facts)
-        leading = Told(intent, known, decision)
-        digest = self._digest(session, leading, others, now, done)
+        digest = self._digest(session, Told(intent, known, decision), others, now, done) if others else None
         if digest is not None:
             self._write_digest(digest, now, done)
             return
@@ -216,7 +220,8 @@ class Preparer:
         before = intent.channel, intent.address
         same_way = (chosen.get("channel", before[0]), chosen.get("address", before[1])) == before
         attempts = intent.attempts + 1 if same_way else 1
-        vars(intent).update(chosen, attempts=attempts, claimed_at=now)  # no session looks for what is changed on it
+        for name, value in (*chosen.items(), ("attempts", attempts), ("claimed_at", now)):
+            setattr(intent, name, value)  # no session looks for what is changed on it
         self._waves.sent(intent)
         done.changes.append(leaving(intent))
 

@@ -1,14 +1,15 @@
 """The people who can be told: what is known of them, and what they said themselves."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
 from sqlalchemy import CompoundSelect, String, literal, union_all
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
 from engine.entities.belonging import ASSET, CONTACT
+from engine.store import plain
 from engine.store.among import among
 from engine.store.database import by_bytes
 from engine.store.models import Address, Entity, Preference
@@ -26,8 +27,7 @@ NOTHING_SAID = Preference(person="", at=0.0)
 """Of someone who never said how they want to be told."""
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Someone who can be told, as known now."""
 
     id: str
@@ -121,8 +121,8 @@ def person_of(
 def addresses_of(session: Session, ids: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
     """Return the addresses of contacts, by id, in the order they were given in."""
     addresses: dict[str, list[tuple[str, str]]] = {}
-    for entity, kind, value in session.execute(_ADDRESSES, {"ids": ids}):
-        addresses.setdefault(entity, []).append((kind, value))
+    for row in plain.rows(session, _ADDRESSES, {"ids": ids}):
+        addresses.setdefault(row.entity, []).append((row.kind, row.value))
     return addresses
 
 

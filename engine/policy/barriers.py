@@ -1,16 +1,17 @@
 """What makes a message early, and gives way with time: contact hours (C5), caps (C15), the message it follows."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
+from typing import NamedTuple
 
 from detectors.durations import Duration
 from engine.config.model import Per
 from engine.playbooks import CLOSING
 from engine.policy.caps import Sent, free_at
 from engine.policy.contact_hours import contact_hours
-from engine.policy.facts import Facts, Reason
+from engine.policy.facts import Facts
 from engine.policy.reach import Way, best, in_flight
+from engine.policy.reasons import Reason
 
 OPENING_WAIT = 60.0
 """Seconds after which it is asked again whether the opening message has gone out."""
@@ -18,8 +19,7 @@ _ROUNDS = 100
 """Hours and caps push each other on at most so often; a policy that needs more allows nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Barrier:
+class Barrier(NamedTuple):
     """Something that gives way with time."""
 
     reason: Reason
@@ -45,25 +45,27 @@ def barriers(facts: Facts) -> Iterator[Barrier]:
 
 
 def _caps(facts: Facts, way: Way, zones: Sequence[str]) -> Iterator[Barrier]:
-    kind = facts.channels[way.channel].kind
+    counted = {"all", facts.step.purpose, facts.channels[way.channel].kind}
     for name, cap in facts.policy.caps.items():
-        if name in {"all", facts.step.purpose, kind}:
-            times = contacts(sent for sent in facts.sends if name in {"all", sent.purpose, sent.channel})
+        if name in counted:
+            times = contacts([sent for sent in facts.sends if name in {"all", sent.purpose, sent.channel}])
             yield Barrier(Reason.CAPPED, _per(name, cap), partial(free_at, cap, times, zones))
     cap_of_playbook = facts.policy.per_customer
     if cap_of_playbook is not None:
         name = facts.step.playbook
-        times = contacts(sent for sent in facts.sends if (sent.playbook, sent.occasion) == (name, "opened"))
+        times = contacts([sent for sent in facts.sends if (sent.playbook, sent.occasion) == (name, "opened")])
         limit = partial(free_at, cap_of_playbook, times, zones)
         yield Barrier(Reason.PER_CUSTOMER, _per(f"playbook {name}", cap_of_playbook), limit)
 
 
-def contacts(sends: Iterable[Sent]) -> list[float]:
+def contacts(sends: Sequence[Sent]) -> list[float]:
     """Return when they were contacted: what was told together was one contact.
 
     >>> contacts([Sent(1.0, "sms", ""), Sent(2.0, "sms", "", digest="a"), Sent(2.0, "sms", "", digest="a")])
     [1.0, 2.0]
     """
+    if not sends:
+        return []
     together: dict[str, float] = {}
     alone = [sent.at for sent in sends if not sent.digest or together.setdefault(sent.digest, sent.at) is None]
     return [*alone, *together.values()]

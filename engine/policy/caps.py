@@ -1,15 +1,15 @@
 """How often a person may be contacted (C15): caps over calendar days of their zone, or over rolling time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
+
+import msgspec
 
 from engine.config.model import Per
 from engine.policy.contact_hours import local_day, start_of_day
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A message this person was sent, whatever it was about."""
 
     at: float
@@ -34,10 +34,10 @@ def free_at(cap: Per, times: Sequence[float], zones: Sequence[str], now: float) 
     """
     if cap.count <= 0:
         return None
-    past = sorted(time for time in times if time <= now)
+    past = [time for time in times if time <= now]
     if len(past) < cap.count:
         return now
-    oldest = past[-cap.count]
+    oldest = sorted(past)[-cap.count]
     if not cap.calendar:
         return max(now, oldest + cap.seconds)
     return max(now, *(_day_free(cap, oldest, zone) for zone in zones))

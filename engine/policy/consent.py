@@ -8,9 +8,10 @@
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
+
+import msgspec
 
 from engine.store.models import Consent
 
@@ -35,8 +36,7 @@ class Standing(StrEnum):
 ALLOWED = frozenset({Standing.GRANTED, Standing.IMPLIED})
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One entry of the ledger: `engine.store.models.Consent`, unchanging."""
 
     at: float
@@ -52,8 +52,7 @@ class Entry:
         return cls(row.at, row.state, row.channel, row.purpose, row.address, row.written)
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(msgspec.Struct, frozen=True, gc=False):
     """What is to be done: write to `address` on a kind of channel for a purpose."""
 
     address: str
@@ -75,8 +74,11 @@ def standing(entries: Sequence[Entry], use: Use, scope: Scope, configured: Mappi
     >>> standing([], Use("jo@acme.test", "email", "service"), "all")
     <Standing.IMPLIED: 'implied'>
     """
-    stops = [entry for entry in entries if _stops(entry, use, scope)]
-    grants = [entry for entry in entries if _grants(entry, use, stops)]
+    grants: Sequence[Entry] = ()
+    stops: Sequence[Entry] = ()
+    if entries:
+        stops = [entry for entry in entries if _stops(entry, use, scope)]
+        grants = [entry for entry in entries if _grants(entry, use, stops)]
     if grants:
         written = use.purpose != "marketing" or any(entry.written for entry in grants)
         return Standing.GRANTED if written else Standing.UNWRITTEN

@@ -77,18 +77,16 @@ class ContactHours:
 
 def contact_hours(person: Person, hours: Hours, regions: Mapping[str, Hours]) -> ContactHours:
     """Return when `person` may be contacted under a policy's `hours` and `regions`."""
-    phones = tuple(value for kind, value in person.addresses if kind == "phone")
+    placed = zone_info(person.zone) is not None  # then no number is looked at
+    phones = () if placed else tuple(value for kind, value in person.addresses if kind == "phone")
     own = person.zone, person.country, person.region
     account = person.account_zone, person.account_country, person.account_region
-    return _hours_at(own, phones, account, hours, tuple(regions.items()))
+    return _hours_at(own, phones, account, _rules(hours, regions))
 
 
 @lru_cache(maxsize=4096)
-def _hours_at(
-    own: _Place, phones: tuple[str, ...], account: _Place, hours: Hours, regions: tuple[tuple[str, Hours], ...]
-) -> ContactHours:
+def _hours_at(own: _Place, phones: tuple[str, ...], account: _Place, rules: "_Rules") -> ContactHours:
     """Most people of one account, and many of one country, are at one place."""
-    rules = _Rules(hours, {**STRICTER, **dict(regions)})
     places = (
         (*own, "their zone"),
         ("", _phone_country(phones), "", "their phone number"),
@@ -134,8 +132,10 @@ def local_day(at: float, zone: str) -> date:
     return _local(at, zone).date()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Rules:
+    """The hours of one policy: known by what they are, as the policy is the same for many."""
+
     hours: Hours
     regions: Mapping[str, Hours]
 
@@ -157,6 +157,18 @@ class _Rules:
 
     def all(self) -> list[Hours]:
         return list(dict.fromkeys([self.hours, *self.regions.values()]))
+
+
+_asked: list[tuple[Hours, Mapping[str, Hours], _Rules]] = [(Hours(0, 0), {}, _Rules(Hours(0, 0), {}))]
+"""Of what policy was asked last, and its rules: it is read and written whole."""
+
+
+def _rules(hours: Hours, regions: Mapping[str, Hours]) -> _Rules:
+    """Return the rules of a policy."""
+    found = _asked[0]
+    if found[0] is not hours or found[1] is not regions:
+        found = _asked[0] = (hours, regions, _Rules(hours, {**STRICTER, **regions}))
+    return found[2]
 
 
 @cache

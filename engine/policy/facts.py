@@ -1,8 +1,10 @@
-"""What a decision is taken from, and what it is: plain values, stored and read again by `forewarn explain`."""
+"""What a decision is taken from: plain values, stored and read again by `forewarn explain`.
+
+What is as by default is not written down, so the defaults here and of what is named here are what old decisions were
+taken from: they never change.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, Literal
 
 import msgspec
@@ -13,78 +15,16 @@ from engine.playbooks import Occasion, Told
 from engine.policy.caps import Sent
 from engine.policy.choice import Belief
 from engine.policy.consent import Entry, Scope
+from engine.policy.reasons import Reason
 from engine.policy.stops import Halt
 from engine.policy.worth import Worth
 from engine.waves.wave import Wave
 
 WRITTEN = ("message", "status")
 """The kinds of what goes to people outside, by a channel that is chosen for them."""
-Verdict = Literal["send", "hold", "skip"]
 
 
-class Reason(StrEnum):
-    """Why a decision is what it is. Each has a sentence for people, `Reason.sentence`."""
-
-    sentence: str
-
-    def __new__(cls, value: str, sentence: str) -> "Reason":
-        """Make a member that is its name in the store and knows its sentence."""
-        member = str.__new__(cls, value)
-        member._value_ = value
-        member.sentence = sentence
-        return member
-
-    ALLOWED = "allowed", "No rule stands against it."
-    NO_RECIPIENT = "no_recipient", "Nobody of this account is in the audience, or the person is gone."
-    OBJECTED = "objected", "The person objected to being contacted (C11)."
-    OPTED_OUT = "opted_out", "The person opted out (C2, C4)."
-    SUSPENDED = "suspended", "The person may have opted out, and somebody has yet to read what they wrote (C2)."
-    NO_CONSENT = "no_consent", "No consent is stored that this channel or purpose needs (C1)."
-    NOT_WRITTEN = "not_written", "Marketing needs written consent, and what is stored was not written (C1)."
-    SUPPRESSED = "suppressed", "The address is dead, or refuses us (C9, C14)."
-    NO_ADDRESS = "no_address", "The person has no address on any channel of the step."
-    UNFIT = "unfit", "The address is none that people may be written to at."
-    NO_SESSION = "no_session", "Outside of 24 hours after the person wrote, only an approved template may go (C12)."
-    MOOT = "moot", "What it would say is no longer so."
-    SUPERSEDED = "superseded", "It is about an earlier episode of the issue."
-    ACKNOWLEDGED = "acknowledged", "Somebody acknowledged the issue, and the step asks for nobody having done so."
-    NOT_TOLD = "not_told", "The person was never told of the issue, or has heard its end already (C16)."
-    ALREADY_TOLD = "already_told", "The person was told of this issue and has not heard its end yet."
-    FLAPPING = "flapping", "The issue comes and goes: it is told of once it is calm, not each time."
-    SILENCED = "silenced", "A silence covers the issue."
-    INHIBITED = "inhibited", "Another issue that explains this one is active."
-    OPEN_TICKET = "open_ticket", "There is an open ticket on the same matter: it is annotated instead (C17)."
-    CONVERSATION = "conversation", "The customer is talking to us about it right now (C17)."
-    QUIET_HOURS = "quiet_hours", "It is not an hour at which this person may be contacted (C5)."
-    NO_HOURS = "no_hours", "There is no hour at which this person may be contacted (C5)."
-    CAPPED = "capped", "The person has had as many messages as the policy allows (C15)."
-    NEVER = "never", "A cap of none forbids it (C15)."
-    PER_CUSTOMER = "per_customer", "The person has had as many messages as the playbook allows (C15)."
-    HELD_OUT = "held_out", "It is one of the few that nobody is told of, to measure what telling is worth."
-    NOT_WORTH = "not_worth", "Telling would cost more than it saves."
-    REFUSED = "refused", "People were asked whether so many are to be told, and refused."
-    UNANSWERED = "unanswered", "People were asked whether so many are to be told, and nobody agreed in time."
-    AWAITING_APPROVAL = "awaiting_approval", "So many are to be told that people must agree first."
-    BLAST_RADIUS = "blast_radius", "More are to be told than on other days: others wait while the first are watched."
-    PART_OF_INCIDENT = "part_of_incident", "The issue is one of many with one cause, for which there is one ticket."
-    TOLD_OF_INCIDENT = "told_of_incident", "The person was told of another issue with the same cause already."
-    STOPPED = "stopped", "Somebody threw the kill switch: it waits until that is taken back."
-    AWAITING_TICKET = "awaiting_ticket", "A person is to deal with it, and the ticket is not made yet."
-    RATE_LIMITED = "rate_limited", "The provider takes only so many at a time: it waits for its turn."
-    PACED = "paced", "More would call than those on duty can talk to: it waits for its turn."
-    UNREACHABLE = "unreachable", "The provider does not answer: it waits, or goes another way."
-    UNDELIVERABLE = "undeliverable", "It was tried, and did not arrive."
-    NOT_SUBSCRIBED = (
-        "not_subscribed",
-        "Nobody is subscribed with this address, or not to this, or it was not confirmed.",
-    )
-    OUTDATED = "outdated", "A later word about the same says more."
-    GATHERING = "gathering", "It waits a little for what else there is to tell this person."
-    AWAITING_OPENING = "awaiting_opening", "The message it follows is still on its way."
-
-
-@dataclass(frozen=True, slots=True)
-class IssueFacts:
+class IssueFacts(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The issue as it is now."""
 
     id: str
@@ -95,8 +35,7 @@ class IssueFacts:
     opened_at: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class StepFacts:
+class StepFacts(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What was planned: the playbook's step, in the episode it was planned in."""
 
     playbook: str
@@ -127,8 +66,7 @@ class StepFacts:
     """Of an answer: where the person wrote from."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChannelFacts:
+class ChannelFacts(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A configured channel."""
 
     kind: str
@@ -139,8 +77,7 @@ class ChannelFacts:
     """Seconds for which free words may be sent after the person wrote; 0: at any time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Suppressed:
+class Suppressed(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """An address nothing is sent to."""
 
     address: str
@@ -149,8 +86,7 @@ class Suppressed:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Tried:
+class Tried(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A way by which the message was tried, and did not arrive."""
 
     channel: str
@@ -158,8 +94,7 @@ class Tried:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Outage:
+class Outage(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A channel whose provider does not answer."""
 
     channel: str
@@ -170,8 +105,7 @@ class Outage:
     """It has been away for so long that messages go another way, where there is one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
+class Gate(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Why something that may be sent does not leave yet (`engine.traffic`)."""
 
     reason: Reason
@@ -179,8 +113,7 @@ class Gate:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Subscription:
+class Subscription(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What a subscriber of the status page asked for, as it stands now."""
 
     state: str
@@ -193,8 +126,7 @@ class Subscription:
     """Whether nothing was said since of the same entry."""
 
 
-@dataclass(frozen=True, slots=True)
-class Digest:
+class Digest(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Of a message that may be told with others: on what terms, and with whom it goes."""
 
     until: float
@@ -206,14 +138,13 @@ class Digest:
     """How many others are told with it."""
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyFacts:
+class PolicyFacts(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The values of the policy, and of the playbook's limits, that held."""
 
     hours: Hours = Hours(8 * 60, 21 * 60)
-    regions: Mapping[str, Hours] = field(default_factory=dict)
-    caps: Mapping[str, Per] = field(default_factory=dict)
-    consent: Mapping[str, str] = field(default_factory=dict)
+    regions: Mapping[str, Hours] = msgspec.field(default_factory=dict)
+    caps: Mapping[str, Per] = msgspec.field(default_factory=dict)
+    consent: Mapping[str, str] = msgspec.field(default_factory=dict)
     revocation_scope: Scope = "all"
     per_customer: Per | None = None
     role_addresses: tuple[str, ...] = ()
@@ -233,8 +164,7 @@ class PolicyFacts:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """All that `decide` looks at."""
 
     now: float
@@ -243,7 +173,7 @@ class Facts:
     step: StepFacts
     kind: Literal["message", "ticket", "escalate", "annotate", "notify", "status"] = "message"
     person: Person | None = None
-    channels: Mapping[str, ChannelFacts] = field(default_factory=dict)
+    channels: Mapping[str, ChannelFacts] = msgspec.field(default_factory=dict)
     """The configured channels by name, in their order."""
     policy: PolicyFacts = PolicyFacts()
     consents: tuple[Entry, ...] = ()
@@ -270,7 +200,7 @@ class Facts:
     """Of demand that needs a person: the ticket of the same issue and playbook is not made yet, and may be soon."""
     ticket: str = ""
     """And its number, once it is."""
-    beliefs: Mapping[str, Belief] = field(default_factory=dict)
+    beliefs: Mapping[str, Belief] = msgspec.field(default_factory=dict)
     """Of channels the step leaves to experience: how often each works for this person (`engine.policy.experience`)."""
     draw: float = 0.0
     """Where the draw between them fell."""
@@ -290,7 +220,7 @@ class Facts:
     """What keeps back what nothing else stands against; asked last, as who asks takes a place in the queue."""
     subscription: Subscription | None = None
     """Of news of the status page: what the subscriber asked for; None: there is no such subscriber any more."""
-    wrote: Mapping[str, float] = field(default_factory=dict)
+    wrote: Mapping[str, float] = msgspec.field(default_factory=dict)
     """When the person last wrote to us, by kind of channel, where it matters."""
     digest: Digest | None = None
     """Of an opening or closing message that may be told with others; None: it goes by itself."""
@@ -304,36 +234,3 @@ class Facts:
     def read(cls, plain: Mapping[str, Any]) -> "Facts":
         """Return what `plain` wrote down, so that a stored decision can be taken again."""
         return msgspec.convert(plain, cls)
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One rule and what it said."""
-
-    rule: str
-    passed: bool
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """Send, hold until, or skip; and why."""
-
-    verdict: Verdict
-    reason: Reason
-    until: float | None = None
-    """Of a hold: the moment at which it is to be decided again (epoch seconds)."""
-    channel: str = ""
-    """Name of the channel to send on."""
-    address: str = ""
-    detail: str = ""
-    """One sentence."""
-    propensity: float = 1.0
-    """With which probability this channel was taken, where several were left to experience."""
-    trail: tuple[Check, ...] = ()
-    """Every rule that was looked at, in order."""
-
-    def plain(self) -> dict[str, Any]:
-        """Return it as plain JSON values."""
-        found: dict[str, Any] = msgspec.to_builtins(self)
-        return found

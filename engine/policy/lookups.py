@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from typing import cast
 
 from sqlalchemy import bindparam, func, union_all
 from sqlalchemy import select as sql_select
@@ -17,7 +16,8 @@ from engine.playbooks import REPLY, TOLD, Told, open_outreach
 from engine.policy.caps import Sent
 from engine.policy.consent import Entry
 from engine.policy.facts import WRITTEN, Suppressed
-from engine.store.among import among
+from engine.store import plain
+from engine.store.among import among, one_of
 from engine.store.database import unindexed
 from engine.store.digests import TOGETHER
 from engine.store.models import Consent, Conversation, CustomerContact, Intent, Issue, Suppression, Turn
@@ -33,21 +33,25 @@ _ISSUES = (
     .order_by(col(Issue.id))
     .with_for_update()
 )
-_CONSENTS = select(Consent).where(or_(among(Consent.entity, "ids"), among(Consent.address, "addresses")))
-_SUPPRESSIONS = select(Suppression).where(among(Suppression.address, "addresses"))
+_CONSENTS = sql_select(Consent.__table__).where(  # type: ignore[attr-defined]  # SQLModel makes it
+    or_(among(Consent.entity, "ids"), among(Consent.address, "addresses"))
+)
+_SUPPRESSIONS = sql_select(Suppression.__table__).where(  # type: ignore[attr-defined]  # as above
+    among(Suppression.address, "addresses")
+)
 _SENDS = sql_select(
     col(Intent.recipient),
-    func.coalesce(Intent.sent_at, Intent.claimed_at, Intent.created_at),
+    func.coalesce(Intent.sent_at, Intent.claimed_at, Intent.created_at).label("at"),
     col(Intent.channel),
-    func.coalesce(col(Intent.payload)["purpose"].as_string(), "service"),
+    func.coalesce(col(Intent.payload)["purpose"].as_string(), "service").label("purpose"),
     col(Intent.playbook),
     col(Intent.occasion),
-    func.coalesce(col(Intent.payload)[TOGETHER]["first"].as_string(), ""),
+    func.coalesce(col(Intent.payload)[TOGETHER]["first"].as_string(), "").label("digest"),
 ).where(
     among(Intent.recipient, "ids"),
-    col(Intent.kind).in_(WRITTEN),
+    one_of(col(Intent.kind), WRITTEN),
     col(Intent.occasion) != REPLY,
-    unindexed(Intent.status).in_(("sending", "sent", "unknown")),
+    one_of(unindexed(Intent.status), ("sending", "sent", "unknown")),
     col(Intent.claimed_at) >= bindparam("since"),
 )
 _TOLD = select(Intent).where(
@@ -68,9 +72,9 @@ Key = tuple[str, str]
 def issues(session: Session, ids: Collection[str]) -> dict[str, Issue]:
     """Return issues by id, locked where the database can: no end passes unseen before anything leaves.
 
-    They are plain rows, to be read only: objects that can be written take several times as long.
+    They are plain rows, to be read only.
     """
-    return {row.id: cast("Issue", row) for row in session.execute(_ISSUES, {"ids": ids})}
+    return {row.id: row for row in plain.rows(session, _ISSUES, {"ids": ids})}
 
 
 def consents(session: Session, persons: Collection[Person]) -> dict[str, tuple[Entry, ...]]:
@@ -79,7 +83,7 @@ def consents(session: Session, persons: Collection[Person]) -> dict[str, tuple[E
     named = {"ids": [each.id for each in persons], "addresses": owners}
     found: dict[str, list[Entry]] = defaultdict(list)
     known = {person.id for person in persons}
-    for row in session.scalars(_CONSENTS, named) if persons else ():
+    for row in plain.rows(session, _CONSENTS, named) if persons else ():
         for person in ({row.entity} & known) | owners.get(row.address, set()):
             found[person].append(Entry.of(row))
     return {person: tuple(entries) for person, entries in found.items()}
@@ -90,7 +94,7 @@ def suppressions(session: Session, persons: Collection[Person]) -> dict[str, tup
     owners = _owners(persons)
     found: dict[str, list[Suppressed]] = defaultdict(list)
     written = {each: value for value in owners for each in (value, digest(value))}  # of who was erased, the digest
-    rows = session.scalars(_SUPPRESSIONS, {"addresses": written}) if owners else ()
+    rows = plain.rows(session, _SUPPRESSIONS, {"addresses": written}) if owners else ()
     for row in rows:
         for person in owners[written[row.address]]:
             found[person].append(Suppressed(written[row.address], row.channel, row.reason))
@@ -101,10 +105,9 @@ def sends(session: Session, persons: Collection[Person], since: float) -> dict[s
     """Return of each person what they were sent since then, without the texts; `channel` is the channel's name."""
     if not persons:
         return {}
-    rows = session.execute(_SENDS, {"ids": [person.id for person in persons], "since": since})
     found: dict[str, list[Sent]] = defaultdict(list)
-    for recipient, *sent in rows:
-        found[recipient].append(Sent(*sent))
+    for row in plain.rows(session, _SENDS, {"ids": [person.id for person in persons], "since": since}):
+        found[row.recipient].append(Sent(row.at, row.channel, row.purpose, row.playbook, row.occasion, row.digest))
     return found
 
 

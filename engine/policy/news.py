@@ -2,7 +2,9 @@
 
 from detectors.durations import Duration
 from engine.policy.caps import free_at
-from engine.policy.facts import Decision, Facts, Reason
+from engine.policy.decision import Decision, skip
+from engine.policy.facts import Facts
+from engine.policy.reasons import Reason
 
 CAP = "status"
 """The cap that counts for news, and no other does."""
@@ -21,7 +23,7 @@ def latest_word(facts: Facts) -> Decision | None:
     asked = facts.subscription
     if asked is None or asked.confirming or asked.latest:
         return None
-    return Decision("skip", Reason.OUTDATED, detail=Reason.OUTDATED.sentence)
+    return skip(Reason.OUTDATED)
 
 
 def not_too_much(facts: Facts) -> Decision | None:
@@ -32,7 +34,7 @@ def not_too_much(facts: Facts) -> Decision | None:
     until = free_at(cap, [sent.at for sent in facts.sends], ("UTC",), facts.now)
     note = f"The cap of {CAP} is {cap.count} per {Duration(cap.seconds)}."
     if until is None:
-        return Decision("skip", Reason.NEVER, detail=f"{Reason.NEVER.sentence} {note}")
+        return skip(Reason.NEVER, note)
     if until <= facts.now:
         return None
     return Decision("hold", Reason.CAPPED, until, detail=f"{Reason.CAPPED.sentence} {note}")

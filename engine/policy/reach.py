@@ -9,16 +9,19 @@ A way by which the message did not arrive is not tried again, and one whose prov
 over: the next one is taken, under the same consent.
 """
 
-import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import msgspec
+from msgspec.structs import replace
 
 from engine.config.model import BEST, PREFERRED
 from engine.entities import Person
 from engine.playbooks import CLOSING, Told
 from engine.policy.choice import Belief, chosen, propensities
 from engine.policy.consent import ALLOWED, Standing, Use, standing
-from engine.policy.facts import Facts, Reason, Tried
+from engine.policy.facts import Facts, Tried
+from engine.policy.reasons import Reason
 from engine.policy.stops import blocked
 from outreach.address import unfit
 
@@ -33,8 +36,7 @@ _STANDING = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(msgspec.Struct, frozen=True, gc=False):
     """One way to reach a person, and what stands against it."""
 
     channel: str
@@ -46,15 +48,16 @@ class Way:
     """More of the obstacle, where there is more to say."""
 
 
-class _Latest(threading.local):
-    """The ways of the facts that were looked at last: one decision asks for them again and again."""
+class _Looked(NamedTuple):
+    """The ways that facts leave open."""
 
-    facts: Facts | None = None
-    ways: Sequence[Way] = ()
-    best: Way | None = None
+    facts: Facts | None
+    ways: Sequence[Way]
+    best: Way | None
 
 
-_latest = _Latest()
+_latest = [_Looked(None, (), None)]
+"""Of the facts that were looked at last: one decision asks for them again and again. It is read and written whole."""
 
 
 def ways(facts: Facts) -> Sequence[Way]:
@@ -62,12 +65,12 @@ def ways(facts: Facts) -> Sequence[Way]:
     return _look(facts).ways
 
 
-def _look(facts: Facts) -> _Latest:
-    if _latest.facts is not facts:
-        _latest.ways = _ways(facts)
-        _latest.best = next((way for way in _latest.ways if way.obstacle is None), None)
-        _latest.facts = facts
-    return _latest
+def _look(facts: Facts) -> _Looked:
+    found = _latest[0]
+    if found.facts is not facts:
+        all_ = _ways(facts)
+        found = _latest[0] = _Looked(facts, all_, next((way for way in all_ if way.obstacle is None), None))
+    return found
 
 
 def _ways(facts: Facts) -> Sequence[Way]:

@@ -1,7 +1,7 @@
 """What was planned, as decisions look at it: the playbook's step, the words it is said in, and for what it counts."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlmodel import Session
 
@@ -15,8 +15,7 @@ from engine.store.models import Intent, Issue
 from outreach.render import TemplateError, Templates
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(NamedTuple):
     """A step, and what is wrong with its template, if anything."""
 
     facts: StepFacts

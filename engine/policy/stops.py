@@ -6,9 +6,9 @@ held, and decided again once it is taken back: by then it may be pointless.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
+import msgspec
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
@@ -42,8 +42,7 @@ def stoppable(config: Config) -> dict[str, list[str]]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Halt:
+class Halt(msgspec.Struct, frozen=True, omit_defaults=True):
     """A kill switch that is on."""
 
     id: str
@@ -51,8 +50,7 @@ class Halt:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Leaving:
+class Leaving(NamedTuple):
     """What is about to leave, as far as a kill switch looks at it."""
 
     playbook: str

@@ -9,7 +9,8 @@ Openings and ends are never mixed.
 """
 
 from collections.abc import Collection
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from engine.config.digest_model import TOLD_BY, terms
 from engine.config.model import SAFETY, Config

@@ -9,7 +9,7 @@ Nobody is experimented on where people may come to harm: critical issues and eme
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import func
 from sqlalchemy import select as sql_select
@@ -24,8 +24,7 @@ from outreach.render import TemplateError, Templates
 from outreach.settings import BASE, Settings
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
+class Words(NamedTuple):
     """Which words a message is said in."""
 
     template: str

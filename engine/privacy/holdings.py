@@ -75,6 +75,7 @@ IMPERSONAL: Mapping[type[SQLModel], str] = {
     models.EvaluationRow: "sums over all customers",
     models.GoodwillBudget: "one row that is locked",
     models.Stop: "what people of ours stopped",
+    models.Page: "what many messages have in common; what they say of somebody is with each",
     models.Duty: "how many people of ours are on duty",
     models.StreamHour: "numbers",
     models.Blob: "names and sizes of snapshots",

@@ -7,8 +7,9 @@ from typing import Any
 from sqlmodel import Session, col, func, select
 
 from engine.config.model import SEVERITIES, Config
-from engine.policy.facts import Reason
+from engine.policy.reasons import Reason
 from engine.showcase.page import picture_url, span
+from engine.store import pages
 from engine.store.models import DecisionRow, Entity, Intent, Issue, SignalRow, Ticket
 
 SENTENCES = {each.value: each.sentence for each in Reason}
@@ -71,7 +72,7 @@ def mails(session: Session, locales: Sequence[str], shy: Sequence[str] = ()) -> 
     found: list[Shown] = []
     used: set[str] = set()
     for locale in locales:
-        rows = [row for row in _opening(session, shy) if _language(row) == locale and row.payload.get("html")]
+        rows = [row for row in _opening(session, shy) if _language(row) == locale and pages.any_of(row)]
         rows.sort(key=lambda row: row.playbook in used)
         if rows:
             used.add(rows[0].playbook)
@@ -81,7 +82,7 @@ def mails(session: Session, locales: Sequence[str], shy: Sequence[str] = ()) -> 
 
 def texts(session: Session, shy: Sequence[str] = ()) -> list[Shown]:
     """Return one opening text message, or none if none went out."""
-    rows = [row for row in _opening(session, shy) if row.payload.get("text") and not row.payload.get("html")]
+    rows = [row for row in _opening(session, shy) if row.payload.get("text") and not pages.any_of(row)]
     return [_shown(session, row) for row in rows[:1]]
 
 
@@ -157,7 +158,7 @@ def _shown(session: Session, row: Intent) -> Shown:
         at=row.sent_at or row.created_at,
         subject=str(said.get("subject", "")),
         text=str(said.get("text", "")),
-        html=str(said.get("html", "")),
+        html=pages.html(session, said),
         locale=str(said.get("locale", "")),
         why=_why(session, row, person),
     )

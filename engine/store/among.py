@@ -8,7 +8,7 @@ from collections.abc import Collection
 from typing import Any
 
 import msgspec
-from sqlalchemy import ARRAY, ColumnElement, Dialect, Text, TypeDecorator, bindparam
+from sqlalchemy import ARRAY, ColumnElement, Dialect, Text, TypeDecorator, bindparam, or_
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -40,6 +40,14 @@ class _Among(FunctionElement[bool]):
 def among(column: Any, name: str) -> ColumnElement[bool]:
     """Return whether a column is one of the texts that the parameter of this name has, a collection of them."""
     return _Among(col(column), bindparam(name, type_=_Texts()))
+
+
+def one_of(column: Any, texts: Collection[str]) -> ColumnElement[bool]:
+    """Return whether a column is one of a few texts that are always the same.
+
+    As `IN`, but a statement with `IN` is made anew each time it is executed.
+    """
+    return or_(*(column == text for text in texts))
 
 
 @compiles(_Among, "sqlite")

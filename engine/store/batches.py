@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Update, bindparam, or_, update
+from sqlalchemy import Update, bindparam, update
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, col
 
+from engine.store.among import one_of
 from engine.store.database import change_many
 from engine.store.models import Intent
 from engine.store.outbox import DUE, TRANSITIONS, Status
@@ -40,14 +41,15 @@ def change_all(session: Session, by: str, rows: Sequence[Mapping[str, Any]]) -> 
     """
     alike: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
     for row in rows:
-        alike.setdefault((row["status"], *sorted(row)), []).append(row)
+        alike.setdefault((row["status"], *row), []).append(row)
     return [id_ for group in alike.values() for id_ in _change_alike(session, by, group)]
 
 
 def _change_alike(session: Session, by: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Change rows that set the same columns, and become the same, in one go."""
     names = tuple(name for name in rows[0] if name != "id")
-    given = [{"which": row["id"], "by": by, **{f"new_{name}": row[name] for name in names}} for row in rows]
+    new = [(f"new_{name}", name) for name in names]
+    given = [{"which": row["id"], "by": by, **{to: row[name] for to, name in new}} for row in rows]
     if change_many(session, _change(Status(rows[0]["status"]), names), given) == len(rows):
         return []
     return _lost(session, rows)
@@ -58,8 +60,9 @@ def _change(to: Status, names: tuple[str, ...]) -> Update:
     """Return the statement that sets these columns, where that is allowed; to make it takes longer than to run it."""
     origins = [origin.value for origin, targets in TRANSITIONS.items() if to in targets]
     table = Intent.__table__  # type: ignore[attr-defined]  # SQLModel makes it
-    allowed = or_(*(table.c.status == origin for origin in origins))  # IN cannot be in a statement for many rows
-    mine = (table.c.id == bindparam("which")) & allowed & (table.c.claimed_by == bindparam("by"))
+    mine = (
+        (table.c.id == bindparam("which")) & one_of(table.c.status, origins) & (table.c.claimed_by == bindparam("by"))
+    )
     return update(table).where(mine).values({name: bindparam(f"new_{name}") for name in names})
 
 

@@ -17,7 +17,7 @@ from engine.store.outbox import Status
 TOGETHER = "together"
 """Key of the payload: `{"first": id, "ids": [id, …], "headline": …}`."""
 GATHERING = "gathering"
-"""What the row of an intent says that waits for others (`engine.policy.facts.Reason`)."""
+"""What the row of an intent says that waits for others (`engine.policy.reasons.Reason`)."""
 
 
 def mark(payload: Mapping[str, Any], ids: Sequence[str], headline: str) -> dict[str, Any]:

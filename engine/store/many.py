@@ -28,7 +28,7 @@ def execute_many(session: Session, statement: Executable, rows: Sequence[Row], e
         result: Any = connection.execute(statement, rows, execution_options={"preserve_rowcount": True})
         return int(result.rowcount)
     text, names, fixed, encoded = plain
-    values = [[full[name] for name in names] for full in ({**fixed, **row} for row in rows)]
+    values = [[fixed[name] if name in fixed else row[name] for name in names] for row in rows]
     for place in encoded:
         for each in values:
             each[place] = encode(each[place])

@@ -7,13 +7,13 @@ same, one succeeds. Call these functions within `Database.transaction()`. What i
 
 from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
-from types import SimpleNamespace
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Integer, bindparam, func, update
 from sqlmodel import Session, col, select
 
 from engine.errors import Permanent
+from engine.store import plain
 from engine.store.among import among
 from engine.store.database import insert_ignore, unindexed
 from engine.store.models import Intent
@@ -133,9 +133,8 @@ def claim(session: Session, ids: Collection[str], by: str, now: float) -> list[I
     Rows another transaction has locked are passed over (SKIP LOCKED on PostgreSQL; SQLite has one writer at a time).
     They are returned as plain values that no session looks after: what is changed on them is not written.
     """
-    rows = session.execute(_CLAIM, {"ids": ids, "by": by, "now": now})
-    plain = [cast("Intent", SimpleNamespace(**row)) for row in rows.mappings()]
-    return sorted(plain, key=lambda intent: (intent.due_at, intent.id))
+    claimed: list[Intent] = plain.rows(session, _CLAIM, {"ids": ids, "by": by, "now": now})
+    return sorted(claimed, key=lambda intent: (intent.due_at, intent.id))
 
 
 def mark_sending(session: Session, id_: str, by: str, now: float, **chosen: object) -> Intent:

@@ -72,13 +72,17 @@ class Bucket:
         weight = min(weight, self._capacity) if self._capacity > 0.0 else weight
         mine = self._drop(key)
         due = mine is not None and now >= mine.at - _EPSILON
-        ahead = sum(sum_ for other, sum_ in self._promised.items() if other > rank or (other == rank and not due))
+        ahead = self._ahead(rank, due=due) if self._promised else 0.0
         if now >= self._paused and self._level + _EPSILON >= ahead + weight:
             return now
         at = max(self._paused, self._when(ahead + weight, now))
         self._turns[key] = Turn(rank, weight, at)
         self._promised[rank] = self._promised.get(rank, 0.0) + weight
         return at
+
+    def _ahead(self, rank: int, *, due: bool) -> float:
+        """Return what is promised to those who go first."""
+        return sum(weight for other, weight in self._promised.items() if other > rank or (other == rank and not due))
 
     def spend(self, now: float, weight: float = 1.0) -> None:
         """Take `weight` out."""

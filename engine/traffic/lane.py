@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from engine.config.model import Sending
-from engine.policy.facts import Gate, Outage, Reason
+from engine.policy.facts import Gate, Outage
+from engine.policy.reasons import Reason
 from engine.traffic.breaker import Breaker, State
 from engine.traffic.bucket import Bucket
 from outreach.base import Outcome, Receipt

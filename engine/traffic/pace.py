@@ -8,7 +8,8 @@ once, the rest spread evenly.
 from sqlmodel import Session
 
 from engine.config.model import SEVERITIES, Pace
-from engine.policy.facts import Gate, Reason
+from engine.policy.facts import Gate
+from engine.policy.reasons import Reason
 from engine.traffic.bucket import Bucket
 from engine.traffic.callers import Callers
 from engine.traffic.roster import rostered, said

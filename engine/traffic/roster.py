@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 from engine.config.model import DAYS, Pace, Shift
 from engine.errors import Permanent
 from engine.ids import derive
-from engine.policy.facts import Reason
+from engine.policy.reasons import Reason
 from engine.store import outbox
 from engine.store.models import Duty, Intent
 

@@ -4,13 +4,16 @@ Its state is kept in memory, and over a reload of the configuration; a new proce
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
+from msgspec.structs import replace
 from sqlmodel import Session
 
 from engine.config.model import SEVERITIES, Config, Sending
 from engine.playbooks import CLOSING
-from engine.policy.facts import Facts, Gate, Outage, Reason
+from engine.policy.facts import Facts, Gate, Outage
+from engine.policy.reasons import Reason
 from engine.traffic.bucket import Bucket
 from engine.traffic.lane import Lane, LaneState, throttled
 from engine.traffic.pace import Pacer
@@ -20,8 +23,7 @@ MOST_ADDRESSES = 10_000
 """Addresses whose spacing is remembered."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """A message that was decided to be sent."""
 
     intent: str

@@ -1,8 +1,8 @@
 """People are asked whether a wave may go on: by whom, until when, and what they said."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
+from msgspec.structs import replace
 from sqlmodel import Session, col, select
 
 from engine.config.model import Approvals
@@ -77,7 +77,7 @@ def standing(session: Session, wave: Wave, row: WaveRow, now: float) -> Wave:
         case "asked":
             return replace(wave, until=approval.expires_at)
         case state:
-            return replace(wave, state=state, until=now, why=_said(session, approval))  # type: ignore[arg-type]
+            return replace(wave, state=state, until=now, why=_said(session, approval))
 
 
 def _said(session: Session, approval: Approval) -> str:

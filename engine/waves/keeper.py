@@ -1,10 +1,11 @@
 """The waves there are: begun, moved on and ended while messages are decided, in the decision's own transaction."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
+from msgspec.structs import replace
 from sqlmodel import Session, col, select
 
 from engine.config.model import Config, PlaybookConfig

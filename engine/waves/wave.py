@@ -1,8 +1,11 @@
 """A wave, and how it goes on: pure functions of what was counted."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
+from msgspec.structs import replace
 
 from engine.config.model import BlastRadius, Limits
 from engine.waves.reactions import Reactions, objection
@@ -18,8 +21,7 @@ TWO = 2
 """People who must agree where something is amiss."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wave:
+class Wave(msgspec.Struct, frozen=True, omit_defaults=True):
     """Where a wave stands."""
 
     id: str

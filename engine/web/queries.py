@@ -9,14 +9,12 @@ from sqlalchemy import ColumnElement, and_, func, or_
 from sqlmodel import Session, SQLModel, col, select
 
 from engine.policy.decide import RULES
-from engine.policy.facts import Reason
+from engine.policy.reasons import Reason
 from engine.store.models import DecisionRow, Intent, Issue, Silence
 from engine.web.problems import Refused
 
 Row = TypeVar("Row", bound=SQLModel)
-_ABOUT = {
-    rule.__name__.lstrip("_"): (rule.__doc__ or "").partition("\n")[0] for rules in RULES.values() for rule in rules
-}
+_ABOUT = {rule.__name__: (rule.__doc__ or "").partition("\n")[0] for rules in RULES.values() for rule in rules}
 
 
 _SENTENCES = {str(reason.value): reason.sentence for reason in Reason}
@@ -115,7 +113,12 @@ def trail(row: DecisionRow) -> list[Check]:
     """Return every rule that was asked, in order."""
     steps: Sequence[dict[str, Any]] = _decision(row).get("trail", ())
     return [
-        Check(str(each["rule"]), _ABOUT.get(str(each["rule"]), ""), bool(each["passed"]), str(each.get("detail", "")))
+        Check(
+            str(each["rule"]),
+            _ABOUT.get(str(each["rule"]), ""),
+            bool(each.get("passed", True)),
+            str(each.get("detail", "")),
+        )
         for each in steps
     ]
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from engine.playbooks import REPLY
-from engine.policy.facts import Reason
+from engine.policy.reasons import Reason
 from engine.store.models import Conversation, CustomerContact, Entity, Issue, Turn
 from outreach.base import Message, Outcome, Receipt
 from tests.engine.config.conftest import SAMPLE

@@ -1,15 +1,15 @@
 """Demand by its class: what is to be removed gets an owner and a price, what needs a person gets its ticket first."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from engine import defects
 from engine.errors import Permanent
 from engine.policy.decide import decide
-from engine.policy.facts import Reason
+from engine.policy.reasons import Reason
 from engine.store.models import DecisionRow, Defect, Intent, Ticket
 from outreach.base import Outcome, Receipt
 from outreach.tickets.builtin import BuiltinDesk

@@ -1,16 +1,17 @@
 """The holdout: drawn by account and issue, the same everywhere, stored, and never where people may come to harm."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from sqlmodel import select
 
 from engine.policy.decide import decide
-from engine.policy.facts import Facts, Reason
+from engine.policy.facts import Facts
 from engine.policy.holdout import assignment, draw
+from engine.policy.reasons import Reason
 from engine.store.database import Database, insert_ignore
 from engine.store.models import Assignment, Intent
 from tests.engine.test_policy import FACTS, TOLD, closing, step

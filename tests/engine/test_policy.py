@@ -1,12 +1,12 @@
 """Every contact rule as a decision. The numbers are those of the contact rules: C1 consent … C17 collision."""
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from engine.config.model import Hours, Limits, Per, PolicyConfig
 from engine.entities import Person
@@ -14,15 +14,8 @@ from engine.playbooks import Told
 from engine.policy.caps import Sent
 from engine.policy.consent import Entry
 from engine.policy.decide import decide
-from engine.policy.facts import (
-    ChannelFacts,
-    Facts,
-    IssueFacts,
-    PolicyFacts,
-    Reason,
-    StepFacts,
-    Suppressed,
-)
+from engine.policy.facts import ChannelFacts, Facts, IssueFacts, PolicyFacts, StepFacts, Suppressed
+from engine.policy.reasons import Reason
 from engine.policy.stops import Halt
 
 

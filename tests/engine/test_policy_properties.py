@@ -1,10 +1,10 @@
 """What holds of every decision, whatever the facts."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from engine.config.model import Hours, Per
 from engine.entities import Person
@@ -13,16 +13,9 @@ from engine.policy.caps import Sent
 from engine.policy.consent import Entry
 from engine.policy.contact_hours import contact_hours
 from engine.policy.decide import decide
-from engine.policy.facts import (
-    ChannelFacts,
-    Decision,
-    Facts,
-    IssueFacts,
-    PolicyFacts,
-    Reason,
-    StepFacts,
-    Suppressed,
-)
+from engine.policy.decision import Decision
+from engine.policy.facts import ChannelFacts, Facts, IssueFacts, PolicyFacts, StepFacts, Suppressed
+from engine.policy.reasons import Reason
 
 MAIL, PHONE = "jo@acme.test", "+436641234567"
 CHANNELS = {"email": ChannelFacts("email", "email"), "sms": ChannelFacts("sms", "phone")}

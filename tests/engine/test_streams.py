@@ -1,11 +1,11 @@
 """The health of streams (C9): warned of, halted, let go on; and what brought them there suppressed."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from sqlmodel import select
 
 from engine import deliveries
@@ -16,7 +16,7 @@ from engine.errors import Permanent
 from engine.events import DeliveryEvent
 from engine.policy import stops, streams
 from engine.policy.decide import decide
-from engine.policy.facts import Reason
+from engine.policy.reasons import Reason
 from engine.policy.stops import Halt, Leaving, halted
 from engine.policy.streams import Stream, judged
 from engine.store.database import Database

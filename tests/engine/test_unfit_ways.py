@@ -1,12 +1,14 @@
 """What must not be written to is passed over with its reason, promotion counts as marketing, articles are shown."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from engine.policy.decide import decide
-from engine.policy.facts import Facts, Reason
+from engine.policy.facts import Facts
 from engine.policy.reach import ways
+from engine.policy.reasons import Reason
 from engine.store.models import Consent
 from tests.engine.config.conftest import SAID, SAMPLE, SOON
 from tests.engine.post import Post

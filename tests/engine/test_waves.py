@@ -1,14 +1,15 @@
 """Waves: a few first, then watching, then the others, or people who must agree (blast radius)."""
 
-from dataclasses import replace
+import dataclasses
 
 import pytest
+from msgspec.structs import replace
 
 from detectors.durations import Duration
 from engine.config.model import BlastRadius, Limits
 from engine.expressions import Expression
 from engine.policy.decide import decide
-from engine.policy.facts import Reason
+from engine.policy.reasons import Reason
 from engine.waves.reactions import Reactions, chance, objection
 from engine.waves.wave import Seen, Wave, advanced, agreed, begun
 from tests.engine.test_policy import FACTS, closing, step
@@ -77,7 +78,7 @@ def test_what_was_agreed_to_goes_and_half_as_many_again() -> None:
 
 
 def test_a_person_is_asked_where_the_playbook_says_so() -> None:
-    limits = replace(LIMITS, approve=Expression.parse("audience > 5"))
+    limits = dataclasses.replace(LIMITS, approve=Expression.parse("audience > 5"))
     asking, asked = advanced(wave(0, 6, limits=limits), Seen(0, 6), FINE, limits, NOW)
     assert asked is not None
     assert (asking.state, asked.needed) == ("asking", 1)

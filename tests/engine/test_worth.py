@@ -1,16 +1,17 @@
 """What telling is worth: learned from issues nobody was told of and from verdicts, and a reason of the decision."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from engine.config.model import WorthConfig
 from engine.policy.decide import decide
-from engine.policy.facts import Facts, Reason
+from engine.policy.facts import Facts
+from engine.policy.reasons import Reason
 from engine.policy.worth import FRESH, LOOK_BACK, Appraiser, Worth, appraised
 from engine.store.database import Database
 from engine.store.models import CustomerContact, Intent, Issue, Label

@@ -9,7 +9,7 @@ import pytest
 
 from engine.issues.view import ACTIVE
 from engine.playbooks import open_outreach
-from engine.policy.facts import Reason
+from engine.policy.reasons import Reason
 from engine.replay import replay
 from engine.store.models import DecisionRow, Issue, SignalRow, Ticket
 from tests.journeys.scores import Score, scored, table

@@ -70,7 +70,7 @@ def said(templates: Templates, written: tuple[str, str, str], values: Mapping[st
     """Return what is rendered, or why nothing is."""
     template, locale, channel = written
     try:
-        return templates.render(template, channel, locale, values)
+        return templates.render(template, channel, locale, values)._replace(laid=None)
     except TemplateError as error:
         return str(error)
 
@@ -111,7 +111,7 @@ def test_what_customers_read_is_filled_in(written: tuple[str, str, str]) -> None
     values = Said(FILLING._sample(template, locale), locale=locale, zone="Europe/Vienna")
     filled = FILLING._filling.filled(name, values, has_subject=channel == "email")
     assert filled is not None
-    assert (filled.html is not None) == name.endswith(MAIL)
+    assert (filled.laid is not None) == name.endswith(MAIL)
 
 
 LINES = ["Hello {{ customer.name }},", "What now?", "- {{ customer.name }}", "- one", "--", "", "{{ customer.name }}"]

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Index
 from sqlmodel import Field, SQLModel
 
-from engine.store.models.columns import json_column
+from engine.store.models.columns import json_column, json_list
 
 
 class Intent(SQLModel, table=True):
@@ -41,11 +41,19 @@ class Intent(SQLModel, table=True):
     thread: str = ""
     """provider_id of the message this one follows."""
     payload: dict[str, Any] = json_column()
-    """What rendering needs beside the issue; after sending, subject, text and html as they went out."""
+    """What rendering needs beside the issue; after sending, what it said: subject, text, page (`store.pages`)."""
     provider_id: str = Field(default="", index=True)
     delivery: str = ""
     """The latest Delivery state a provider told."""
     sent_at: float | None = None
+
+
+class Page(SQLModel, table=True):
+    """What the HTML of many messages has in common: the texts between which each puts its own values."""
+
+    id: str = Field(primary_key=True)
+    """A digest of the texts."""
+    texts: list[str] = json_list()
 
 
 class ReceiptRow(SQLModel, table=True):

@@ -12,6 +12,7 @@ from engine.conversations.listener import Heard
 from engine.conversations.people import Correspondent, recipient
 from engine.ids import derive
 from engine.issues.view import ACTIVE
+from engine.store import pages
 from engine.store.models import Conversation, Turn
 from engine.web.customers import evidence, reasons
 from engine.web.customers.reader import Reader, invalid, kind_of, links, read, shown
@@ -49,7 +50,8 @@ def copy(services: Injected, token: str) -> Response:
     reader = read(services, token, "page")
     if reader is None or reader.intent is None:
         return invalid(services)
-    html = str(reader.intent.payload.get("html", ""))
+    with services.database.reading() as session:
+        html = pages.html(session, reader.intent.payload)
     return HTMLResponse(html, headers={"Content-Security-Policy": COPY})
 
 
@@ -92,7 +94,7 @@ def _sent(services: Services, reader: Reader) -> Mapping[str, Any]:
     return {
         "subject": str(intent.payload.get("subject", "")),
         "text": str(intent.payload.get("text", "")),
-        "has_html": bool(intent.payload.get("html")),
+        "has_html": pages.any_of(intent),
         "status": status,
         "state": reader.say(status, at=reader.when(issue.resolved_at if issue else None)),
         "next": reader.say("next_open" if status in ACTIVE else "next_over") if issue else "",

@@ -1,7 +1,7 @@
 """What leaves: the words of a message, an escalation or a ticket, made at the moment it is sent."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from sqlmodel import Session
@@ -12,92 +12,20 @@ from engine.conversations.handover import Handover
 from engine.desks.requester import requester
 from engine.desks.writes import change, linked, noted
 from engine.issues.book import history
-from engine.picture import Band, picture
+from engine.letters.parts import Addressed, Form, Letter, Outside
+from engine.letters.pictures import evidence_picture
 from engine.playbooks import REPLY
-from engine.policy.facts import ChannelFacts, Decision
+from engine.policy.decision import Decision
 from engine.policy.gather import Gathered
 from engine.policy.reach import session_until
 from engine.status import letter
-from engine.store import digests
+from engine.store import digests, pages
 from engine.store.models import Entity, Intent, Issue
 from engine.waves import incidents
-from engine.wording import Speaker, buttons, keys
+from engine.wording import buttons, keys
 from outreach import drafts
 from outreach.base import Channel, Draft, Message, Receipt, TicketDesk
-from outreach.render import Approval, Rendered, TemplateError, Templates
-
-
-@dataclass(frozen=True, slots=True)
-class Outside:
-    """The parts that speak to the world."""
-
-    channels: Mapping[str, Channel]
-    desks: Mapping[str, TicketDesk]
-    templates: Templates
-    speaker: Speaker
-
-    @property
-    def facts(self) -> dict[str, ChannelFacts]:
-        """What decisions know of the channels."""
-        return {name: ChannelFacts(each.kind, each.address, each.session) for name, each in self.channels.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class Posted:
-    """A message, and the channel it goes by."""
-
-    channel: Channel
-    message: Message
-
-    def send(self) -> Receipt:
-        """Try once."""
-        return self.channel.send(self.message)
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """Something ready to go."""
-
-    send: Callable[[], Receipt]
-    columns: Mapping[str, Any]
-    """What the intent keeps of it: channel, address, and in the payload the text as it goes out."""
-    posted: Posted | None = None
-    """The message, where it is one: several may go at once (`Channel.send_all`)."""
-
-    @classmethod
-    def of(cls, channel: Channel, message: Message, columns: Mapping[str, Any]) -> "Letter":
-        """Return a message ready to go."""
-        posted = Posted(channel, message)
-        return cls(posted.send, columns, posted)
-
-
-@dataclass(frozen=True, slots=True)
-class Addressed:
-    """An intent that is about to be written, with the address it goes to."""
-
-    id: str
-    kind: str
-    playbook: str
-    occasion: str
-    thread: str
-    address: str
-    payload: Mapping[str, Any]
-
-    @classmethod
-    def of(cls, intent: Intent, address: str, payload: Mapping[str, Any]) -> "Addressed":
-        """Return an intent with another address and payload."""
-        return cls(intent.id, intent.kind, intent.playbook, intent.occasion, intent.thread, address, payload)
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """Which words, and how they travel."""
-
-    channel: str
-    template: str
-    locale: str
-    session_until: float = 0.0
-    """Until when free words may be sent, on a channel that asks for a session."""
+from outreach.render import Approval, Rendered, TemplateError
 
 
 class Writer:
@@ -189,7 +117,7 @@ class Writer:
         channel = self._outside.channels[decision.channel]
         links, templates = self._outside.speaker.links, self._outside.templates
         message = letter.written(session, self._config, links, templates, channel, intent, now)
-        said = {"subject": message.subject, "text": message.text, "html": message.html, "locale": message.locale}
+        said = {"subject": message.subject, "text": message.text, "locale": message.locale, pages.HTML: message.html}
         columns = {"channel": decision.channel, "address": message.to, "payload": {**intent.payload, **said}}
         return Letter.of(channel, message, columns)
 
@@ -283,11 +211,13 @@ class Writer:
             locale=text.locale,
             choices=_choices(channel, intent, text.locale),
         )
-        said = {"subject": message.subject, "text": message.text, "html": message.html, "locale": text.locale}
+        said = {"subject": message.subject, "text": message.text, "locale": text.locale}
+        if not channel.plain:
+            said |= pages.said(text)
         if channel.session:
             said["content"] = message.content  # by which it is looked for, if no answer comes
         columns = {"channel": form.channel, "address": message.to, "payload": {**intent.payload, **said}}
-        return Letter.of(channel, message, columns)
+        return Letter.of(channel, message, columns, None if channel.plain else text.laid)
 
     def _said(self, channel: Channel, form: Form, words: Mapping[str, Any]) -> tuple[Rendered, Approval | None]:
         """Return what the reader gets: free words, or where they may not be sent now, the approved template (C12)."""
@@ -318,11 +248,3 @@ def _choices(channel: Channel, intent: Addressed, locale: str) -> Mapping[str, s
     if intent.kind == "escalate":
         return buttons(locale)
     return keys(channel, intent.occasion, locale) if intent.kind == "message" else {}
-
-
-def evidence_picture(issue: Issue) -> str:
-    """Return an issue's evidence as an SVG picture."""
-    seen = issue.evidence
-    ends = (float("nan") if seen.get(name) is None else float(seen[name]) for name in ("low", "expected", "high"))
-    points = [(at, float("nan") if value is None else value) for at, value in seen.get("points", [])]
-    return picture(points, Band(*ends), title=f"{issue.detector} of {issue.series}")
