@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-from llvmlite import ir  # type: ignore[import-untyped]
-from numba.core import cgutils  # type: ignore[import-untyped]
+from llvmlite import ir  # type: ignore[import-untyped]  # has no types
+from numba.core import cgutils
 
 from detectors.compiled import intrinsic, types
 from detectors.lanes import LANES
@@ -68,7 +68,8 @@ def crossing(row: np.dtype[Any], lanes: np.dtype[Any], fields: Sequence[str]) ->
 
 
 def _offset(record: np.dtype[Any], name: str) -> int:
-    return int((record.fields or {})[name][1])
+    assert record.fields is not None
+    return int(record.fields[name][1])
 
 
 class _Ground:

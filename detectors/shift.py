@@ -100,7 +100,7 @@ class Shift(RowDetector):
         """Learn the window's length in seconds, which sets the weight of one observation."""
         super().prepare(step)
         hinkley = self._method == "page-hinkley"
-        gain = 1.0 / MOST if hinkley else min(step / self._memory, 1 / 100)
+        gain = float(1.0 / MOST) if hinkley else min(step / self._memory, 1 / 100)
         allowance = self._size / (4.0 if hinkley else 2.0)
         up, down = self._direction != "down", self._direction != "up"
         warmup = max(self._warmup, _settling(self._method, self._daily, step))
@@ -109,18 +109,18 @@ class Shift(RowDetector):
             allowance=allowance,
             keep=_HINKLEY_KEEP if hinkley else 1.0,
             gain=gain,
-            scale_gain=max(gain, 1 / LEARNED),  # then the unit's own standard error is 5 %
+            scale_gain=max(gain, float(1 / LEARNED)),  # then the unit's own standard error is 5 %
             least=self._least / self._size,
             above=self._size if up else math.inf,
             below=self._size if down else math.inf,
-            guard=GUARD / math.sqrt(2.0 / gain),
-            settled=min(2.0 / gain, MOST - 1.0),
-            high=SURE / (2.0 * allowance),
+            guard=float(GUARD / math.sqrt(2.0 / gain)),
+            settled=min(2.0 / gain, float(MOST) - 1.0),
+            high=float(SURE / (2.0 * allowance)),
             four=4.0 * allowance,
             tilt=8.0 / 3.0 * allowance,
             warmup=warmup,
             day=max(_DAY / step, 1.0),
-            begin=max(warmup - _DAY // step, UNCUT) if self._daily else UNCUT,
+            begin=max(warmup - _DAY // step, float(UNCUT)) if self._daily else float(UNCUT),
             forget=max(_LONGEST_GAP * self._memory, 10 * step),
             adopt=self._adopt,
             daily=self._daily,
@@ -156,7 +156,7 @@ class Shift(RowDetector):
 
 def _settling(method: str, daily: bool, step: float) -> float:
     """Return how many windows at least a series is watched: `adwin` takes level and noise as known from then on."""
-    return max(256.0 if method == "adwin" else 0.0, min(3 * _DAY / step, MOST - 1.0) if daily else 0.0)
+    return max(256.0 if method == "adwin" else 0.0, min(3 * _DAY / step, float(MOST) - 1.0) if daily else 0.0)
 
 
 def _figure(number: float) -> str:
