@@ -1,6 +1,7 @@
 """Who was told of an incident by one issue is not told of another of it; what was told of is closed all the same."""
 
 from engine.policy.decide import decide
+from engine.policy.facts import Facts
 from engine.policy.reasons import Reason
 from tests.engine.test_policy import FACTS, closing
 
