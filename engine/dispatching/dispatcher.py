@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 import structlog
 
@@ -111,11 +112,7 @@ class Dispatcher:
         return self._recaller.recall()
 
     def _batch(self, ids: Sequence[str]) -> None:
-        try:
-            prepared = self._prepare(ids)
-        except Retryable:
-            self.unfinished.doubtful |= set(ids)
-            raise
+        prepared = self._prepare(ids)
         if prepared.leaving:
             back = self._sender.send(prepared.leaving)
             self.unfinished.back, self.unfinished.at, self.unfinished.tried = back, self._clock.time(), False
@@ -138,9 +135,14 @@ class Dispatcher:
 
     def _prepare(self, ids: Sequence[str]) -> Prepared:
         """Claim a batch, decide, and write down what leaves: until this is committed, a STOP still counts (C13)."""
-        now = self._clock.time()
-        with self._database.transaction(shared=True) as session:
-            lock(session, outbox.PREPARE)
-            claimed = outbox.claim(session, ids, self._name, now)
-            along = self._companions.claim(session, claimed, self._name, now)
-            return self._preparer.prepare(session, claimed, now, along)
+        now, taken = self._clock.time(), set(ids)
+        try:
+            with self._database.transaction(shared=True) as session:
+                lock(session, outbox.PREPARE)
+                claimed = outbox.claim(session, ids, self._name, now)
+                along = self._companions.claim(session, claimed, self._name, now)
+                taken.update(each.id for each in chain.from_iterable(along.values()))
+                return self._preparer.prepare(session, claimed, now, along)
+        except Retryable:
+            self.unfinished.doubtful |= taken
+            raise

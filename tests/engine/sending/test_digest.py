@@ -1,13 +1,17 @@
 """Several issues told in one message: what waits, what goes along, and what becomes of each."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlmodel import select
 
+from engine.errors import Retryable
 from engine.policy import stops
 from engine.policy.facts import Facts
+from engine.store.database import Database
 from engine.store.models import DecisionRow, Intent, ReceiptRow, StreamHour
 from outreach.base import Message, Outcome, Receipt
 from outreach.channels.memory import MemoryChannel
@@ -343,3 +347,36 @@ def test_words_that_cannot_be_filled_in_send_each_by_itself(tmp_path: Path) -> N
         at.run()
         at.pass_(WAIT, WAIT)
         assert [message.subject for message in sent(at)] == ["trouble", "trouble"]
+
+
+def test_those_that_go_along_are_free_again_where_the_answer_to_a_commit_was_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were claimed with the one that is due, though it alone was asked for."""
+    with gathering(tmp_path) as at:
+        wrong(at, "ann", "a", "b", "c")
+        by_mail(at, "ann")
+        at.run()
+        at.clock.advance(WAIT)
+        with monkeypatch.context() as patch:
+            patch.setattr(Database, "transaction", losing(Database.transaction))
+            with pytest.raises(Retryable):
+                at.run()
+        assert statuses(at, "a", "b", "c") == ["sending"] * 3
+        at.run()
+        assert statuses(at, "a", "b", "c") == ["sent"] * 3
+        assert len(sent(at)) == 1
+
+
+def losing(transaction: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a transaction whose answer is lost where it made messages ready to leave."""
+
+    @contextmanager
+    def lost(self: Database, **given: Any) -> Iterator[Any]:
+        with transaction(self, **given) as session:
+            yield session
+            leaving = session.exec(select(Intent.id).where(Intent.status == "sending")).first()
+        if leaving is not None:
+            raise Retryable("the connection was lost", place="database", remedy="try again")
+
+    return lost
