@@ -62,7 +62,7 @@ def checks(make: Maker) -> Iterator[Check]:
     yield check_explanations
     if make().movable:
         yield check_series_can_move
-    if make().inputs != "everything":
+    if make().movable or type(make()).only not in {Detector.only, LearnedDetector.only}:
         yield check_some_go_on_alone
     if make().ticks:
         yield check_ticks_learn_nothing

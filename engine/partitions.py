@@ -205,10 +205,8 @@ class Partitions:
 
     def _restored(self, partition: int) -> Pipeline:
         self._standing = replace(self._standing, restoring=partition)
-        begun, storage = time.perf_counter(), self._storage
-        models = storage.snapshots, storage.versions, storage.cold
-        stores = Stores(storage.database, storage.dead_letters, *models, storage.signals)
-        pipeline = Pipeline(self._config, partition, stores, self._clock)
+        begun = time.perf_counter()
+        pipeline = Pipeline(self._config, partition, Stores.of(self._storage), self._clock)
         pipeline.claim(self._membership.name)
         losses = pipeline.restore()
         self._losses += losses

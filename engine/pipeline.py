@@ -62,6 +62,7 @@ from engine.scoring import Scorer, Subjects, attributes_wanted, within
 from engine.scoring.quiet import Idle
 from engine.scoring.station import Ours, Station
 from engine.snapshots import Snapshots
+from engine.storage import Storage
 from engine.store.database import Database, lock
 from engine.store.models import Progress
 from engine.store.outbox import PREPARE
@@ -105,6 +106,12 @@ class Stores(NamedTuple):
     """Where series go that are quiet; only beside snapshots."""
     signals: SignalLog | None = None
     """Where it is told what concerns other partitions; None: nowhere."""
+
+    @classmethod
+    def of(cls, storage: Storage) -> "Stores":
+        """Return those of an engine."""
+        models = storage.snapshots, storage.versions, storage.cold
+        return cls(storage.database, storage.dead_letters, *models, storage.signals)
 
 
 class Frozen(NamedTuple):

@@ -129,10 +129,7 @@ class _Part:
             self._storage.versions.hand_on(self._partition, child)
 
     def _pipeline(self, config: Config, partition: int) -> Pipeline:
-        storage = self._storage
-        models = storage.snapshots, storage.versions, storage.cold
-        stores = Stores(storage.database, storage.dead_letters, *models, storage.signals)
-        made = Pipeline(config, partition, stores, self._clock)
+        made = Pipeline(config, partition, Stores.of(self._storage), self._clock)
         made.claim(NAME)
         return made
 

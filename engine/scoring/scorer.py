@@ -35,7 +35,7 @@ from engine.scoring.metered import MeterStation
 from engine.scoring.objectors import Objectors
 from engine.scoring.quiet import Idle
 from engine.scoring.relay import Relay
-from engine.scoring.station import Arrays, Ours, Station, Subjects, Surroundings, identity, within
+from engine.scoring.station import Arrays, Ours, Station, Subjects, Surroundings, flat, identity, within
 
 CHANGES, OBJECTORS = "+changes", "+objectors"
 """Beside the names of stations, which never begin with a plus."""
@@ -185,13 +185,11 @@ class Scorer:
         """Return all that is remembered."""
         parts = {station.name: station.state() for station in self._all()}
         parts |= {CHANGES: self._changes.state(), OBJECTORS: self._objectors.state()}
-        return {f"{part}/{key}": array for part, state in parts.items() for key, array in state.items()}
+        return flat(parts)
 
     def only(self, ours: Ours) -> Arrays:
         """Return what `state` would if the others' series had never been here; of no more use afterwards."""
-        parts = {station.name: station.only(ours) for station in self._all()}
-        flat = {f"{part}/{key}": array for part, state in parts.items() for key, array in state.items()}
-        return {**self.state(), **flat}
+        return {**self.state(), **flat({station.name: station.only(ours) for station in self._all()})}
 
     def recount(self) -> None:
         """Count from here on how good predictions are: another partition goes on with what was counted so far."""

@@ -157,7 +157,7 @@ class Station(ABC):
             parts[f"monitor:{name}"] = {**monitor.state(), "model": self._models[name]}
         if self._quiet is not None:
             parts["quiet"] = self._quiet.state()
-        return _flat(parts) | {"ticked": np.array([self._ticked]), "watch": self._watch}
+        return flat(parts) | {"ticked": np.array([self._ticked]), "watch": self._watch}
 
     def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take a state over. What is watched otherwise, or a detector that is new since then, starts afresh."""
@@ -179,7 +179,7 @@ class Station(ABC):
         for name, monitor in self.monitors.items():
             monitor.grow(len(self.index))
             parts[f"monitor:{name}"] = {**monitor.only(series), "model": self._models[name]}
-        return {**self.state(), **_flat(parts)}
+        return {**self.state(), **flat(parts)}
 
     def _number(self, series: str) -> int:
         """Return the number of a series by its key, −1 if there is none."""
@@ -216,7 +216,8 @@ class Station(ABC):
         return np.array(self._members.of(subject, self.index), np.int32)
 
 
-def _flat(parts: Mapping[str, Mapping[str, NDArray[Any]]]) -> Arrays:
+def flat(parts: Mapping[str, Mapping[str, NDArray[Any]]]) -> Arrays:
+    """Return the arrays of all parts, each under its part's name and a slash; `within` takes them apart."""
     return {f"{part}/{key}": array for part, state in parts.items() for key, array in state.items()}
 
 

@@ -158,7 +158,7 @@ def test_trim_deletes_what_every_group_dealt_with(log: KafkaLog) -> None:
 
 
 def test_another_number_of_partitions_is_refused(broker: Broker, log: KafkaLog, topic: str) -> None:
-    with pytest.raises(ConfigError, match=r"1 partitions, not 2; set partitions to 1"):
+    with pytest.raises(ConfigError, match=r"1 partitions, not 2; set .*partitions: 1.*forewarn repartition"):
         KafkaLog(Brokers([broker.server]), topic, partitions=2)
 
 

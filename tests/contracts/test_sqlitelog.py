@@ -175,7 +175,9 @@ def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
 
 
 def test_another_number_of_partitions_is_refused(log: SqliteLog, path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"log\.db: the event log has 1 partitions, not 4; set partitions to 1"):
+    with pytest.raises(
+        ConfigError, match=r"log\.db: the event log has 1 partitions, not 4; set .*partitions: 1.*forewarn repartition"
+    ):
         SqliteLog(path, clock=CLOCK, partitions=4)
 
 

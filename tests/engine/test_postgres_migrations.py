@@ -83,9 +83,14 @@ def test_down_to_nothing_and_up_again(database: Database) -> None:
     database.check()
 
 
+def other(context: object, inspected: object, column: sa.Column[Any], *defaults: object) -> bool | None:
+    """Leave the comparison of defaults to Alembic (None), but of JSON, of which PostgreSQL cannot say what is equal."""
+    return False if isinstance(column.type, sa.JSON) else None
+
+
 def test_migrations_and_models_agree(database: Database) -> None:
     with database._engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": other})
         assert compare_metadata(context, Intent.metadata) == []
 
 

@@ -73,14 +73,24 @@ def live(house: House, done: Callable[[], object] = lambda: None) -> None:
 
 
 def standing(house: House) -> dict[str, Counter[tuple[object, ...]]]:
-    """Return all that counts of what the database holds."""
+    """Return all that counts of what the database holds.
+
+    A ticket of the built-in desk is made in the same database: where that was away, it was tried and decided again.
+    """
+    away = {row.id for row in house.rows(Intent) if row.kind == "ticket"}
     return {
         "issues": Counter((row.id, row.status, row.opened_at, row.resolved_at) for row in house.rows(Issue)),
         "changes": Counter((row.of, row.what) for row in house.rows(Change)),
         "intents": Counter((row.id, row.kind, row.status, row.recipient) for row in house.rows(Intent)),
         "sent": Counter((row.purpose, row.sent, row.bounced) for row in house.rows(StreamHour)),
-        "receipts": Counter((row.intent, row.outcome) for row in house.rows(ReceiptRow)),
-        "decided": Counter((row.intent,) for row in house.rows(DecisionRow) if row.verdict == "send"),
+        "receipts": Counter(
+            (row.intent, row.outcome)
+            for row in house.rows(ReceiptRow)
+            if not (row.intent in away and row.outcome == "retry")
+        ),
+        "decided": Counter(
+            (row.intent,) for row in house.rows(DecisionRow) if row.verdict == "send" and row.intent not in away
+        ),
         "mails": Counter((mail.to, mail.subject) for mail in house.email.sent),
     }
 

@@ -43,7 +43,8 @@ def whole() -> Play:
 def of_workers() -> Play:
     """Return a play of workers alone: from events to what is to be sent."""
     acts = [
-        Act([_all_people(), *_minutes(range(4, 12))], [*_minutes(range(12, 14), 2)]),
+        Act([_all_people()], [*_minutes(range(4), 2)]),
+        Act([*_minutes(range(4, 12))], [*_minutes(range(12, 14), 2)]),
         Act([*_minutes(range(14, 22), 4), *_minutes(range(22, 28))], [*_minutes(range(28, 32), 4)]),
     ]
     return Play((*WORKERS, KEEPER), acts)

@@ -12,19 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from engine import pipeline
 from engine.app import decoder_of
 from engine.config.load import load_or_raise
 from engine.config.model import Config
-from engine.errors import ForewarnError
 from engine.events import Decoder
 from engine.store import postgres
-from engine.store import progress as ownership
 from engine.store.database import Database
-from engine.store.models import Progress
+from outreach.base import Outcome, Receipt
 from tests.faults.house import FILES, prepared
 from tests.simulation.cluster import WORKERS, Cluster, State
-from tests.simulation.parts import UnsteadyDatabase
+from tests.simulation.parts import UnsteadyDatabase, UnsteadyProvider
 from tests.simulation.play import PLAYS, SHARE, Play
 from tests.simulation.trouble import Trouble
 
@@ -159,23 +156,9 @@ def test_something_happens_at_all(expected: Mapping[str, State]) -> None:
     assert len(expected["whole"]["tickets"]) == 2
 
 
-def unfenced(progress: Progress | None, epoch: int, partition: int) -> Progress:
-    """Let anybody write."""
-    assert progress is not None
-    return progress
-
-
-def test_who_writes_of_a_partition_that_is_anothers_is_found_out(
+def test_a_provider_that_denies_what_it_took_is_found_out(
     scene: Scene, expected: Mapping[str, State], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The histories would notice: without the fence some end otherwise."""
-    monkeypatch.setattr(ownership, "owned", unfenced)
-    monkeypatch.setattr(pipeline, "owned", unfenced)
-    assert any(_ends_otherwise(seed, scene, expected["workers"]) for seed in range(300))
-
-
-def _ends_otherwise(seed: int, scene: Scene, expected: State) -> bool:
-    try:
-        return history(seed, scene, PLAYS["workers"])[0] != expected
-    except ForewarnError:
-        return True
+    """The histories would notice: where what was taken is sent again, some end otherwise."""
+    monkeypatch.setattr(UnsteadyProvider, "find", lambda self, message: Receipt(Outcome.RETRY, "never taken"))
+    assert any(history(seed, scene, PLAYS["whole"])[0] != expected["whole"] for seed in range(100))

@@ -20,9 +20,9 @@ class Trouble:
         self.happened = Counter[str]()
         self._rate = rate
 
-    def may(self, what: str, weight: float = 1.0) -> bool:
+    def may(self, what: str) -> bool:
         """Return whether this goes wrong now."""
-        if not self.on or self.dice.random() >= self._rate * weight:
+        if not self.on or self.dice.random() >= self._rate:
             return False
         self.happened[what] += 1
         return True
