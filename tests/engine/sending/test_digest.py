@@ -1,12 +1,10 @@
 """Several issues told in one message: what waits, what goes along, and what becomes of each."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlmodel import select
 
 from engine.errors import Retryable
 from engine.policy import stops
@@ -19,6 +17,7 @@ from outreach.registry import channel_class
 from outreach.segments import segments
 from tests.engine.sending.bench import NOON, Bench, by_address, channel
 from tests.engine.sending.digest_bench import POLICY, WAIT, by_mail, gathering, statuses, wrong
+from tests.engine.sending.losing import losing
 
 
 def sent(at: Bench, name: str = "email") -> list[Message]:
@@ -366,17 +365,3 @@ def test_those_that_go_along_are_free_again_where_the_answer_to_a_commit_was_los
         at.run()
         assert statuses(at, "a", "b", "c") == ["sent"] * 3
         assert len(sent(at)) == 1
-
-
-def losing(transaction: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a transaction whose answer is lost where it made messages ready to leave."""
-
-    @contextmanager
-    def lost(self: Database, **given: Any) -> Iterator[Any]:
-        with transaction(self, **given) as session:
-            yield session
-            leaving = session.exec(select(Intent.id).where(Intent.status == "sending")).first()
-        if leaving is not None:
-            raise Retryable("the connection was lost", place="database", remedy="try again")
-
-    return lost

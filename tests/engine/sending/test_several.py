@@ -10,8 +10,10 @@ from sqlmodel import Session, select
 from engine.dispatching.dispatcher import LEASE, Dispatcher
 from engine.errors import Retryable
 from engine.store import outbox
+from engine.store.database import Database
 from engine.store.models import Intent
 from tests.engine.post import Post
+from tests.engine.sending.losing import losing
 
 pytestmark = pytest.mark.parametrize("store_kind", ["postgres"], indirect=True)
 CAPPED = {"policy.yaml": "caps: {all: 2 per day}\n"}
@@ -67,14 +69,8 @@ def test_what_may_be_written_down_as_leaving_and_did_not_leave_is_put_back(
     post = Post(tmp_path)
     issue = post.issue(post.account("acme", "ann"))
     intent = post.tell("contact/ann-acme", issue)
-    prepare = post.dispatcher._prepare
-
-    def unanswered(ids: list[str]) -> None:
-        prepare(ids)
-        raise Retryable("the connection was lost")
-
     with monkeypatch.context() as patch:
-        patch.setattr(post.dispatcher, "_prepare", unanswered)
+        patch.setattr(Database, "transaction", losing(Database.transaction))
         with pytest.raises(Retryable):
             post.dispatcher.run_once()
     assert (status(post, intent), post.sent()) == ("sending", [])
