@@ -7,9 +7,8 @@ import typer
 from detectors.durations import Duration
 from engine.commands.output import emit, moment, table
 from engine.commands.shared import CLOCK, AsJson, ConfigFolder, Unusable, Who, configured, person
-from engine.commands.stores import database
+from engine.commands.stores import database, writing
 from engine.config.model import Config, Pace
-from engine.errors import Permanent
 from engine.store.models import Duty
 from engine.traffic import roster
 
@@ -32,12 +31,9 @@ def say(
     """Say how many answer from now on; messages that wait for them are decided anew at once."""
     loaded, now = configured(config), CLOCK.time()
     _paced(loaded)
-    try:
-        until = now + float(Duration(lasts))
-        with database(loaded) as opened, opened.transaction() as session:
-            made = roster.say(session, agents, until, person(who), now).model_dump()
-    except (Permanent, ValueError) as error:
-        raise Unusable(str(error), remedy="write `forewarn agents say 3 --for 2h`") from error
+    until = now + _span(lasts)
+    with writing(loaded) as session:
+        made = roster.say(session, agents, until, person(who), now).model_dump()
     if json:
         emit(made)
     else:
@@ -63,12 +59,16 @@ def show(config: ConfigFolder = None, json: AsJson = False) -> None:
 def end(config: ConfigFolder = None, who: Who = "") -> None:
     """Let the roster hold again."""
     loaded = configured(config)
-    try:
-        with database(loaded) as opened, opened.transaction() as session:
-            roster.end(session, person(who), CLOCK.time())
-    except Permanent as error:
-        raise Unusable(error.cause) from error
+    with writing(loaded) as session:
+        roster.end(session, person(who), CLOCK.time())
     typer.echo("the roster holds again")
+
+
+def _span(text: str) -> float:
+    try:
+        return float(Duration(text))
+    except ValueError as error:
+        raise Unusable(str(error), remedy="write `forewarn agents say 3 --for 2h`") from error
 
 
 def _paced(config: Config) -> Pace:

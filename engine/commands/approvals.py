@@ -8,11 +8,10 @@ import typer
 from engine.commands.actions import act
 from engine.commands.output import emit, moment, safe, table
 from engine.commands.shared import CLOCK, AsJson, ConfigFolder, Unusable, Who, configured, person
-from engine.commands.stores import database, storage
+from engine.commands.stores import database, storage, writing
 from engine.config.model import Config
 from engine.connectors import channels_of
 from engine.conversations.answers import templates_of
-from engine.errors import Permanent
 from engine.feed import Feed
 from engine.letters import Outside
 from engine.links import Links
@@ -137,15 +136,12 @@ def refuse(
 
 
 def _vote(config: Config, id_: str, who: str, note: str, *, agree: bool) -> Approval:
-    try:
-        with database(config) as opened, opened.transaction() as session:
-            row = asked.vote(session, id_, who, CLOCK.time(), agree=agree, note=note)
-            session.flush()
-            session.refresh(row)
-            session.expunge(row)
-            return row
-    except Permanent as error:
-        raise Unusable(error.cause, remedy=error.remedy) from error
+    with writing(config) as session:
+        row = asked.vote(session, id_, who, CLOCK.time(), agree=agree, note=note)
+        session.flush()
+        session.refresh(row)
+        session.expunge(row)
+        return row
 
 
 def _said(row: Approval, json: bool) -> None:

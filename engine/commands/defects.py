@@ -5,10 +5,9 @@ from typing import Annotated
 import typer
 
 from engine import defects
-from engine.commands.output import emit, moment, safe, table
+from engine.commands.output import emit, facts, moment, safe, table
 from engine.commands.shared import CLOCK, AsJson, ConfigFolder, Unusable, Who, configured, person
-from engine.commands.stores import database
-from engine.errors import Permanent
+from engine.commands.stores import database, writing
 from engine.store.models import Defect
 
 app = typer.Typer(
@@ -48,9 +47,7 @@ def show(id_: Id, config: ConfigFolder = None, json: AsJson = False) -> None:
         emit(_plain(row, found))
         return
     typer.echo(safe(f"{row.title}\n"))
-    for name, value in {**_row(row, found), "source": row.source, "after": row.after, "note": row.note}.items():
-        if value not in ("", None):
-            typer.echo(f"{name}: {safe(str(value))}")
+    facts({**_row(row, found), "source": row.source, "after": row.after, "note": row.note})
 
 
 @app.command()
@@ -62,11 +59,8 @@ def close(
     json: AsJson = False,
 ) -> None:
     """Say that the cause is removed; should it come back, that is a new defect."""
-    try:
-        with database(configured(config)) as opened, opened.transaction() as session:
-            plain = defects.close(session, id_, person(who), CLOCK.time(), note).model_dump()
-    except Permanent as error:
-        raise Unusable(error.cause, remedy=error.remedy) from error
+    with writing(configured(config)) as session:
+        plain = defects.close(session, id_, person(who), CLOCK.time(), note).model_dump()
     if json:
         emit(plain)
     else:
@@ -81,11 +75,8 @@ def refer(
     json: AsJson = False,
 ) -> None:
     """Say where a defect is worked on."""
-    try:
-        with database(configured(config)) as opened, opened.transaction() as session:
-            plain = defects.refer(session, id_, reference).model_dump()
-    except Permanent as error:
-        raise Unusable(error.cause, remedy=error.remedy) from error
+    with writing(configured(config)) as session:
+        plain = defects.refer(session, id_, reference).model_dump()
     if json:
         emit(plain)
     else:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from engine.commands.output import emit, moment, safe, table
+from engine.commands.output import emit, facts, moment, safe, table
 from engine.commands.shared import AsJson, ConfigFolder, Unusable, configured
 from engine.commands.stores import database
 from engine.incidents.shown import Shown, incidents, shown
@@ -47,9 +47,7 @@ def show(id_: Id, config: ConfigFolder = None, json: AsJson = False) -> None:
         emit({**found.plain(), "members": [_issue(each) for each in found.issues]})
         return
     typer.echo(safe(f"{row.title}\n{found.cause}\n"))
-    for name, value in _row(found).items():
-        if name != "cause" and value not in ("", None):
-            typer.echo(f"{name}: {safe(str(value))}")
+    facts({**_row(found), "cause": None})
     table([{**_issue(each), "since": moment(each.opened_at)} for each in found.issues], ISSUES, empty="no issues")
 
 

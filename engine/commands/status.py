@@ -10,7 +10,7 @@ from sqlmodel import Session
 from detectors.durations import Duration
 from engine.commands.output import emit, moment, table
 from engine.commands.shared import CLOCK, AsJson, ConfigFolder, Unusable, Who, configured, person
-from engine.commands.stores import database
+from engine.commands.stores import database, writing
 from engine.config.model import Config
 from engine.errors import Permanent
 from engine.status import book, subscribers
@@ -140,7 +140,7 @@ def counted(
     json: AsJson = False,
 ) -> None:
     """Say how many are told what is new, or forget one."""
-    with database(configured(config)) as opened, opened.transaction() as session:
+    with writing(configured(config)) as session:
         found = subscribers.remove(session, remove) if remove else True
         counts = subscribers.counts(session)
     if not found:
@@ -160,12 +160,9 @@ def _components(config: Config, names: list[str] | None) -> list[str]:
 
 
 def _write(config: Config, what: Callable[[Session], StatusEntry], json: bool) -> None:
-    try:
-        with database(config) as opened, opened.transaction() as session:
-            row = what(session)
-            told = row.model_dump()
-    except Permanent as error:
-        raise Unusable(error.cause, place=error.place, remedy=error.remedy) from error
+    with writing(config) as session:
+        row = what(session)
+        told = row.model_dump()
     if json:
         emit(told)
     else:

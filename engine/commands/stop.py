@@ -6,10 +6,9 @@ import typer
 
 from engine.commands.output import emit, moment, table
 from engine.commands.shared import CLOCK, AsJson, ConfigFolder, Unusable, Who, configured, person
-from engine.commands.stores import database
+from engine.commands.stores import database, writing
 from engine.config.model import Config
 from engine.config.problems import nearest
-from engine.errors import Permanent
 from engine.policy import stops
 from engine.store.models import Stop
 
@@ -62,12 +61,9 @@ def _known(config: Config, scope: str, name: str) -> None:
 def _throw(config: Config, what: tuple[str, str], said: tuple[str, str], json: bool) -> None:
     _known(config, *what)
     now = CLOCK.time()
-    try:
-        with database(config) as opened, opened.transaction() as session:
-            made = stops.throw(session, *what, *said, now)
-            row = made.model_dump()
-    except Permanent as error:
-        raise Unusable(error.cause, remedy=error.remedy) from error
+    with writing(config) as session:
+        made = stops.throw(session, *what, *said, now)
+        row = made.model_dump()
     if json:
         emit(row)
     else:
@@ -97,12 +93,9 @@ def end(
     json: AsJson = False,
 ) -> None:
     """Let what was stopped go on; what was held is decided again within a minute."""
-    try:
-        with database(configured(config)) as opened, opened.transaction() as session:
-            row = stops.take_back(session, stop, person(who), CLOCK.time())
-            told = row.model_dump()
-    except Permanent as error:
-        raise Unusable(error.cause, remedy=error.remedy) from error
+    with writing(configured(config)) as session:
+        row = stops.take_back(session, stop, person(who), CLOCK.time())
+        told = row.model_dump()
     if json:
         emit(told)
     else:

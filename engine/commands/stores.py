@@ -3,8 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from engine.commands.shared import CLOCK
+from sqlmodel import Session
+
+from engine.commands.shared import CLOCK, Unusable
 from engine.config.model import Config
+from engine.errors import Permanent
 from engine.logs import quiet
 from engine.storage import Storage, open_database
 from engine.store.database import Database
@@ -30,3 +33,16 @@ def database(config: Config) -> Iterator[Database]:
         yield opened
     finally:
         opened.close()
+
+
+@contextmanager
+def writing(config: Config) -> Iterator[Session]:
+    """Open the database of an engine that has run, for one thing that a command writes.
+
+    Raises Unusable where that cannot be done however often it is tried, and ConfigError if there is no database yet.
+    """
+    try:
+        with database(config) as opened, opened.transaction() as session:
+            yield session
+    except Permanent as error:
+        raise Unusable(error.cause, place=error.place, remedy=error.remedy) from error

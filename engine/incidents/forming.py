@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import structlog
 from sqlmodel import Session, col, select
 
 from engine.config.model import Config
@@ -12,11 +11,8 @@ from engine.incidents.cases import Case
 from engine.issues.book import view
 from engine.issues.view import ACTIVE
 from engine.playbooks import matching
-from engine.store import outbox
 from engine.store.models import Incident, IncidentMember, Intent, Issue
-from engine.waves.incidents import join, one_ticket, shared, subordinate
-
-log = structlog.get_logger()
+from engine.waves.incidents import begin, join, shared, subordinate, title
 
 
 def grow(session: Session, config: Config, case: Case, issues: Sequence[Issue], now: float) -> Incident | None:
@@ -52,21 +48,16 @@ def _declared(session: Session, config: Config, case: Case, issues: Sequence[Iss
     if not active:
         return None
     first = min(active, key=lambda each: (each.opened_at, each.id))
-    known = config.detectors.get(case.detector)
     made = Incident(
         id=derive("inc", case.id),
-        title=known.about if known and known.about else case.detector,
+        title=title(config, case.detector),
         detector=case.detector,
         opened_at=case.began,
         status="open",
         issue=first.id,
         key=case.id,
     )
-    session.add(made)
-    session.flush()
-    if playbooks := matching(config.playbooks.values(), view(first)):
-        outbox.add(session, [one_ticket(made, first, playbooks[0], now)])
-    log.warning("incident declared", incident=made.id, detector=made.detector, cause=case.words)
+    begin(session, made, first, next(iter(matching(config.playbooks.values(), view(first))), None), now)
     return made
 
 

@@ -33,23 +33,34 @@ def declare(session: Session, playbook: PlaybookConfig, row: WaveRow, config: Co
     alike = _alike(session, first, row.opened_at - CALM) if first is not None else ()
     if first is None or _is_known(session, row, alike, now) or of(session, first.id) is not None:
         return None
-    about = config.detectors[first.detector].about if first.detector in config.detectors else first.detector
     made = Incident(
         id=derive("inc", row.id),
-        title=about,
+        title=title(config, first.detector),
         detector=first.detector,
         opened_at=row.opened_at,
         status="open",
         issue=first.id,
         wave=row.id,
     )
-    session.add(made)
-    session.flush()
+    begin(session, made, first, playbook, now)
     for issue in alike:
         join(session, made.id, issue, now)
-    outbox.add(session, [one_ticket(made, first, playbook, now)])
-    log.warning("incident declared", incident=made.id, detector=made.detector, wave=row.id)
     return made
+
+
+def title(config: Config, detector: str) -> str:
+    """Return what an incident is called that a detector noticed."""
+    known = config.detectors.get(detector)
+    return known.about if known and known.about else detector
+
+
+def begin(session: Session, incident: Incident, first: Issue, playbook: PlaybookConfig | None, now: float) -> None:
+    """Write down a new incident, with one ticket if there is a playbook that says where tickets go."""
+    session.add(incident)
+    session.flush()
+    if playbook is not None:
+        outbox.add(session, [one_ticket(incident, first, playbook, now)])
+    log.warning("incident declared", incident=incident.id, title=incident.title, detector=incident.detector)
 
 
 def _is_known(session: Session, row: WaveRow, alike: Sequence[str], now: float) -> bool:

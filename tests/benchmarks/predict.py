@@ -16,9 +16,13 @@ configured in `tests/fleets/config`; its figures stand under `engine`, and are t
 import argparse
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+if sys.path[0] == str(Path(__file__).parent):
+    del sys.path[0]  # a script's own folder comes first, and a benchmark in it is called as a package of ours
 
 from tests.fleets.feed import Feed, Told, detector_for
 from tests.fleets.judge import Verdict, judge
