@@ -17,7 +17,7 @@ from outreach.segments import segments
 from outreach.text import mark
 from outreach.wording import promotion
 
-BUILT_IN = ("locale", "zone")
+BUILT_IN = ("locale", "zone", "spoken")
 WHATSAPP, DIGEST = "whatsapp", "digest"
 HTML = "email.html.j2"
 LAYOUT = "_layouts/email.html.j2"

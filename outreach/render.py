@@ -100,10 +100,10 @@ class Templates:
         """Render for one reader. Raises TemplateError; gives a text, never half of one.
 
         `variables` are mappings, lists and scalars; times are epoch seconds. Times are shown in the person's zone,
-        else the customer's. `locale` and `zone` are given beside them.
+        else the customer's. `locale`, `zone` and `spoken`, whether it is heard, are given beside them.
         """
         written, name = self._find(template, channel, locale)
-        values = Said(variables, locale=_spoken(locale, written), zone=_zone(variables))
+        values = Said(variables, locale=_spoken(locale, written), zone=_zone(variables), spoken=channel == "voice")
         said = self._filling.filled(name, values, has_subject=self._has_subject(name)) or self._laid_out(name, values)
         text = plain(said.text) if name.endswith("/sms.txt.j2") else said.text
         if said.laid is not None:

@@ -108,7 +108,7 @@ def test_odd_values_are_treated_as_ever(at: tuple[str, ...], to: object) -> None
 def test_what_customers_read_is_filled_in(written: tuple[str, str, str]) -> None:
     template, locale, channel = written
     name = f"{template}/{locale}/{channel}.txt.j2"
-    values = Said(FILLING._sample(template, locale), locale=locale, zone="Europe/Vienna")
+    values = Said(FILLING._sample(template, locale), locale=locale, zone="Europe/Vienna", spoken=False)
     filled = FILLING._filling.filled(name, values, has_subject=channel == "email")
     assert filled is not None
     assert (filled.laid is not None) == name.endswith(MAIL)

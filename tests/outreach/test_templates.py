@@ -235,6 +235,15 @@ def test_text_messages_are_short_even_with_long_names(name: str, locale: str) ->
     assert "STOP" in text
 
 
+@pytest.mark.parametrize("locale", ["en", "de"])
+@pytest.mark.parametrize("name", CUSTOMERS)
+def test_a_call_asks_nobody_to_write_back(name: str, locale: str) -> None:
+    """It says what the text message says, and offers a key to whoever wants no more calls."""
+    spoken, written = (TEMPLATES.preview(name, channel, locale).text for channel in ("voice", "sms"))
+    assert "STOP" not in spoken
+    assert written.startswith(spoken.strip())
+
+
 def renderings(name: str, variables: dict[str, Any]) -> list[Rendered]:
     channels = ["ticket"] if name in AGENTS else ["email", "sms"]
     return [TEMPLATES.render(name, c, locale, variables) for c in channels for locale in ("en", "de")]
