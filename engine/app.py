@@ -24,6 +24,7 @@ from engine.connectors import channels_of, desks_of, exchange, rehearsed
 from engine.conversations.answers import templates_of
 from engine.desks.polling import Poller
 from engine.dispatching import Dispatcher, Unfinished
+from engine.effects import GROUP
 from engine.errors import ConfigError
 from engine.eventlog.membership import Membership
 from engine.events import Decoder, Schema
@@ -33,7 +34,7 @@ from engine.intake import Intake
 from engine.letters import Outside
 from engine.links import Links
 from engine.partitions import Alone, Nowhere, Partitions
-from engine.pipeline import GROUP, Pipeline
+from engine.pipeline import Pipeline
 from engine.schedule import Job, Schedule, daily, every
 from engine.scoring import Scorer, Subjects
 from engine.standing import Pool, Standing

@@ -12,11 +12,12 @@ import structlog
 from engine.aside import Aside, Inline, Written, timed
 from engine.clock import Clock
 from engine.config.model import Config
+from engine.effects import GROUP
 from engine.errors import Retryable
 from engine.eventlog.base import EventLog
 from engine.eventlog.membership import Membership
 from engine.notes import Notes
-from engine.pipeline import GROUP, Pipeline, Stores
+from engine.pipeline import Pipeline, Stores
 from engine.standing import Standing
 from engine.storage import Storage
 from engine.store.progress import Fenced

@@ -11,9 +11,9 @@ from engine.commands.output import counted, emit, table
 from engine.commands.shared import CLOCK, AsJson, ConfigFolder, configured
 from engine.commands.stores import database
 from engine.config.model import Config
+from engine.effects import GROUP
 from engine.eventlog.base import EventLog
 from engine.logs import quiet
-from engine.pipeline import GROUP
 from engine.storage import open_log
 from engine.store.models import Progress
 

@@ -95,7 +95,7 @@ def erased(house: House, subject: str = "account/acme") -> None:
 
 def held(house: House) -> Mapping[str, Any]:
     [pipeline] = house.engine.pipelines
-    return pipeline._state()
+    return pipeline.memory.state()
 
 
 def naming(house: House, *names: str) -> list[str]:

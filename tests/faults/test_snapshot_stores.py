@@ -131,7 +131,7 @@ def blobs(house: House) -> Blobs:
 
 
 def models(pipeline: Pipeline) -> dict[str, Any]:
-    return {name: np.array(array) for name, array in pipeline._state().items()}
+    return {name: np.array(array) for name, array in pipeline.memory.state().items()}
 
 
 def same(one: dict[str, Any], other: dict[str, Any]) -> None:
@@ -336,7 +336,7 @@ def test_what_it_wrote_before_it_knew_hides_nothing_of_its_successor(folder: Pat
         [other] = others
         other.process([])
         same({name: np.array(array) for name, array in newest.arrays.items()}, models(other))
-        assert kept(house)._of(0)[0].epoch == other._epoch
+        assert kept(house)._of(0)[0].epoch == other._ledger.epoch
 
 
 def test_the_runner_writes_beside_the_work_and_stops_while_the_store_is_away(tmp_path: Path) -> None:

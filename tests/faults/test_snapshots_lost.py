@@ -15,7 +15,7 @@ TABLES = (Issue, Intent, SignalRow)
 
 
 def state(house: House) -> dict[str, Any]:
-    return {name: np.array(array) for name, array in house.engine.pipelines[0]._state().items()}
+    return {name: np.array(array) for name, array in house.engine.pipelines[0].memory.state().items()}
 
 
 def rows(house: House) -> list[Any]:
