@@ -4,10 +4,10 @@ from collections.abc import Collection
 
 from engine.config.check_playbooks import given
 from engine.config.check_templates import kinds_of
-from engine.config.digest_model import FEWEST, MOST, TOLD_BY, DigestConfig, terms
 from engine.config.load import POLICY
 from engine.config.loaded import Loaded
 from engine.config.model import SAFETY, MessageStep, Place, PlaybookConfig, Step, TicketStep
+from engine.config.model.digests import FEWEST, MOST, TOLD_BY, DigestConfig, terms
 from outreach.render import ENDS, FRAME, TemplateError, Templates
 from outreach.segments import segments
 

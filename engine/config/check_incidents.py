@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from engine.config.incident_model import IncidentConfig
 from engine.config.load import POLICY
 from engine.config.loaded import Loaded
+from engine.config.model.incidents import IncidentConfig
 
 FEWEST, MOST_DIMENSIONS = 3, 8
 """Accounts of an incident, and dimensions: partitions tell of each combination of their values."""

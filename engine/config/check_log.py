@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from engine.config.load import MAIN
 from engine.config.loaded import Loaded
-from engine.config.log_model import MECHANISMS, LogConfig
+from engine.config.model.log import MECHANISMS, LogConfig
 from engine.config.problems import nearest
 from engine.config.secrets import Secret, Unset
 

@@ -7,7 +7,7 @@ from engine.config.check_main import address_kind
 from engine.config.load import STATUS
 from engine.config.loaded import Loaded
 from engine.config.model import Place
-from engine.config.status_model import ComponentConfig, StatusConfig
+from engine.config.model.status import ComponentConfig, StatusConfig
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 BY = {"channel": ("email", "e-mail"), "webhook": ("url", "webhook")}

@@ -20,11 +20,11 @@ from engine.config.model import (
     PolicyConfig,
     Sending,
 )
+from engine.config.model.status import StatusConfig
 from engine.config.problems import Problem, errors
 from engine.config.reader import BROKEN, Key, Reader, fields_of
 from engine.config.secrets import Vault
 from engine.config.special import SPECIAL, choose, parameters
-from engine.config.status_model import StatusConfig
 from engine.config.yamlsource import Entry, Node, Scalar, Table, read_file
 from engine.errors import ConfigError
 

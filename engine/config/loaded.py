@@ -20,7 +20,7 @@ from engine.config.problems import Problems, errors
 from engine.config.yamlsource import Items, Node, Scalar, Table
 
 if TYPE_CHECKING:
-    from engine.config.status_model import StatusConfig
+    from engine.config.model.status import StatusConfig
     from outreach.render import Templates
 
 

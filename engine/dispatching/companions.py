@@ -5,8 +5,8 @@ from itertools import chain
 
 from sqlmodel import Session
 
-from engine.config.digest_model import terms
 from engine.config.model import Config
+from engine.config.model.digests import terms
 from engine.policy.together import FRAMES
 from engine.store import digests, outbox
 from engine.store.models import Intent

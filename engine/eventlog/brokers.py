@@ -9,7 +9,7 @@ from typing import Any
 from kafka import errors  # type: ignore[import-untyped]  # has no types
 from kafka.net.sasl.oauth import AbstractTokenProvider  # type: ignore[import-untyped]
 
-from engine.config.log_model import LogConfig
+from engine.config.model.log import LogConfig
 from engine.errors import ConfigError, ForewarnError, Retryable
 from engine.eventlog.handshake import greet
 

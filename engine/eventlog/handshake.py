@@ -14,7 +14,7 @@ from typing import Any
 from kafka.errors import KafkaError  # type: ignore[import-untyped]  # has no types
 from kafka.net.sasl import get_sasl_mechanism  # type: ignore[import-untyped]
 
-from engine.config.log_model import LogConfig
+from engine.config.model.log import LogConfig
 from engine.errors import ConfigError, Retryable
 
 Api = tuple[int, int]

@@ -20,7 +20,7 @@ so many signals a window, and a few open cases, are all that is kept.
 
 from collections.abc import Iterable, Iterator
 
-from engine.config.incident_model import MONTH, IncidentConfig
+from engine.config.model.incidents import MONTH, IncidentConfig
 from engine.ids import derive
 from engine.incidents.cases import MOST, Case, Grown, Raised, Window
 from engine.incidents.causes import SURE, Candidate, Cause, Search, worded

@@ -12,8 +12,8 @@ from collections.abc import Collection
 
 from msgspec.structs import replace
 
-from engine.config.digest_model import TOLD_BY, terms
 from engine.config.model import SAFETY, Config
+from engine.config.model.digests import TOLD_BY, terms
 from engine.entities import Person
 from engine.playbooks import CLOSING
 from engine.policy.contact_hours import contact_hours

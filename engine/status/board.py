@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 
 from sqlmodel import Session
 
-from engine.config.status_model import ComponentConfig, StatusConfig
+from engine.config.model.status import ComponentConfig, StatusConfig
 from engine.errors import Permanent
 from engine.status import book, uptime
 from engine.status.uptime import DAY, DAYS, Day

@@ -7,7 +7,7 @@ from sqlmodel import Session, col, select
 
 from engine.clock import Clock
 from engine.config.model import Config
-from engine.config.status_model import StatusConfig
+from engine.config.model.status import StatusConfig
 from engine.eventlog.base import Append
 from engine.events import EVERYONE, make_event
 from engine.status import book, news, subscribers

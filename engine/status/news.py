@@ -6,7 +6,7 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from engine.config.model import Config
-from engine.config.status_model import StatusConfig
+from engine.config.model.status import StatusConfig
 from engine.ids import derive
 from engine.links import LIFETIME, Claims, Links
 from engine.policy.facts import Subscription

@@ -17,7 +17,7 @@ from sqlalchemy import delete, func
 from sqlmodel import Session, col, select
 
 from engine.config.model import Per
-from engine.config.status_model import StatusConfig
+from engine.config.model.status import StatusConfig
 from engine.entities import Person
 from engine.errors import Overloaded
 from engine.ids import derive

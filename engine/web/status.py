@@ -11,7 +11,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from engine.config.status_model import StatusConfig
+from engine.config.model.status import StatusConfig
 from engine.status import feeds
 from engine.status.board import Board, Component, board, entry_of
 from engine.status.words import accepted, words

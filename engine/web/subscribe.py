@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from engine.config.status_model import StatusConfig
+from engine.config.model.status import StatusConfig
 from engine.errors import Overloaded
 from engine.ids import derive
 from engine.links import Claims, Use

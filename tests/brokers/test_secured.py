@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from engine.config.log_model import LogConfig
+from engine.config.model.log import LogConfig
 from engine.config.secrets import Secret
 from engine.errors import ConfigError, ForewarnError, Retryable
 from engine.eventlog.brokers import Brokers

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.config.log_model import LogConfig
+from engine.config.model.log import LogConfig
 from engine.errors import ConfigError, ForewarnError
 from engine.eventlog.brokers import Brokers
 from engine.eventlog.handshake import greet

@@ -19,8 +19,8 @@ from engine.cli import main
 from engine.clock import FakeClock
 from engine.config.check import checked
 from engine.config.load import load_or_raise
-from engine.config.log_model import LogConfig
 from engine.config.model import MainConfig, SnapshotsConfig, StoreConfig
+from engine.config.model.log import LogConfig
 from engine.config.problems import errors
 from engine.config.secrets import Secret
 from engine.storage import Storage

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from engine.config.check import check
-from engine.config.digest_model import DigestConfig, terms
 from engine.config.load import load_or_raise
+from engine.config.model.digests import DigestConfig, terms
 from tests.engine.config.conftest import SAMPLE
 
 Write = Callable[..., Path]

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from engine.config.incident_model import IncidentConfig
+from engine.config.model.incidents import IncidentConfig
 from engine.incidents.cases import Grown, Raised
 from engine.incidents.causes import Affected
 from engine.incidents.former import Former

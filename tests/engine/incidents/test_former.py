@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.config.incident_model import IncidentConfig
+from engine.config.model.incidents import IncidentConfig
 from engine.incidents import cases as cases_module
 from engine.incidents import former as module
 from engine.incidents.cases import Raised

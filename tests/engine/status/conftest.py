@@ -12,7 +12,7 @@ from sqlmodel import col, select
 from engine.clock import FakeClock
 from engine.config.load import load_or_raise
 from engine.config.model import Config
-from engine.config.status_model import StatusConfig
+from engine.config.model.status import StatusConfig
 from engine.dispatching import Dispatcher
 from engine.letters import Outside
 from engine.links import Links

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
-from engine.config.status_model import ComponentConfig, StatusConfig
+from engine.config.model.status import ComponentConfig, StatusConfig
 from engine.errors import Permanent
 from engine.status import book
 from engine.status.board import board, concerned, known

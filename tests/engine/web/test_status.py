@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from engine import tokens
-from engine.config.status_model import ComponentConfig, StatusConfig
+from engine.config.model.status import ComponentConfig, StatusConfig
 from engine.status import book
 from engine.status.book import Window
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from engine.config.status_model import ComponentConfig, StatusConfig
+from engine.config.model.status import ComponentConfig, StatusConfig
 from engine.links import Claims
 from engine.status import subscribers
 from engine.store.models import Intent, Subscriber

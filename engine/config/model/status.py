@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from detectors.durations import Duration
-from engine.config.model import NOWHERE, Per, Place
+from engine.config.model.places import NOWHERE, Per, Place
 
 
 @dataclass(frozen=True, slots=True)
