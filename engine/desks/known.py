@@ -142,29 +142,20 @@ def _by_age(own: Iterable[Ticket], theirs: Iterable[DeskTicket]) -> list[Known]:
 
 
 def _own(row: Ticket) -> Known:
-    return Known(
-        ref=Ref(BUILTIN, str(row.number)),
-        name=f"#{row.number}",
-        url=f"/tickets/{row.number}",
-        intent=row.external,
-        issue=row.issue,
-        account=row.account,
-        queue=row.queue,
-        subject=row.subject,
-        severity=row.severity,
-        status=row.status,
-        assignee=row.assignee,
-        verdict=row.verdict,
-        opened_at=row.opened_at,
-    )
+    number = str(row.number)
+    return _known(row, Ref(BUILTIN, number), f"#{number}", f"/tickets/{number}", row.external)
 
 
 def _theirs(row: DeskTicket) -> Known:
+    return _known(row, Ref(row.desk, row.number), f"{row.desk} {row.name or row.number}", row.url, row.intent)
+
+
+def _known(row: Ticket | DeskTicket, ref: Ref, name: str, url: str, intent: str) -> Known:
     return Known(
-        ref=Ref(row.desk, row.number),
-        name=f"{row.desk} {row.name or row.number}",
-        url=row.url,
-        intent=row.intent,
+        ref=ref,
+        name=name,
+        url=url,
+        intent=intent,
         issue=row.issue,
         account=row.account,
         queue=row.queue,
