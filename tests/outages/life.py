@@ -1,6 +1,6 @@
 """What happens in a town: accounts whose calls fail for a while, and what is made of that."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import count
 
 from engine.intake import partition_of
@@ -13,8 +13,6 @@ MINUTE, DAY = 60.0, 86400.0
 DAYS = range(16)
 """Minutes of a day in which something happens: trouble until `CALM`, then none."""
 CALM = 8
-FAILING = 2
-"""So many of a day's accounts are in trouble."""
 SLACK = "type: slack, token: xoxb-token, base_url: '{url}', timeout: 10"
 MAIN = f"""sender: {{company: Acme}}
 events: {{partitions: {PARTITIONS}, known: ['app.*'], idle: 900d}}
@@ -47,20 +45,21 @@ limits: {blast_radius: {max: 100000}}
 }
 
 
-def accounts(name: str) -> list[str]:
-    """Return accounts of a day, one or more in each partition."""
-    found: dict[int, str] = {}
+def accounts(name: str, each: int = 1) -> list[str]:
+    """Return accounts of a day, so many `each` of every partition."""
+    found: dict[int, list[str]] = {number: [] for number in range(PARTITIONS)}
     for number in count():
-        each = f"account/{name}-{number}"
-        found.setdefault(partition_of(each, PARTITIONS), each)
-        if len(found) == PARTITIONS:
-            return sorted(found.values())
+        of = found[partition_of(f"account/{name}-{number}", PARTITIONS)]
+        if len(of) < each:
+            of.append(f"account/{name}-{number}")
+        if all(len(of) == each for of in found.values()):
+            return sorted(account for of in found.values() for account in of)
     raise AssertionError
 
 
-def people(name: str) -> list[bytes]:
-    """Return the accounts of a day, with a person each."""
-    return [line for each in accounts(name) for line in _person(each)]
+def people(of: Sequence[str]) -> list[bytes]:
+    """Return accounts, with a person each."""
+    return [line for each in of for line in _person(each)]
 
 
 def _person(account: str) -> Iterator[bytes]:
@@ -75,15 +74,16 @@ def _code(account: str) -> str:
     return "".join(each for each in account.upper() if each.isalnum()).rjust(8, "0")[-20:]
 
 
-def minutes(name: str, span: range, *, failing: bool, day: int = 0) -> Iterator[tuple[float, list[bytes]]]:
-    """Yield minutes of a day: when each is over, and its events."""
+def minutes(of: Sequence[str], span: range, *, failing: bool, day: int = 0) -> Iterator[tuple[float, list[bytes]]]:
+    """Yield minutes of a day: when each is over, and the calls of accounts, of which every other may be `failing`."""
     for minute in span:
         begin = START + day * DAY + minute * MINUTE
-        yield begin + MINUTE, list(_calls(name, minute, begin, failing=failing))
+        yield begin + MINUTE, list(_calls(of, minute, begin, failing=failing))
 
 
-def _calls(name: str, minute: int, begin: float, *, failing: bool) -> Iterator[bytes]:
-    for number, account in enumerate(accounts(name)):
+def _calls(of: Sequence[str], minute: int, begin: float, *, failing: bool) -> Iterator[bytes]:
+    for number, account in enumerate(of):
         for nth in range(3):
-            data = {"failed": failing and minute > 1 and number < FAILING, "ms": 100 + 7 * ((minute + nth + number) % 5)}
-            yield event("app.call", account, data, begin + 10.0 * nth + number, f"{account}-{minute}-{nth}")
+            data = {"failed": failing and minute > 1 and number % 2 == 0, "ms": 100 + 7 * ((minute + nth + number) % 5)}
+            at = begin + 10.0 * nth + number / len(of)
+            yield event("app.call", account, data, at, f"{account}-{minute}-{nth}")

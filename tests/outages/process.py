@@ -32,6 +32,8 @@ class Process:
         self.traps: list[Trap] = []
         self.wanted = True
         """Whether it is to run."""
+        self.leaving = False
+        """Whether it was told to stop."""
         self.pid = 0
         self._stem, self._clock = stem, clock
         self._said = 0
@@ -42,6 +44,7 @@ class Process:
 
     def start(self) -> None:
         """Start it. It is up to it when it is ready."""
+        self.leaving = False
         self._said = self.log.stat().st_size if self.log.exists() else 0
         arguments = [self.role, "--config", str(self.config), "--port", "0"]
         self.pid = self._stem.start(arguments, self._clock, self.log)
@@ -50,21 +53,29 @@ class Process:
         """End it without a word."""
         with self._dying:
             if self.pid:
-                with suppress(ProcessLookupError):
-                    os.kill(self.pid, signal.SIGKILL)
+                self.signal(signal.SIGKILL)
                 self.deaths[at] += 1
                 self.pid = 0
 
     def ask_to_stop(self) -> None:
-        """Tell it to stop in good order."""
+        """Tell it to stop in good order; when it has, it is not there any more."""
+        self.wanted, self.leaving = False, True
+        self.signal(signal.SIGTERM)
+
+    def signal(self, what: signal.Signals) -> None:
+        """Send it a signal, if it lives."""
         if self.pid:
             with suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGTERM)
+                os.kill(self.pid, what)
 
-    @property
-    def ended(self) -> bool:
-        """Whether it ended although nobody killed it."""
-        return self.pid != 0 and not alive(self.pid)
+    def tend(self) -> None:
+        """Start it where it is wanted and not there. Raises AssertionError where it ended by itself."""
+        with self._dying:
+            if self.pid and not alive(self.pid):
+                assert self.leaving, f"{self.name} ended by itself:\n{self.tail()}"
+                self.pid = 0
+        if self.wanted and not self.pid:
+            self.start()
 
     def close(self) -> None:
         """Kill it, and let go of its proxies."""
@@ -77,9 +88,10 @@ class Process:
     def moment(self, what: str) -> bool:
         """Take note of a moment; at that of a trap it is killed. Returns whether it lives on."""
         self.happened[what] += 1
-        if any([trap.springs(what) for trap in self.traps]):
+        fatal = any([trap.springs(what) for trap in self.traps])
+        if fatal:
             self.kill(what)
-        return self.pid != 0
+        return not fatal
 
     def address(self) -> str | None:
         """Return where this life of it listens, once it does."""

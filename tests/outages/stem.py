@@ -73,12 +73,12 @@ def warm(folder: Path) -> None:
     import uvicorn  # noqa: F401, PLC0415
 
     from engine.commands import serving  # noqa: F401, PLC0415
-    from tests.outages.life import CONFIG, minutes, people  # noqa: PLC0415
+    from tests.outages.life import CONFIG, accounts, minutes, people  # noqa: PLC0415
     from tests.outages.undisturbed import Undisturbed  # noqa: PLC0415
 
     with Undisturbed(folder, CONFIG) as engine:
-        engine.hand_in(people("warm"), 0.0)
-        for now, lines in minutes("warm", range(8), failing=True):
+        engine.hand_in(people(of := accounts("warm")), 0.0)
+        for now, lines in minutes(of, range(8), failing=True):
             engine.hand_in(lines, now)
 
 

@@ -120,9 +120,15 @@ class Town:
     def tend(self) -> None:
         """Start again what was killed. Raises AssertionError where a process ended by itself."""
         for each in self.processes.values():
-            assert not each.ended, f"{each.name} ended by itself:\n{each.tail()}"
-            if each.wanted and not each.pid:
-                each.start()
+            each.tend()
+
+    def settle(self) -> None:
+        """Let run who is to run, and nobody else."""
+        for each in self.processes.values():
+            each.wanted = each.name not in self._reserve
+            if not each.wanted:
+                each.ask_to_stop()
+        self.until(lambda: all(bool(each.pid) == each.wanted for each in self.processes.values()), "some do not stop")
 
     def hand_in(self, lines: Sequence[bytes], now: float) -> None:
         """Hand events in by any way in, again and again until it is said that they are in the log."""

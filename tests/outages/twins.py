@@ -2,11 +2,12 @@
 
 import random
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from itertools import count
 from pathlib import Path
 
-from tests.outages.life import CALM, CONFIG, DAY, DAYS, START, minutes, people
+from tests.outages.life import CALM, CONFIG, DAY, DAYS, START, accounts, minutes, people
 from tests.outages.state import differences
 from tests.outages.town import Town
 from tests.outages.traps import LONGEST, WHILE, Trap
@@ -34,31 +35,33 @@ class Twins:
     def __exit__(self, *_: object) -> None:
         self._opened.close()
 
-    def live(self, traps: Sequence[Trap] = (), *, dice: random.Random | None = None) -> None:
+    def live(self, traps: Sequence[Trap] = (), *, crowd: int = 1, meanwhile: AbstractContextManager[object] | None = None) -> None:
         """Let a day pass: people come, some fall into trouble, and out of it; processes fall into traps.
+
+        There are `crowd` accounts in each partition. `meanwhile` goes on all day, until all has come and while the town
+        comes to where its twin is.
 
         Raises AssertionError unless in the end all is the same in both.
         """
         self.sound = False
         day, self._day = self._day, self._day + 1
-        name = f"d{day}"
-        self._begin(day, name)
-        timers = self._set(traps, dice or random.Random(day))
-        try:
-            for span, failing in ((range(CALM), True), (range(CALM, DAYS.stop), False)):
-                for now, lines in minutes(name, span, failing=failing, day=day):
-                    self._hand_in(lines, now)
-                if not failing:
-                    self._spring(traps)
-                self.same()
-        finally:
-            for timer in timers:
-                timer.cancel()
-            for each in self.town.processes.values():
-                each.traps = []
+        of = accounts(f"d{day}", crowd)
+        self._hand_in(people(of), START + day * DAY)
+        self.same()
+        with meanwhile or nullcontext(), self._set(traps, random.Random(day)):
+            self._come(of, range(CALM), day, failing=True)
+            self.same()
+            self._come(of, range(CALM, DAYS.stop), day, failing=False)
+            self._spring(traps)
+            self.same()
+        self.same()  # whoever came back at the end has changed nothing
         self.same_models()
         assert not (dead := self.town.dead()), dead
         self.sound = True
+
+    def _come(self, of: Sequence[str], span: range, day: int, *, failing: bool) -> None:
+        for now, lines in minutes(of, span, failing=failing, day=day):
+            self._hand_in(lines, now)
 
     def same(self) -> None:
         """Wait until the town has come to where the other is."""
@@ -75,7 +78,7 @@ class Twins:
     def same_models(self) -> None:
         """Wait until snapshots hold what the other's models remember, bit for bit."""
         wanted = self.calm.models()
-        self.town.clock.set(self.town.clock.time() + 60.0)  # one of each partition is due
+        clock, looks = self.town.clock, count()
 
         def unlike() -> list[str]:
             found = self.town.models()
@@ -86,19 +89,20 @@ class Twins:
                 if found.get(number, {}).get(name) != arrays[name]
             ]
 
-        self.town.until(lambda: not unlike(), lambda: self._told(unlike()))
+        def written() -> bool:
+            if next(looks) % 20 == 0:  # once for those who live now, and again for who was restarted since
+                clock.set(clock.time() + 60.0)
+            return not unlike()
 
-    def _begin(self, day: int, name: str) -> None:
-        now = START + day * DAY
-        self._hand_in(people(name), now)
-        self.same()
+        self.town.until(written, lambda: self._told(unlike()))
 
     def _hand_in(self, lines: Sequence[bytes], now: float) -> None:
         self.calm.hand_in(lines, now)
         self.town.hand_in(lines, now)
 
-    def _set(self, traps: Sequence[Trap], dice: random.Random) -> list[threading.Timer]:
-        """Set traps; returns what goes off by itself."""
+    @contextmanager
+    def _set(self, traps: Sequence[Trap], dice: random.Random) -> Iterator[None]:
+        """Have traps set while the block lasts; those without a moment spring after a while."""
         for each in self.town.processes.values():
             each.traps = [trap for trap in traps if trap.role == each.role]
         timers = [
@@ -106,7 +110,13 @@ class Twins:
         ]
         for timer in timers:
             timer.start()
-        return timers
+        try:
+            yield
+        finally:
+            for timer in timers:
+                timer.cancel()
+            for each in self.town.processes.values():
+                each.traps = []
 
     def _spring(self, traps: Sequence[Trap]) -> None:
         """Kill one for each trap whose moment has not come, at the latest now."""
