@@ -1,4 +1,4 @@
-"""One clock for several processes: a file of eight bytes that all of them look at, and the test sets."""
+"""One clock for several processes: a file that all of them look at, and the test writes."""
 
 import mmap
 import struct
@@ -6,22 +6,36 @@ from pathlib import Path
 
 from engine.clock import Clock
 
-_SECONDS = struct.Struct("d")
+_TIMES = struct.Struct("dd")
+"""The time, and by how much the clock is wrong."""
 
 
 class SharedClock(Clock):
-    """Tells the time that stands in a file. Unlike a fake clock it may be set back, as a machine's may."""
+    """Tells the time that stands in a file. It can be set wrong, as a machine's may be."""
 
     def __init__(self, path: Path) -> None:
         if not path.exists():
-            path.write_bytes(_SECONDS.pack(0.0))
+            path.write_bytes(_TIMES.pack(0.0, 0.0))
         with path.open("r+b") as file:
-            self._shared = mmap.mmap(file.fileno(), _SECONDS.size)
+            self._shared = mmap.mmap(file.fileno(), _TIMES.size)
 
     def time(self) -> float:
-        """Return what the clock was last set to, whoever set it."""
-        return float(_SECONDS.unpack(self._shared[:])[0])
+        """Return what the clock says."""
+        return sum(self._read())
+
+    def elapsed(self) -> float:
+        """Return the time, whatever the clock says."""
+        return self._read()[0]
 
     def set(self, moment: float) -> None:
-        """Move to `moment`, for all processes at once."""
-        self._shared[:] = _SECONDS.pack(moment)
+        """Let time pass until `moment`, for all processes at once, unless it is over."""
+        now, wrong = self._read()
+        self._shared[:] = _TIMES.pack(max(now, moment), wrong)
+
+    def set_wrong(self, by: float) -> None:
+        """Let the clock go wrong by so many seconds; no time passes by that."""
+        self._shared[:] = _TIMES.pack(self.elapsed(), by)
+
+    def _read(self) -> tuple[float, float]:
+        now, wrong = _TIMES.unpack(self._shared[:])
+        return float(now), float(wrong)

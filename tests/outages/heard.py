@@ -52,13 +52,13 @@ class Requests:
         names = [REQUESTS.get(int.from_bytes(head[:2]), "") for head in self._out.heads(data)]
         with self._lock:
             self._waiting.extend(names)
-        return all([self._moment(f"{name}, asked") for name in names if name])
+        return all(self._moment(f"{name}, asked") for name in names if name)
 
     def answered(self, data: bytes) -> bool:
         """Take note of answers that begin in it: a broker answers in the order in which it was asked."""
         with self._lock:
             names = [self._waiting.popleft() for _ in self._back.heads(data) if self._waiting]
-        return all([self._moment(f"{name}, answered") for name in names if name])
+        return all(self._moment(f"{name}, answered") for name in names if name)
 
 
 class _Frames:

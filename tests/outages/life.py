@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import count
 
 from engine.intake import partition_of
-from tests.faults.house import FILES, call, event
+from tests.faults.house import FILES, event
 
 PARTITIONS = 4
 START = 1_740_996_000.0

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from sqlalchemy import text
 
+from engine.store import postgres
 from tests.outages.process import Process
 from tests.outages.town import LOOK, PATIENCE, Town
 
@@ -25,6 +26,27 @@ def restart_database(town: Town, dice: random.Random) -> None:
     town.server.server.stop(dice.choice([signal.SIGQUIT, signal.SIGINT]))
     time.sleep(dice.uniform(0.0, 2.0))
     town.server.server.start()
+
+
+def damage_snapshots(town: Town) -> None:
+    """Turn a bit of the newest snapshot of each partition over, and kill a worker, who has to do without."""
+    newest = {path.name[:6]: path for path in sorted((town.folder / "shared" / "snapshots").glob("*.snapshot"))}
+    for path in newest.values():
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(data)
+    town.of("worker")[0].kill("snapshots were damaged")
+
+
+def change_schema(town: Town) -> None:
+    """Do what an upgrade to the next version may do: add columns, an index and a table, in one transaction."""
+    with town.database._engine.begin() as connection:
+        postgres.change(connection)
+        for table in ("issue", "signal", "intent", "entity", "progress", "ticket"):
+            connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN later VARCHAR")
+        connection.exec_driver_sql("CREATE INDEX ix_later ON intent (later)")
+        connection.exec_driver_sql("CREATE TABLE later (id VARCHAR PRIMARY KEY)")
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
 
 
 def no_broker(worker: Process) -> None:

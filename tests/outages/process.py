@@ -88,7 +88,7 @@ class Process:
     def moment(self, what: str) -> bool:
         """Take note of a moment; at that of a trap it is killed. Returns whether it lives on."""
         self.happened[what] += 1
-        fatal = any([trap.springs(what) for trap in self.traps])
+        fatal = sum(trap.springs(what) for trap in self.traps) > 0
         if fatal:
             self.kill(what)
         return not fatal

@@ -1,6 +1,7 @@
 """A provider of messages, whose customers' phones are in this process: it counts what arrives."""
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 
@@ -15,6 +16,8 @@ class Provider(FakeSlack):
     def __init__(self, moment: Callable[[str, str], bool]) -> None:
         super().__init__()
         self._moment, self._one = moment, threading.Lock()
+        self.slow = 0.0
+        """Seconds that a message is under way before it arrives."""
 
     def arrived(self) -> Counter[tuple[str, str]]:
         """Return how often each message came to whom."""
@@ -26,6 +29,8 @@ class Provider(FakeSlack):
         sends = path.startswith("chat.postMessage")
         if sends and not self._moment(name, "message, asked"):
             return Answer(503)
+        if sends and self.slow:
+            time.sleep(self.slow)
         with self._one:
             plain = Request(request.method, f"/{path}", request.headers, request.body)
             answer = super()._answer(plain)

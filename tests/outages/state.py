@@ -29,7 +29,8 @@ def rows_of(database: Database) -> State:
     with database.reading() as session:
         return {
             table: Counter(
-                tuple(row) for row in session.execute(text(f'SELECT {columns} FROM "{table}" {LEFT_OUT.get(table, "")}'))
+                tuple(row)
+                for row in session.execute(text(f'SELECT {columns} FROM "{table}" {LEFT_OUT.get(table, "")}'))
             )
             for table, columns in TABLES.items()
         }

@@ -23,6 +23,6 @@ def test_the_broker_is_killed_again_and_again(seed: int, twins: Twins) -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_the_database_is_killed_again_and_again(seed: int, twins: Twins) -> None:
     dice = random.Random(seed)
-    trouble = Meanwhile(lambda: restart_database(twins.town, dice), dice, (0.0, 4.0))
+    trouble = Meanwhile(lambda: restart_database(twins.town, dice), dice, (1.0, 6.0))
     twins.live(crowd=CROWD, meanwhile=trouble)
     assert trouble.times > 0

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
-from typing import NamedTuple
 
 import httpx
 from sqlalchemy import text
 
 from engine.blobs.folder import Folder
+from engine.dispatching.leases import LEASE
 from engine.errors import Retryable
 from engine.eventlog.brokers import Brokers
 from engine.eventlog.kafka_letters import KafkaDeadLetters
@@ -35,22 +35,11 @@ LOOK = 0.1
 """Seconds between two looks at it."""
 SESSION = 3
 """Seconds after which a worker that is not heard of loses its partitions."""
-LEASE = 600.0
-"""Seconds for which a dispatcher that is not heard of keeps what it took: `engine.dispatching.dispatcher.LEASE`."""
-STRIDE = 250.0
-"""Seconds that the clock moves on at once while dispatchers are at work: well below the lease."""
+PAUSE = 1.5
+"""Seconds between two times that we let time pass: jobs are looked for each second."""
 TOPIC = "town"
 NAMES = ("worker-0", "worker-1", "dispatch-0", "dispatch-1", "schedule-0", "schedule-1", "web-0")
 RESERVE = ("worker-2", "worker-3")
-
-
-class Waiting(NamedTuple):
-    """Something in the outbox that has not come to its end."""
-
-    status: str
-    due_at: float
-    by: str
-    since: float | None
 
 
 class Town:
@@ -67,6 +56,7 @@ class Town:
         self.clock = SharedClock(folder / "clock")
         self.clock.set(START)
         self.processes: dict[str, Process] = {}
+        self._passed = 0.0
 
     def __enter__(self) -> "Town":
         with ExitStack() as stack:
@@ -132,7 +122,7 @@ class Town:
 
     def hand_in(self, lines: Sequence[bytes], now: float) -> None:
         """Hand events in by any way in, again and again until it is said that they are in the log."""
-        self.clock.set(max(now, self.clock.time()))
+        self.clock.set(now)
         payload = b"\n".join(lines)
         self.until(lambda: any(_posted(each, payload) for each in self.of("web")), "the events were not taken")
 
@@ -149,17 +139,17 @@ class Town:
             time.sleep(LOOK)
 
     def pass_(self) -> None:
-        """Let time pass until something that waits in the outbox may go on; never so much that the living seem dead."""
-        with self.database.reading() as session:
-            found = session.execute(text(_WAITING)).all()
-        waiting = [Waiting(*row) for row in found]
-        now, alone = self.clock.time(), [each for each in waiting if not self._lives(each.by)]
-        if len(alone) < len(waiting):
+        """Let time pass while something waits in the outbox that nobody is at; never so much that the living seem dead.
+
+        What a dead dispatcher had is free again when it was seen to have it for `LEASE` seconds, by two looks at least.
+        """
+        if time.monotonic() < self._passed + PAUSE:
             return
-        ends = [each.since + LEASE + 1.0 for each in waiting if each.since is not None and each.status in HELD]
-        ends += [each.due_at + 1.0 for each in waiting if each.status not in HELD]
-        if ends and min(ends) + 60.0 > now:  # what waits is looked at each minute
-            self.clock.set(min(now + STRIDE, min(ends) + 60.0))
+        with self.database.reading() as session:
+            holders = list(session.scalars(text(_WAITING)))
+        if holders and not any(self._lives(by) for by in holders):
+            self._passed = time.monotonic()
+            self.clock.set(self.clock.elapsed() + LEASE / 2)
 
     def _lives(self, by: str) -> bool:
         found = re.search(r":(\d+):", by)
@@ -188,11 +178,7 @@ class Town:
             yield from ((role, what, times) for what, times in sorted(total.items()))
 
 
-HELD = ("claimed", "sending")
-_WAITING = """
-SELECT status, due_at, claimed_by, claimed_at FROM intent
-WHERE status IN ('pending', 'claimed', 'sending', 'unknown') AND kind <> 'annotate'
-"""
+_WAITING = "SELECT claimed_by FROM intent WHERE status IN ('pending', 'claimed', 'sending', 'unknown')"
 
 
 def _posted(process: Process, payload: bytes) -> bool:

@@ -35,7 +35,9 @@ class Twins:
     def __exit__(self, *_: object) -> None:
         self._opened.close()
 
-    def live(self, traps: Sequence[Trap] = (), *, crowd: int = 1, meanwhile: AbstractContextManager[object] | None = None) -> None:
+    def live(
+        self, traps: Sequence[Trap] = (), *, crowd: int = 1, meanwhile: AbstractContextManager[object] | None = None
+    ) -> None:
         """Let a day pass: people come, some fall into trouble, and out of it; processes fall into traps.
 
         There are `crowd` accounts in each partition. `meanwhile` goes on all day, until all has come and while the town
@@ -91,7 +93,7 @@ class Twins:
 
         def written() -> bool:
             if next(looks) % 20 == 0:  # once for those who live now, and again for who was restarted since
-                clock.set(clock.time() + 60.0)
+                clock.set(clock.elapsed() + 60.0)
             return not unlike()
 
         self.town.until(written, lambda: self._told(unlike()))
