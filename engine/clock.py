@@ -1,4 +1,4 @@
-"""Time, as something that is handed in. Only `SystemClock` reads the machine's clock."""
+"""Time, as something that is handed in. Only `SystemClock` reads the machine's clocks."""
 
 import time
 from abc import ABC, abstractmethod
@@ -12,6 +12,10 @@ class Clock(ABC):
     def time(self) -> float:
         """Return the present in epoch seconds."""
 
+    @abstractmethod
+    def elapsed(self) -> float:
+        """Return seconds since a moment of this process' own: they only grow, whatever the present is set to."""
+
     def now(self) -> datetime:
         """Return the present as an aware UTC datetime."""
         return datetime.fromtimestamp(self.time(), UTC)
@@ -23,6 +27,10 @@ class SystemClock(Clock):
     def time(self) -> float:
         """Return the machine's time in epoch seconds."""
         return time.time()
+
+    def elapsed(self) -> float:
+        """Return what the machine's monotonic clock says."""
+        return time.monotonic()
 
 
 class FakeClock(Clock):
@@ -39,6 +47,10 @@ class FakeClock(Clock):
 
     def time(self) -> float:
         """Return the time the clock was last set to."""
+        return self._time
+
+    def elapsed(self) -> float:
+        """Return the same: it never runs backwards."""
         return self._time
 
     def advance(self, seconds: float) -> None:

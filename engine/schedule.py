@@ -1,6 +1,7 @@
 """What happens by the clock: each job once for each time it was due, caught up after a stop, never doubled.
 
-The triggers are APScheduler's (https://apscheduler.readthedocs.io/en/3.x/); its background scheduler wakes
+The triggers are APScheduler's (https://apscheduler.readthedocs.io/en/3.x/). Its background scheduler is not used: it
+sleeps until an hour by the machine's clock, and when that is set back it sleeps for longer. A thread of ours wakes
 `Schedule.run_due` in a running engine. A simulation calls `run_due` itself, so that time can be handed in. That a run
 is done once is kept in the database: its row (job, due time) can be inserted only once, whoever inserts it.
 """
@@ -11,7 +12,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import structlog
-from apscheduler.schedulers.background import BackgroundScheduler  # type: ignore[import-untyped]  # has no types
 from apscheduler.triggers.base import BaseTrigger  # type: ignore[import-untyped]  # has no types
 from apscheduler.triggers.cron import CronTrigger  # type: ignore[import-untyped]  # has no types
 from apscheduler.triggers.interval import IntervalTrigger  # type: ignore[import-untyped]  # has no types
@@ -73,7 +73,8 @@ class Schedule:
         self.leads = not database.several
         """Whether this process led when it last looked."""
         self._last: dict[str, float] = {}
-        self._scheduler: BackgroundScheduler | None = None
+        self._thread: threading.Thread | None = None
+        self._over = threading.Event()
 
     def run_due(self) -> list[str]:
         """Run all that is due by the clock; returns the names of the jobs that ran, in order."""
@@ -97,18 +98,22 @@ class Schedule:
         now = self._clock.time()
         return min((_after(job.trigger, self._latest(job, now)) for job in self.jobs), default=now)
 
-    def start(self, run: Callable[[], object] | None = None, *, wake: float = 1.0) -> None:
-        """Call `run`, by default `run_due`, every `wake` seconds from APScheduler's thread, never twice at a time."""
-        self._scheduler = BackgroundScheduler(timezone=UTC)
-        trigger = IntervalTrigger(seconds=wake, timezone=UTC)
-        self._scheduler.add_job(run or self.run_due, trigger, max_instances=1, coalesce=True)
-        self._scheduler.start()
+    def start(self, run: Callable[[], object], *, wake: float = 1.0) -> None:
+        """Call `run`, which raises nothing, every `wake` seconds from a thread of its own."""
+        self._over.clear()
+        self._thread = threading.Thread(target=self._wake, args=(run, wake), name="schedule", daemon=True)
+        self._thread.start()
+
+    def _wake(self, run: Callable[[], object], wake: float) -> None:
+        while not self._over.wait(wake):
+            run()
 
     def stop(self) -> None:
         """Finish the job that is running, and stop."""
-        if self._scheduler is not None:
-            self._scheduler.shutdown(wait=True)
-            self._scheduler = None
+        self._over.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
         with self._looking:
             self._leadership.resign()
             self.leads = False
@@ -123,6 +128,8 @@ class Schedule:
             if job.kept and not self._interrupted_is_over(job):
                 return now  # nothing of it is due before that
             self._last[job.name] = self._recorded(job) if job.kept else now
+        if not job.kept and self._last[job.name] > now:
+            self._last[job.name] = now  # the clock was set back: what is done each minute goes on
         return self._last[job.name]
 
     def _recorded(self, job: Job) -> float:

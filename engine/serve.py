@@ -23,7 +23,7 @@ BACK_OFF = (1.0, 2.0, 5.0, 10.0, 30.0)
 
 
 class Runner:
-    """Drives an engine: threads process events, send, read mail and ask ticket desks; APScheduler's keeps the time."""
+    """Drives an engine: threads process events, send, read mail, ask ticket desks and keep the time."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

@@ -8,7 +8,8 @@ an eighth of what is due, so where little is due messages go one at a time, and 
 (channels.yaml).
 
 `dispatcher` the loop · `batching` who goes together · `companions` who goes along in one message · `preparing` before ·
-`sending` · `settling` after · `recalling` what was stopped · `rows` what the ledgers keep · `changes` of an intent.
+`sending` · `settling` after · `recalling` what was stopped · `leases` how long others hold what they took · `rows` what
+the ledgers keep · `changes` of an intent.
 """
 
 from engine.dispatching.dispatcher import Dispatcher, Unfinished

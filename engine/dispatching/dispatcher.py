@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 import structlog
+from sqlmodel import Session
 
 from engine.clock import Clock
 from engine.config.model import Config
 from engine.digests import Digester
 from engine.dispatching.batching import LARGEST, SHARE, size, together
 from engine.dispatching.companions import Companions
+from engine.dispatching.leases import Leases
 from engine.dispatching.preparing import Prepared, Preparer
 from engine.dispatching.recalling import Recaller
 from engine.dispatching.sending import Back, Sender
@@ -28,13 +30,11 @@ LOOK = SHARE * LARGEST
 """Intents looked at at once: where there are so many, batches are as large as they may be."""
 QUESTIONS = 50
 """Unknown outcomes asked about at once."""
-LEASE = 600.0
-"""Seconds after which what another dispatcher was sending counts as left behind by one that died."""
 
 
 @dataclass(slots=True)
 class Unfinished:
-    """What the database could not be told when it was to be, over a reload."""
+    """What is remembered over a reload: of what the database could not be told when it was to be, and of others."""
 
     back: list[Back] = field(default_factory=list)
     """What left and came back."""
@@ -44,6 +44,8 @@ class Unfinished:
     """Whether writing that down has failed; it may be written all the same, as the commit's answer was lost."""
     doubtful: set[str] = field(default_factory=set)
     """What may be written down as leaving and did not leave, as the commit's answer was lost."""
+    leases: Leases = field(default_factory=Leases)
+    """For how long others have held what they took."""
 
 
 class Dispatcher:
@@ -93,13 +95,19 @@ class Dispatcher:
     def recover(self) -> None:
         """What a dispatcher that died had claimed is free again, what it was sending is unknown.
 
-        Where there is one at most, that is all there is after a start; else what is as old as no living one's.
+        Where there is one at most, that is all there is after a start; else what was held for as long as by no living
+        one, which is seen by looking again and again.
         """
-        before = self._clock.time() - LEASE if self._database.several else float("inf")
         with self._database.transaction() as session:
-            released = outbox.release_stale(session, before)
+            if self._database.several:
+                released = outbox.release_held(session, self._abandoned(session))
+            else:
+                released = outbox.release_stale(session, float("inf"))
         if released.pending or released.unknown:
             log.info("outbox recovered", pending=released.pending, unknown=released.unknown)
+
+    def _abandoned(self, session: Session) -> Sequence[outbox.Held]:
+        return self.unfinished.leases.over(outbox.held(session), self._clock.elapsed())
 
     def reconcile(self, limit: int = QUESTIONS) -> int:
         """Ask about intents whose outcome is unknown; returns how many became known."""

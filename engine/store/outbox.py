@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Integer, bindparam, func, update
+from sqlalchemy import ColumnElement, Integer, bindparam, func, tuple_, update
 from sqlmodel import Session, col, select
 
 from engine.errors import Permanent
@@ -83,6 +83,14 @@ class Released(NamedTuple):
     """Were claimed: nothing had left."""
     unknown: int
     """Were being sent: it may have left."""
+
+
+class Held(NamedTuple):
+    """An intent that a dispatcher has, and since when by that one's clock."""
+
+    id: str
+    by: str
+    since: float | None
 
 
 class Overdue(NamedTuple):
@@ -233,7 +241,25 @@ def take_back(session: Session, ids: Collection[str], by: str) -> int:
 
 def release_stale(session: Session, before: float) -> Released:
     """Free what dead dispatchers took before epoch second `before`: claimed → pending, sending → unknown."""
-    stale = col(Intent.claimed_at) < before
+    return _release(session, col(Intent.claimed_at) < before)
+
+
+def held(session: Session) -> list[Held]:
+    """Return all that dispatchers have now, by their ids."""
+    taken = col(Intent.status).in_([Status.CLAIMED, Status.SENDING])
+    query = select(Intent.id, Intent.claimed_by, Intent.claimed_at).where(taken).order_by(col(Intent.id))
+    return [Held(*row) for row in session.exec(query)]
+
+
+def release_held(session: Session, lost: Collection[Held]) -> Released:
+    """Free what dead dispatchers have, unless it is not as it was seen any more; as `release_stale`."""
+    if not lost:
+        return Released(0, 0)
+    seen = tuple_(col(Intent.id), col(Intent.claimed_by), col(Intent.claimed_at)).in_(lost)
+    return _release(session, seen)
+
+
+def _release(session: Session, stale: ColumnElement[bool]) -> Released:
     freed = {"status": Status.PENDING, "claimed_by": "", "claimed_at": None}
     lost = {"status": Status.UNKNOWN, "detail": "the dispatcher stopped while sending"}
     claimed = _change(session, stale & (col(Intent.status) == Status.CLAIMED), freed)

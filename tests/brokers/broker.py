@@ -60,11 +60,16 @@ def apache(folder: Path) -> Iterator[Broker]:
     jars = apache_jars()
     port, controller = free_port(), free_port()
     properties = folder / "server.properties"
-    properties.write_text(_PROPERTIES.format(port=port, controller=controller, folder=folder / "data"))
+    properties.write_text(properties_of(port, controller, folder / "data"))
     prepare(jars, properties)
     assert VERSION is not None
     with serving([*JAVA, "-cp", f"{jars}/*", "kafka.Kafka", str(properties)], port, folder / "kafka.log"):
         yield Broker(f"127.0.0.1:{port}", f"Apache Kafka {VERSION[1]}", folder)
+
+
+def properties_of(port: int, controller: int, folder: Path) -> str:
+    """Return the settings of one that is alone, with its data in `folder`."""
+    return _PROPERTIES.format(port=port, controller=controller, folder=folder)
 
 
 def prepare(jars: Path, properties: Path, *more: str) -> None:
@@ -136,7 +141,7 @@ def serving(command: Sequence[str], port: int, log: Path) -> Iterator[None]:
     """Run a server until the block ends. Raises Missing where it does not listen on `port` in time."""
     with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
         try:
-            _wait_for(port, process, log)
+            wait_for(port, process, log)
             yield
         finally:
             process.terminate()
@@ -146,7 +151,8 @@ def serving(command: Sequence[str], port: int, log: Path) -> Iterator[None]:
                 process.kill()
 
 
-def _wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
+def wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    """Wait until a broker listens. Raises Missing where it does not in time."""
     deadline = time.monotonic() + STARTS
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1.0):

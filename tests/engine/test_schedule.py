@@ -12,6 +12,7 @@ from engine.serve import Runner
 from engine.store.database import Database
 from engine.store.models import JobRun
 from tests.faults.house import opened, prepared
+from tests.faults.test_time_and_again import Unsteady
 
 BOTH_STORES = True
 
@@ -54,6 +55,19 @@ def test_missed_runs_are_caught_up_once_each_after_a_restart(database: Database)
     after.stop()
     assert Schedule([report(ran)], database, clock).run_due() == []
     assert ran == [NOON + DAY * (0.75 + day) for day in range(4)]
+
+
+def test_a_clock_that_is_set_back_stops_nothing(database: Database) -> None:
+    clock, ran = Unsteady(NOON), list[float]()
+    schedule = Schedule([Job("tick", every(10.0), ran.append, kept=False)], database, clock)
+    schedule.run_due()
+    clock.advance(10.0)
+    schedule.run_due()
+    clock.set_back(3600.0)
+    assert schedule.run_due() == []
+    clock.advance(10.0)
+    assert schedule.run_due() == ["tick"]
+    assert ran == [NOON + 10.0, NOON - 3580.0]
 
 
 def test_only_the_latest_of_a_check_is_made_up_for(database: Database) -> None:

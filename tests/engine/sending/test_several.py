@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 from sqlmodel import Session, select
 
-from engine.dispatching.dispatcher import LEASE, Dispatcher
+from engine.clock import FakeClock
+from engine.dispatching.dispatcher import Dispatcher
+from engine.dispatching.leases import LEASE
 from engine.errors import Retryable
 from engine.store import outbox
 from engine.store.database import Database
 from engine.store.models import Intent
-from tests.engine.post import Post
+from tests.engine.post import NOON, Post
 from tests.engine.sending.losing import losing
 
 pytestmark = pytest.mark.parametrize("store_kind", ["postgres"], indirect=True)
@@ -60,6 +62,56 @@ def test_what_another_is_sending_is_left_to_it_until_it_must_be_dead(tmp_path: P
     assert post.dispatcher.reconcile() == 1, "it is asked about: this one did not leave"
     post.run()
     assert len(post.sent()) == 1
+    post.database.close()
+
+
+class Set(FakeClock):
+    """A clock that can be set; no more time passes by that."""
+
+    def __init__(self, start: float) -> None:
+        super().__init__(start)
+        self._by = 0.0
+
+    def set_by(self, seconds: float) -> None:
+        self._by += seconds
+
+    def time(self) -> float:
+        return super().time() + self._by
+
+
+@pytest.mark.parametrize("step", [3600.0, -3600.0])
+def test_a_clock_that_is_set_makes_nobody_seem_dead_or_alive(step: float, tmp_path: Path) -> None:
+    post, clock = Post(tmp_path), Set(NOON)
+    issue = post.issue(post.account("acme", "ann"))
+    intent = post.tell("contact/ann-acme", issue)
+    ours = Dispatcher(post.config, post.database, post.outside(), clock, name="ours")
+    assert len(post.another("of another machine")._prepare([intent]).leaving) == 1
+    ours.recover()
+    clock.set_by(step)
+    clock.advance(LEASE - 1.0)
+    ours.recover()
+    assert status(post, intent) == "sending"
+    clock.advance(1.0)
+    ours.recover()
+    assert status(post, intent) == "unknown"
+    post.database.close()
+
+
+def test_what_is_held_anew_is_not_what_was_seen(tmp_path: Path) -> None:
+    post = Post(tmp_path)
+    issue = post.issue(post.account("acme", "ann"))
+    intent = post.tell("contact/ann-acme", issue)
+    for _ in range(2):
+        with post.database.transaction() as session:
+            assert outbox.claim(session, [intent], "one that is slow", post.clock.time())
+        post.dispatcher.recover()
+        post.clock.advance(LEASE - 1.0)
+        with post.database.transaction() as session:
+            outbox.hold(session, intent, NOON)
+    with post.database.transaction() as session:
+        assert outbox.claim(session, [intent], "one that is slow", post.clock.time())
+    post.dispatcher.recover()
+    assert status(post, intent) == "claimed"
     post.database.close()
 
 

@@ -1,0 +1,195 @@
+"""A town: processes with a role each over a real broker and a real PostgreSQL, a provider, and one clock."""
+
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, suppress
+from pathlib import Path
+
+import httpx
+from sqlalchemy import text
+
+from engine.blobs.folder import Folder
+from engine.dispatching.leases import LEASE
+from engine.errors import Retryable
+from engine.eventlog.brokers import Brokers
+from engine.eventlog.kafka_letters import KafkaDeadLetters
+from engine.snapshots import Snapshots
+from engine.store.database import Database
+from tests import stores
+from tests.brokers.postgres import Postgres, running
+from tests.faults.house import prepared
+from tests.outages.clock import SharedClock
+from tests.outages.kafka import Kafka
+from tests.outages.life import CONFIG, MAIN, PARTITIONS, SLACK, START
+from tests.outages.process import Process
+from tests.outages.provider import Provider
+from tests.outages.state import Models, State, models_of, rows_of
+from tests.outages.stem import Stem
+from tests.outages.watch import Watch
+
+PATIENCE = 120.0
+"""Seconds in which a town on a slow machine comes to where it should."""
+LOOK = 0.1
+"""Seconds between two looks at it."""
+SESSION = 3
+"""Seconds after which a worker that is not heard of loses its partitions."""
+PAUSE = 1.5
+"""Seconds between two times that we let time pass: jobs are looked for each second."""
+TOPIC = "town"
+NAMES = ("worker-0", "worker-1", "dispatch-0", "dispatch-1", "schedule-0", "schedule-1", "web-0")
+RESERVE = ("worker-2", "worker-3")
+
+
+class Town:
+    """Processes by their names (`worker-0`), all of which run. Use it as a context manager.
+
+    Raises Missing where broker or database cannot be run here.
+    """
+
+    def __init__(self, folder: Path, names: Sequence[str] = NAMES, reserve: Sequence[str] = RESERVE) -> None:
+        """`names` run from the start; `reserve` when they are wanted."""
+        self.folder, self._names, self._reserve = folder, [*names, *reserve], reserve
+        self._opened = ExitStack()
+        self.provider = Provider(lambda name, what: self.processes[name].moment(what))
+        self.clock = SharedClock(folder / "clock")
+        self.clock.set(START)
+        self.processes: dict[str, Process] = {}
+        self._passed = 0.0
+
+    def __enter__(self) -> "Town":
+        with ExitStack() as stack:
+            self._build(stack)
+            self._opened = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
+
+    def _build(self, stack: ExitStack) -> None:
+        self.broker = Kafka(self.folder, len(self._names))
+        stack.callback(self.broker.stop)
+        self.server: Postgres = stack.enter_context(running())
+        self._url = self.server.create()
+        self.database = stack.enter_context(closing(Database.open(stores.text(self._url))))
+        stem = stack.enter_context(Stem(self.folder / "stem"))
+        stack.enter_context(self.provider)
+        (self.folder / "links.txt").write_text("a secret of more than thirty-two characters")
+        port = self._url.port or 5432
+        for name, door in zip(self._names, self.broker.doors, strict=True):
+            made = Process(name, stem, self.folder / "clock", self.folder, door, port)
+            stack.callback(made.close)
+            self.processes[name] = made
+            self._write(made)
+        self.broker.open([each.kafka.port for each in self.processes.values()])
+        self.letters = stack.enter_context(
+            closing(KafkaDeadLetters(Brokers([f"127.0.0.1:{self.broker.port}"]), f"{TOPIC}.dead", replicas=1))
+        )
+        self.snapshots = stack.enter_context(Watch(self.folder / "shared" / "snapshots", self.of("worker")))
+        for each in self.processes.values():
+            each.wanted = each.name not in self._reserve
+        self.tend()
+
+    def _write(self, process: Process) -> None:
+        """Write a process' configuration, which differs from the others' by where it is to go."""
+        url = stores.text(self._url.set(port=process.postgres.port))
+        kafka = f"{{kafka: ['127.0.0.1:{process.kafka.port}'], topic: {TOPIC}, replicas: 1, session: {SESSION}}}"
+        main = f"{MAIN}store: {{url: '{url}'}}\nlog: {kafka}\nlink_secret: {{file: '{self.folder / 'links.txt'}'}}\n"
+        main += f"snapshots: {{url: 'file://{self.folder / 'shared'}'}}\n"
+        slack = SLACK.format(url=f"{self.provider.url}/{process.name}")
+        files = {"config/forewarn.yaml": main, "config/channels.yaml": f"slack: {{{slack}}}\n"}
+        prepared(process.config.parent, **{**CONFIG, **files})
+
+    # -- what goes on
+
+    def of(self, role: str) -> list[Process]:
+        """Return the processes of a role."""
+        return [each for each in self.processes.values() if each.role == role]
+
+    def tend(self) -> None:
+        """Start again what was killed. Raises AssertionError where a process ended by itself."""
+        for each in self.processes.values():
+            each.tend()
+
+    def settle(self) -> None:
+        """Let run who is to run, and nobody else."""
+        for each in self.processes.values():
+            each.wanted = each.name not in self._reserve
+            if not each.wanted:
+                each.ask_to_stop()
+        self.until(lambda: all(bool(each.pid) == each.wanted for each in self.processes.values()), "some do not stop")
+
+    def hand_in(self, lines: Sequence[bytes], now: float) -> None:
+        """Hand events in by any way in, again and again until it is said that they are in the log."""
+        self.clock.set(now)
+        payload = b"\n".join(lines)
+        self.until(lambda: any(_posted(each, payload) for each in self.of("web")), "the events were not taken")
+
+    def until(self, true: Callable[[], bool], what: str | Callable[[], str]) -> None:
+        """Look after the town until something holds. Raises AssertionError with `what` where it does not in time."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            self.tend()
+            with suppress(Retryable):  # a server may be away
+                if true():
+                    return
+            if time.monotonic() > deadline:
+                raise AssertionError(what if isinstance(what, str) else what())
+            time.sleep(LOOK)
+
+    def pass_(self) -> None:
+        """Let time pass while something waits in the outbox that nobody is at; never so much that the living seem dead.
+
+        What a dead dispatcher had is free again when it was seen to have it for `LEASE` seconds, by two looks at least.
+        """
+        if time.monotonic() < self._passed + PAUSE:
+            return
+        with self.database.reading() as session:
+            holders = list(session.scalars(text(_WAITING)))
+        if holders and not any(self._lives(by) for by in holders):
+            self._passed = time.monotonic()
+            self.clock.set(self.clock.elapsed() + LEASE / 2)
+
+    def _lives(self, by: str) -> bool:
+        found = re.search(r":(\d+):", by)
+        return found is not None and int(found[1]) in {each.pid for each in self.processes.values()}
+
+    # -- what is there
+
+    def state(self) -> State:
+        """Return all that is to be as if nothing had gone wrong."""
+        return {**rows_of(self.database), "arrived": self.provider.arrived()}
+
+    def dead(self) -> Counter[str]:
+        """Return how many dead letters there are, by their reason."""
+        return Counter(self.letters.counts())
+
+    def models(self) -> Models:
+        """Return what the newest snapshot of each partition holds of models."""
+        kept = Snapshots(Folder(self.folder / "shared" / "snapshots"))
+        found = {number: kept.latest(number) for number in range(PARTITIONS)}
+        return {number: models_of(each.arrays) for number, each in found.items() if each is not None}
+
+    def deaths(self) -> Iterator[tuple[str, str, int]]:
+        """Yield at which moments processes of each role were killed, and how often."""
+        for role in sorted({each.role for each in self.processes.values()}):
+            total = sum((each.deaths for each in self.of(role)), Counter[str]())
+            yield from ((role, what, times) for what, times in sorted(total.items()))
+
+
+_WAITING = "SELECT claimed_by FROM intent WHERE status IN ('pending', 'claimed', 'sending', 'unknown')"
+
+
+def _posted(process: Process, payload: bytes) -> bool:
+    """Post events; returns whether it was said that they are taken."""
+    address = process.address()
+    if not process.pid or address is None:
+        return False
+    try:
+        answer = httpx.post(
+            f"{address}/v1/events", content=payload, headers={"content-type": "application/x-ndjson"}, timeout=15.0
+        )
+    except httpx.TransportError:
+        return False
+    return answer.status_code == 202
