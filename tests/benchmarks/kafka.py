@@ -4,12 +4,13 @@ The same events on the same broker, one partition, in turns: a fleet whose every
 The engine takes them whole, through `Pipeline.process`: read, decoded, repetitions left out, a mean of each customer's
 minute, `seasonal`, its issues committed to a file, a snapshot. The peers keep a State (Quix Streams) or a Table (Faust)
 for each customer, with its changelog in Kafka: a mean of each minute, and a z-score of it against a moving mean and
-variance; for them that is less work. Each runs in a process of its own, and is told by what that process used, user and
-system, from its first event on; not by the clock, and without what the broker used.
+variance. That is less than the engine does: what comes after its minute counts for the next. `quix_windows` are Quix
+Streams' own windows, which wait for what is late as the engine's do. Each runs in a process of its own, and is told by
+what that process used, user and system, from its first event on; not by the clock, and without what the broker used.
 
-Our own ways in write many events in a record, and `events_per_cpu_s`, `vs_quix` and `vs_faust` are with these records.
-Other producers write an event a record, as the peers have to have it: `single_events_per_cpu_s`, `single_vs_quix` and
-`single_vs_faust` are with exactly the records that the peers get. `vs_objects` is single records against the same in
+Our own ways in write many events in a record, and `events_per_cpu_s`, `vs_quix`, `vs_quix_windows` and `vs_faust` are
+with these records. Other producers write an event a record, as the peers have to have it: those that begin with
+`single_` are with exactly the records that the peers get. `vs_objects` is single records against the same in
 kafka-python's objects, which is how the engine reads what its compiled decoder does not know.
 
 Peers are installed, where they are not yet, into virtual environments of their own under the user's cache folder; one
@@ -24,7 +25,7 @@ import subprocess
 import sys
 import tempfile
 import venv
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ from tests.brokers.broker import Broker
 ROOT = Path(__file__).parents[2]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "forewarn-benchmarks"
 PEERS = {"quix": ["quixstreams==3.28.1"], "faust": ["faust-streaming[orjson]==0.15.3"]}
+OURS = ("events", "single", "objects")
 PATIENCE = 900.0
 """Seconds that one run may take."""
 Figures = dict[str, Any]
@@ -97,7 +99,7 @@ def installed(name: str) -> Path | str:
 def contestants(events: int, peer_events: int, *, peers: bool) -> Iterator[Runner]:
     """Yield all that can be run here, and say which cannot."""
     ours = Path(sys.executable)
-    yield Runner("many", ours, "forewarn", "many", events)
+    yield Runner("events", ours, "forewarn", "many", events)
     yield Runner("single", ours, "forewarn", "single", events)
     yield Runner("objects", ours, "forewarn", "single", peer_events, ("objects",))
     for name in PEERS if peers else ():
@@ -106,6 +108,8 @@ def contestants(events: int, peer_events: int, *, peers: bool) -> Iterator[Runne
             print(f"skipped: {name} cannot be installed: {found}", file=sys.stderr)
         else:
             yield Runner(name, found, name, "single", peer_events)
+            if name == "quix":
+                yield Runner("quix_windows", found, name, "single", peer_events, ("windows",))
 
 
 def written(broker: Broker, customers: int, events: int) -> dict[str, str]:
@@ -135,22 +139,16 @@ def measure(broker: Broker, runners: Sequence[Runner], topics: Mapping[str, str]
 def _told(found: Sequence[Mapping[str, float]]) -> Figures:
     names = found[0].keys()
 
-    def rate(name: str) -> float:
-        return statistics.median(each[name] for each in found)
+    def ratio(above: str, below: str) -> float:
+        return statistics.median(each[above] / each[below] for each in found)
 
-    def ratios(pairs: Iterable[tuple[str, str, str]]) -> Figures:
-        return {
-            key: statistics.median(each[above] / each[below] for each in found)
-            for key, above, below in pairs
-            if below in names
-        }
-
-    rates = {f"{name}_events_per_cpu_s": rate(name) for name in names if name != "many"}
+    peers = [name for name in names if name not in OURS]
     return {
-        "events_per_cpu_s": rate("many"),
-        **ratios([("vs_quix", "many", "quix"), ("vs_faust", "many", "faust"), ("vs_objects", "single", "objects")]),
-        **ratios([("single_vs_quix", "single", "quix"), ("single_vs_faust", "single", "faust")]),
-        **rates,
+        "events_per_cpu_s": statistics.median(each["events"] for each in found),
+        **{f"vs_{name}": ratio("events", name) for name in peers},
+        "vs_objects": ratio("single", "objects"),
+        **{f"single_vs_{name}": ratio("single", name) for name in peers},
+        **{f"{name}_events_per_cpu_s": statistics.median(each[name] for each in found) for name in names - {"events"}},
     }
 
 

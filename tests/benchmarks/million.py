@@ -81,7 +81,7 @@ class Reports(NamedTuple):
 
     def only(self, part: "slice | NDArray[Any]") -> "Reports":
         """Return some of them."""
-        return Reports(*(column[part] for column in self))
+        return Reports(self.ids[part], self.times[part], self.who[part], self.values[part])
 
 
 class Fleet:

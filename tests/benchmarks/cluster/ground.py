@@ -40,10 +40,10 @@ def started(folder: Path) -> Iterator[Broker]:
         return
     reasons = []
     with ExitStack() as stack:
-        for number, start in enumerate((apache, noida)):
-            (own := folder / f"broker-{number}").mkdir()
+        for name, start in (("apache", apache), ("noida", noida)):
+            (folder / name).mkdir()
             try:
-                broker = stack.enter_context(start(own))
+                broker = stack.enter_context(start(folder / name))
             except Missing as error:
                 reasons.append(str(error))
                 continue

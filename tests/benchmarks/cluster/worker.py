@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, TypeVar, cast
 
 from engine.app import Engine
 from engine.clock import SystemClock
@@ -27,6 +27,9 @@ WAIT = 0.05
 """Seconds that a worker without work waits for some."""
 PATIENCE = 600.0
 """Seconds that workers have to come to where they should."""
+
+
+Seen = TypeVar("Seen")
 
 
 class Stand(NamedTuple):
@@ -108,7 +111,7 @@ def settled(those: Sequence[Worker], partitions: int) -> list[Stand]:
     return until(lambda: [worker.stand() for worker in those], there)
 
 
-def until(look: Callable[[], Any], there: Callable[[Any], bool]) -> Any:
+def until(look: Callable[[], Seen], there: Callable[[Seen], bool]) -> Seen:
     """Look again and again until what is seen is `there`; returns it. Ends the benchmark when it takes too long."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:

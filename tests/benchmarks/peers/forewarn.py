@@ -37,12 +37,19 @@ def pipeline(config: Config) -> Iterator[tuple[Pipeline, Storage]]:
 
 
 def rehearse(folder: Path) -> None:
-    """Take a few events through all of it."""
-    fleet = Fleet(200, SPAN / 5)
-    with pipeline(configured(folder)) as (warm, _):
-        for number in range(60):
+    """Take a few customers through all of it, so far that there are issues."""
+    fleet = Fleet(100, SPAN, moved=10, since=40)
+    with pipeline(configured(folder)) as (warm, storage):
+        for number in range(50):
             (payload,) = fleet.round(number, fleet.series)
             warm.process([Batch(0, warm.offset, fleet.series, START + SPAN * number, payload)])
+        assert issues(storage), "the rehearsal did not go through all of it"
+
+
+def issues(storage: Storage) -> int:
+    """Return how many there are."""
+    with storage.database.reading() as session:
+        return session.exec(select(func.count()).select_from(Issue)).one()
 
 
 def run(server: str, topic: str, events: int, folder: Path, *, whole: bool) -> dict[str, float]:
@@ -57,9 +64,7 @@ def run(server: str, topic: str, events: int, folder: Path, *, whole: bool) -> d
             mine.process(log.read(0, mine.offset, READ))
         mine.snapshot()
         cpu = time.process_time() - began
-        with storage.database.reading() as session:
-            flagged = session.exec(select(func.count()).select_from(Issue)).one()
-        return {"events": mine.events, "cpu_s": cpu, "flagged": flagged, **log.records()}
+        return {"events": mine.events, "cpu_s": cpu, "flagged": issues(storage), **log.records()}
 
 
 if __name__ == "__main__":

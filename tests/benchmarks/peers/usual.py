@@ -21,22 +21,24 @@ def step(state: list[float], at: float, value: float) -> bool:
     """Take a value; return whether the window that it closes, if it does, was far from usual.
 
     >>> state = list(EMPTY)
-    >>> any(step(state, 60.0 * n, 100.0 + n % 2) for n in range(20)), step(state, 1200.0, 900.0), step(state, 1260.0, 1.0)
-    (False, False, True)
+    >>> any(step(state, 60.0 * n, 100.0 + n % 2) for n in range(20))
+    False
+    >>> step(state, 1200.0, 900.0), step(state, 1260.0, 1.0)  # told when the window is over
+    (False, True)
     """
     window = at // EVERY
     strange = False
     if window > state[0]:
         if state[1]:
-            strange = _learn(state, state[2] / state[1])
+            strange = learn(state, state[2] / state[1])
         state[0], state[1], state[2] = window, 0.0, 0.0
     state[1] += 1.0
     state[2] += value
     return strange
 
 
-def _learn(state: list[float], mean: float) -> bool:
-    """Score a window's mean, then learn it."""
+def learn(state: list[float], mean: float) -> bool:
+    """Return whether a window's mean is far from usual; then learn it."""
     left = mean - state[3]
     strange = state[5] > LEARNING and left * left > FAR * FAR * state[4]
     rate = max(RATE, 1.0 / (state[5] + 1.0))
