@@ -16,24 +16,32 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 if sys.path[0] == str(Path(__file__).parent):
     del sys.path[0]  # a script's own folder comes first, and a benchmark in it is called as a package of ours
 
-from engine.store.database import Database
-from tests.benchmarks.cluster.ground import SPAN, appends, configured, fill, homes, opened, started, topic_of
+from tests.benchmarks.cluster.ground import (
+    SECRET,
+    SPAN,
+    appends,
+    configured,
+    database,
+    fill,
+    homes,
+    main_of,
+    opened,
+    started,
+    topic_of,
+)
 from tests.benchmarks.cluster.worker import Done, Stand, settled, workers
 from tests.benchmarks.million import Fleet
 from tests.brokers.postgres import Postgres, running
 
-SESSION = 45
 WARM = 20
 """Rounds of the fleet before anything is timed: some windows of each series closed and scored."""
-SECRET = "a secret of more than thirty-two characters"
 IDLE = 5.0
 """Seconds for which workers with nothing to do are watched."""
 TABLE = tuple((partitions, series) for partitions in (1, 4, 16, 64) for series in (1_000, 10_000, 100_000, 1_000_000))
@@ -58,25 +66,6 @@ class Run(NamedTuple):
     """Share of a core that one without events takes."""
     resident: float
     """Bytes of the largest."""
-
-
-@contextmanager
-def database(server: Postgres) -> Iterator[str]:
-    """Yield the URL of a database with all tables."""
-    url = server.create()
-    text = url.render_as_string(hide_password=False)
-    with closing(Database.open(text)):
-        pass
-    yield text
-    server.drop(url)
-
-
-def main_of(server: str, topic: str, url: str, partitions: int) -> str:
-    """Return what forewarn.yaml of a cluster says."""
-    return (
-        f"events: {{partitions: {partitions}}}\nstore: {{url: '{url}'}}\nlink_secret: {{env: SECRET}}\n"
-        f"log: {{kafka: ['{server}'], topic: {topic}, replicas: 1, session: {SESSION}}}\n"
-    )
 
 
 def run(server: str, postgres: Postgres, size: Size, cores: Sequence[int]) -> Run:

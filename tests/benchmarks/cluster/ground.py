@@ -16,8 +16,10 @@ from engine.config.model import Config
 from engine.eventlog.base import Append
 from engine.eventlog.brokers import Brokers
 from engine.eventlog.kafka import KafkaLog
+from engine.store.database import Database
 from tests.benchmarks.million import Fleet, lines
 from tests.brokers.broker import Broker, Missing, apache, named, noida
+from tests.brokers.postgres import Postgres
 
 SPAN = 60.0
 """Seconds of a window."""
@@ -29,6 +31,7 @@ model: {kind: seasonal}
 raise: {for: 1 of 1}
 grace: 10m
 """
+SECRET = "a secret of more than thirty-two characters"
 _NUMBERS = count(1)
 
 
@@ -62,6 +65,25 @@ def configured(folder: Path, detectors: Iterable[str] = (DETECTOR,), main: str =
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
     return load_or_raise(folder, {})
+
+
+@contextmanager
+def database(server: Postgres) -> Iterator[str]:
+    """Yield the URL of a database with all tables."""
+    url = server.create()
+    text = url.render_as_string(hide_password=False)
+    with closing(Database.open(text)):
+        pass
+    yield text
+    server.drop(url)
+
+
+def main_of(server: str, topic: str, url: str, partitions: int, session: float = 45) -> str:
+    """Return what forewarn.yaml of a cluster says; `SECRET` has to be in the environment."""
+    return (
+        f"events: {{partitions: {partitions}}}\nstore: {{url: '{url}'}}\nlink_secret: {{env: SECRET}}\n"
+        f"log: {{kafka: ['{server}'], topic: {topic}, replicas: 1, session: {session}}}\n"
+    )
 
 
 def topic_of(name: str) -> str:
