@@ -17,6 +17,9 @@ from tests.ran import pytest_sessionfinish as pytest_sessionfinish  # noqa: PLC0
 from tests.ran import pytest_terminal_summary as pytest_terminal_summary  # noqa: PLC0414
 from tests.ran import ran
 
+# Peers of a benchmark run in environments of their own, which have what they import.
+collect_ignore = ["benchmarks/peers/quix.py", "benchmarks/peers/faust.py"]
+
 # No test is about how long something takes. `make test` tries the same examples each time; `make nightly` new ones.
 settings.register_profile("forewarn", deadline=None, print_blob=True, derandomize=True)
 settings.register_profile("nightly", settings.get_profile("forewarn"), derandomize=False)

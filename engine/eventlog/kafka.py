@@ -7,7 +7,6 @@ this log is only told what to read.
 
 import threading
 import time
-from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from typing import Any
@@ -19,13 +18,13 @@ from kafka.coordinator.assignors.sticky.sticky_assignor import (  # type: ignore
 )
 from kafka.structs import OffsetAndMetadata  # type: ignore[import-untyped]  # has no types
 
-from engine.errors import Retryable
 from engine.eventlog.base import Append, Batch, EventLog
 from engine.eventlog.brokers import Brokers, failures
 from engine.eventlog.group import KafkaGroup
+from engine.eventlog.kafka_reader import FETCHED, Reader
 from engine.eventlog.payload import check_batch, check_growth, check_partition, unlike
-from engine.eventlog.records import NDJSON, batches_of, place, record_of, rest_of, split
-from engine.eventlog.whole import Lost, Many, by_batches
+from engine.eventlog.records import NDJSON, place, record_of, rest_of, split
+from engine.eventlog.whole import by_batches
 
 log = structlog.get_logger()
 LARGEST = 900_000
@@ -39,10 +38,6 @@ _MOVING = (
 """What brokers say while one of them comes to keep a group's offsets."""
 POLL = 0.05
 """Seconds between two looks whether anything was appended."""
-FETCH = 5.0
-"""Seconds within which a broker must hand out what it says it has."""
-HELD = 32 << 20
-"""Bytes of events that are fetched and not yet read, above which a partition is fetched no more."""
 
 
 class KafkaLog(EventLog):
@@ -95,7 +90,7 @@ class KafkaLog(EventLog):
         opened.callback(self._producer.close, timeout=self._timeout)
         self._asker = opened.enter_context(closing(_Asker(self._consumer(None), self._topic, self.partitions)))
         reader = by_batches(self._consumer(None), whole=self._whole)
-        self._reader = opened.enter_context(closing(_Reader(reader, self._topic, self._look)))
+        self._reader = opened.enter_context(closing(Reader(reader, self._topic, self._look)))
 
     def append(self, batches: Iterable[Append]) -> list[int]:
         """Write, in the order given; on return every broker that must have it has it."""
@@ -146,6 +141,10 @@ class KafkaLog(EventLog):
     def records(self) -> dict[str, int]:
         """Return how many records were read of whole batches, how many one by one; and damaged batches."""
         return dict(self._reader.records)
+
+    def held(self) -> int:
+        """Return how many bytes of events are fetched and not yet read."""
+        return self._reader.held
 
     def commit(self, group: str, partition: int, offset: int) -> None:
         """Remember that `group` has dealt with all before `offset`: of a record in part, in the metadata."""
@@ -269,6 +268,8 @@ class KafkaLog(EventLog):
             auto_offset_reset="earliest",
             isolation_level="read_committed",
             max_poll_records=50_000,
+            max_partition_fetch_bytes=FETCHED,
+            fetch_max_bytes=4 * FETCHED,
         )
 
     def _committer(self, group: str) -> Any:
@@ -336,99 +337,6 @@ class _Asker:
 
     def close(self) -> None:
         self._consumer.close(autocommit=False)
-
-
-class _Reader:
-    """What has been fetched of some partitions, and where each goes on. Not thread-safe: the log's lock is."""
-
-    def __init__(self, consumer: Any, topic: str, look: float) -> None:
-        self._consumer, self._topic, self._look = consumer, topic, look
-        self._waiting: dict[int, deque[Batch]] = {}
-        self._next: dict[int, int] = {}
-        """The offset at which a partition's next batch was asked for, or begins."""
-        self._ends: Mapping[TopicPartition, int] = {}
-        self._looked = -float("inf")
-        self.records = {"whole": 0, "object": 0, "corrupt": 0}
-
-    def read(self, partition: int, offset: int, limit: int) -> list[Batch]:
-        if self._next.get(partition) != offset:
-            self._go_to(partition, offset)
-        if limit > 0 and not self._waiting[partition]:
-            self._fetch_until(partition)
-        found = self._taken(partition, limit)
-        if found:
-            self._next[partition] = found[-1].after
-        return found
-
-    def leave(self, partition: int) -> None:
-        if self._next.pop(partition, None) is not None:
-            del self._waiting[partition]
-            self._consumer.assign([tp for tp in self._consumer.assignment() if tp.partition != partition])
-
-    @property
-    def busy(self) -> bool:
-        return bool(self._next)
-
-    def wait(self, timeout: float) -> None:
-        if not any(self._waiting.values()):
-            self._fetch(timeout)
-
-    def close(self) -> None:
-        self._consumer.close(autocommit=False)
-
-    def _go_to(self, partition: int, offset: int) -> None:
-        """Begin anew at `offset`, or at the first event there is."""
-        tp = self._tp(partition)
-        if partition not in self._next:
-            self._consumer.assign([*self._consumer.assignment(), tp])
-        begin = self._consumer.beginning_offsets([tp])[tp]
-        self._consumer.seek(tp, max(record_of(offset), begin))
-        self._waiting[partition] = deque()
-        self._next[partition] = offset
-
-    def _fetch_until(self, partition: int) -> None:
-        """Fetch until there is something of a partition, unless its end is reached."""
-        tp, deadline = self._tp(partition), time.monotonic() + FETCH
-        while not self._waiting[partition] and self._consumer.position(tp) < self._end_of(tp):
-            if time.monotonic() > deadline:
-                raise Retryable("the broker hands out nothing", place=f"kafka: {tp.topic}:{partition}")
-            self._fetch(0.5)
-
-    def _end_of(self, tp: TopicPartition) -> int:
-        now = time.monotonic()
-        if tp not in self._ends or now > self._looked + self._look:
-            self._ends, self._looked = self._consumer.end_offsets(list(self._consumer.assignment())), now
-        return int(self._ends[tp])
-
-    def _fetch(self, timeout: float) -> None:
-        for tp in self._consumer.assignment():
-            full = sum(len(batch.payload) for batch in self._waiting[tp.partition]) > HELD
-            (self._consumer.pause if full else self._consumer.resume)(tp)
-        for tp, records in self._consumer.poll(timeout_ms=_ms(timeout)).items():
-            self._count(records)
-            self._waiting[tp.partition].extend(batches_of(tp.partition, records))
-
-    def _count(self, records: Sequence[Any]) -> None:
-        whole = [len(each.value.unpacked.offsets) for each in records if isinstance(each.value, Many)]
-        lost = [each for each in records if isinstance(each.value, Lost)]
-        for each in lost:
-            log.error("records are corrupt", partition=each.partition, until=each.offset)
-        self.records["whole"] += sum(whole)
-        self.records["object"] += len(records) - len(whole) - len(lost)
-        self.records["corrupt"] += len(lost)
-
-    def _taken(self, partition: int, limit: int) -> list[Batch]:
-        waiting, found, count = self._waiting[partition], list[Batch](), 0
-        start = self._next[partition]
-        while waiting and count < limit:
-            batch = waiting.popleft()
-            if batch.after > start:
-                found.append(batch.since(start))
-                count += found[-1].count
-        return found
-
-    def _tp(self, partition: int) -> TopicPartition:
-        return TopicPartition(self._topic, partition)
 
 
 def _between(offset: int, end: int) -> int:

@@ -49,7 +49,7 @@ def unpack(records: Bytes, head: Head) -> Unpacked | None:
     """
     text = np.empty(len(records) + 5 * head.records, np.uint8)
     offsets, seconds = np.empty(head.records, np.int64), np.empty(head.records, np.int64)
-    size = _unpack(records, head, text, offsets, seconds)
+    size = _unpack(records, *head, text, offsets, seconds)  # one by one: a tuple is told apart anew at each call
     if size == _OTHER:
         return None
     if size < 0:
@@ -61,10 +61,12 @@ _BROKEN, _OTHER = -1, -2
 
 
 @compiled
-def _unpack(records: Bytes, head: Head, text: Bytes, offsets: Longs, seconds: Longs) -> int:
+def _unpack(
+    records: Bytes, count: int, base: int, first: int, appended: int, text: Bytes, offsets: Longs, seconds: Longs
+) -> int:
     """Copy values to `text`, each with a newline after it; return how many bytes that is, or what is wrong."""
     at, size = 0, 0
-    for nth in range(head.records):
+    for nth in range(count):
         length, at = _varint(records, at)
         end = at + length
         if at < 0 or length < 0 or end > len(records):
@@ -87,8 +89,8 @@ def _unpack(records: Bytes, head: Head, text: Bytes, offsets: Longs, seconds: Lo
             return _BROKEN
         at = end
         size = _line(records, start, value, text, size)
-        offsets[nth] = head.offset + further
-        seconds[nth] = (head.appended if head.appended >= 0 else head.first + later) // 1000
+        offsets[nth] = base + further
+        seconds[nth] = (appended if appended >= 0 else first + later) // 1000
     return size if at == len(records) else _BROKEN
 
 

@@ -9,7 +9,6 @@ fetched.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -17,8 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.eventlog.base import Batch
+from engine.eventlog.recordbatch import Unpacked
 from engine.eventlog.whole import Many
 
+TOGETHER = 2 << 20
+"""Bytes of events that make a batch, about: each costs as much as hundreds of events do, however small it is."""
 BITS = 20
 """Of an offset, for the place in a record: a million events, of one byte each, would make it too long for a broker."""
 NDJSON = b"application/x-ndjson"
@@ -43,13 +45,22 @@ class Record(Protocol):
 
 
 class Lines(NamedTuple):
-    """Events that came as a record each."""
+    """Events of one second: those make a batch, however they are fetched."""
 
     offsets: NDArray[np.int64]
-    """Of their records."""
-    seconds: NDArray[np.int64]
-    """In which epoch second each was appended: those of one second make a batch, however they are fetched."""
+    second: int
+    """Since the epoch, in which they were appended."""
     text: bytes
+    """One a line."""
+
+    @property
+    def after(self) -> int:
+        """The offset from which on to read what follows."""
+        return place(record_of(int(self.offsets[-1])) + 1)
+
+    def since(self, offset: int) -> int:
+        """Return how many there are from `offset` on."""
+        return len(self.offsets) - int(np.searchsorted(self.offsets, offset))
 
 
 def place(offset: int, line: int = 0) -> int:
@@ -71,15 +82,23 @@ def rest_of(place: int) -> int:
     return place & (1 << BITS) - 1
 
 
-def batches_of(partition: int, records: Iterable[Record]) -> Iterator[Batch]:
-    """Yield the events of records that follow each other, as batches."""
-    for many, run in groupby(records, is_batch):
-        if many:
-            yield from (_whole(partition, record) for record in run)
-        else:
-            seconds = (part for record in run for part in _by_second(_lines(record)))
-            for _, parts in groupby(seconds, lambda lines: lines.seconds[0]):
-                yield _joined(partition, list(parts))
+def batches_of(partition: int, parts: Iterable[Lines]) -> Iterator[Batch]:
+    """Yield events that follow each other as batches: those of one second together, up to a size."""
+    for those in _together(parts):
+        yield _joined(partition, those)
+
+
+def _together(parts: Iterable[Lines]) -> Iterator[list[Lines]]:
+    """Yield parts that follow each other, those that make a batch at a time."""
+    waiting, size = list[Lines](), 0
+    for part in parts:
+        if waiting and (size + len(part.text) > TOGETHER or part.second != waiting[0].second):
+            yield waiting
+            waiting, size = [], 0
+        waiting.append(part)
+        size += len(part.text) + 1
+    if waiting:
+        yield waiting
 
 
 def is_batch(record: Record) -> bool:
@@ -112,38 +131,31 @@ def _from_binary(value: bytes | None, headers: Headers) -> bytes:
     return _JSON.encode(event)
 
 
-def _lines(record: Record) -> Lines:
-    """Return the event of a record, or of the records that it stands for."""
+def lines_of(record: Record) -> Iterator[Lines]:
+    """Yield the event of a record, or the events that are in it, or of the records that it stands for."""
     if isinstance(record.value, Many):
-        many = record.value.unpacked
-        return Lines(many.offsets, many.seconds, many.text)
-    text = line_of(record.value, record.headers)
-    return Lines(np.array([record.offset]), np.array([record.timestamp // 1000]), text)
-
-
-def _by_second(lines: Lines) -> Iterator[Lines]:
-    """Cut where the second changes, which most often is nowhere."""
-    cuts = np.flatnonzero(np.diff(lines.seconds)) + 1
-    if not len(cuts):
-        yield lines
+        yield from _by_second(record.value.unpacked)
         return
-    each = lines.text.split(b"\n")
-    for start, end in zip([0, *cuts.tolist()], [*cuts.tolist(), len(each)], strict=True):
-        yield Lines(lines.offsets[start:end], lines.seconds[start:end], b"\n".join(each[start:end]))
+    text = (record.value or b"null") if is_batch(record) else line_of(record.value, record.headers)
+    yield Lines(place(record.offset) + np.arange(text.count(b"\n") + 1), record.timestamp // 1000, text)
 
 
-def _whole(partition: int, record: Record) -> Batch:
-    payload = record.value or b"null"
-    first, count = place(record.offset), payload.count(b"\n") + 1
-    return Batch(partition, first, count, record.timestamp / 1000, payload, following=place(record.offset + 1))
+def _by_second(many: Unpacked) -> Iterator[Lines]:
+    """Cut where the second changes, which most often is nowhere."""
+    offsets, seconds = many.offsets << BITS, many.seconds
+    if (seconds == seconds[0]).all():
+        yield Lines(offsets, int(seconds[0]), many.text)
+        return
+    cuts = (np.flatnonzero(np.diff(seconds)) + 1).tolist()
+    each = many.text.split(b"\n")
+    for start, end in zip([0, *cuts], [*cuts, len(each)], strict=True):
+        yield Lines(offsets[start:end], int(seconds[start]), b"\n".join(each[start:end]))
 
 
 def _joined(partition: int, parts: Sequence[Lines]) -> Batch:
-    records = np.concatenate([part.offsets for part in parts])
+    offsets = np.concatenate([part.offsets for part in parts])
     payload = b"\n".join(part.text for part in parts)
-    offsets, second = records << BITS, float(parts[0].seconds[0])
-    following = place(int(records[-1]) + 1)
-    return Batch(partition, int(offsets[0]), len(offsets), second, payload, offsets, following)
+    return Batch(partition, int(offsets[0]), len(offsets), float(parts[0].second), payload, offsets, parts[-1].after)
 
 
 def split(payload: bytes, most: int) -> Iterator[bytes]:

@@ -93,7 +93,7 @@ class _Batch:
     def _records(self) -> Iterable[Any]:
         batch = self._batch
         records = iter(batch)  # unpacks the bytes
-        if not self._whole or batch.magic != 2 or batch.is_control_batch:
+        if not self._whole or batch.magic != 2 or batch.is_control_batch or not batch.records_count:
             return list(records)
         raw = np.frombuffer(batch._buffer, np.uint8, offset=batch._pos)  # noqa: SLF001 -- see above
         appended = batch.max_timestamp if batch.timestamp_type == batch.LOG_APPEND_TIME else -1

@@ -26,7 +26,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,38 +71,55 @@ LINE = (
 Bytes = NDArray[np.uint8]
 
 
-class Fleet:
-    """Customers and what they report, as rows of bytes."""
+class Reports(NamedTuple):
+    """What customers report, in the order in which it comes in."""
 
-    def __init__(self, series: int, every: float) -> None:
-        self.series, self.every = series, every
+    ids: NDArray[np.int64]
+    times: NDArray[np.float64]
+    who: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+    def only(self, part: "slice | NDArray[Any]") -> "Reports":
+        """Return some of them."""
+        return Reports(self.ids[part], self.times[part], self.who[part], self.values[part])
+
+
+class Fleet:
+    """Customers and what they report; one in `moved` is at another level from round `since` on."""
+
+    def __init__(self, series: int, every: float, moved: int = SHIFTED, since: int = WARM) -> None:
+        self.series, self.every, self._since = series, every, since
         self._random = np.random.default_rng(7)
         self._level = self._random.uniform(50.0, 500.0, series)
         self._phase = self._random.uniform(0.0, 2 * np.pi, series)
-        self._moved = np.arange(series) % SHIFTED == 0
+        self._moved = np.arange(series) % moved == 0
 
-    def round(self, number: int, batch: int) -> Iterator[bytes]:
-        """Yield the payloads of one round: an event of every customer, `batch` events in each."""
+    def reports(self, number: int) -> Reports:
+        """Return one round: a report of every customer."""
         order = self._random.permutation(self.series)
         offset = (np.arange(self.series) + self._random.random(self.series)) * (self.every / self.series)
         delay = self._random.random(self.series) * self.every * LATE
         times = START + self.every * number + np.maximum(offset - delay, 0.0)
-        values = self._values(order, times, number)
+        ids = number * self.series + np.arange(self.series)
+        return Reports(ids, times, order, self._values(order, times, number))
+
+    def round(self, number: int, batch: int) -> Iterator[bytes]:
+        """Yield the payloads of one round, `batch` events in each."""
+        reports = self.reports(number)
         for first in range(0, self.series, batch):
-            part = slice(first, first + batch)
-            yield _lines(number * self.series + first, times[part], order[part], values[part])
+            yield lines(reports.only(slice(first, first + batch)))
 
     def _values(self, who: NDArray[np.int64], times: NDArray[np.float64], number: int) -> NDArray[np.float64]:
         level = self._level[who]
         wave = 0.1 * level * np.sin(times / 86400.0 * 2 * np.pi + self._phase[who])
         values = level + wave + self._random.normal(0.0, 0.02, len(who)) * level
-        return np.where(self._moved[who] & (number >= WARM), 1.5 * values, values)
+        return np.where(self._moved[who] & (number >= self._since), 1.5 * values, values)
 
 
-def _lines(first: int, times: NDArray[np.float64], who: NDArray[np.int64], values: NDArray[np.float64]) -> bytes:
+def lines(reports: Reports) -> bytes:
     """Return events as NDJSON, every number written over its zeros."""
-    rows = np.tile(np.frombuffer(LINE, np.uint8), (len(who), 1))
-    millis = np.round(times * 1000).astype(np.int64)
+    rows = np.tile(np.frombuffer(LINE, np.uint8), (len(reports.ids), 1))
+    millis = np.round(reports.times * 1000).astype(np.int64)
     day = millis // 86_400_000
     clock = millis % 86_400_000
     _write(rows, b"T00:", 1, clock // 3_600_000, 2)
@@ -110,9 +127,9 @@ def _lines(first: int, times: NDArray[np.float64], who: NDArray[np.int64], value
     _write(rows, b"T00:00:00", 7, clock // 1000 % 60, 2)
     _write(rows, b"T00:00:00.000", 10, clock % 1000, 3)
     _write(rows, b"06-15T", 3, 15 + day - int(START // 86400), 2)
-    _write(rows, b"e-0", 2, first + np.arange(len(who)), 12)
-    _write(rows, b"c-0", 2, who, 7)
-    hundredths = np.round(values * 100).astype(np.int64)
+    _write(rows, b"e-0", 2, reports.ids, 12)
+    _write(rows, b"c-0", 2, reports.who, 7)
+    hundredths = np.round(reports.values * 100).astype(np.int64)
     _write(rows, b":0000.00", 1, hundredths // 100 + 1000, 4)
     _write(rows, b":0000.00", 6, hundredths % 100, 2)
     return rows.tobytes()[:-1]

