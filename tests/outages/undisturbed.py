@@ -54,4 +54,4 @@ class Undisturbed:
 
     def models(self) -> Models:
         """Return what each partition's models remember."""
-        return {each.partition: models_of(each._state()) for each in self.engine.pipelines}
+        return {each.partition: models_of(each.memory.state()) for each in self.engine.pipelines}
