@@ -143,6 +143,7 @@ def test_what_is_given_back_is_not_ours_even_before_the_group_has_gone_on() -> N
         handing = threading.Thread(target=group.hand_over, args=[EVERY[2:]])
         handing.start()
         gave_back: list[int] = []
+        ours = group.settle(gave_back.extend)
         while not gave_back:
             ours = group.settle(gave_back.extend)
         assert (set(gave_back), set(ours)) == ({2, 3}, {0, 1})
