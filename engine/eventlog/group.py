@@ -34,6 +34,8 @@ class _Leaving(NamedTuple):
 
     partitions: set[int]
     done: threading.Event
+    missed: threading.Event
+    """The group went on without waiting any longer: what it says since then counts."""
 
 
 class KafkaGroup(Membership):
@@ -63,6 +65,7 @@ class KafkaGroup(Membership):
             try:
                 give_back(leaving.partitions)
             finally:
+                self._drop(leaving)
                 leaving.done.set()
         if self._error is not None:
             raise self._error
@@ -80,6 +83,12 @@ class KafkaGroup(Membership):
         self._closing.set()
         self._thread.join()
         self._consumer.close(autocommit=False)
+
+    def _drop(self, leaving: _Leaving) -> None:
+        """Let what is given back be ours no more at once: until the group's thread comes to it, it would be retaken."""
+        with self._lock:
+            if not leaving.missed.is_set():
+                self._ours -= leaving.partitions
 
     def _next_leaving(self) -> _Leaving | None:
         try:
@@ -130,10 +139,12 @@ class KafkaGroup(Membership):
 
     def hand_over(self, partitions: Iterable[TopicPartition]) -> None:
         """Wait until what is remembered of partitions has been written down, and let go of them."""
-        leaving = _Leaving({tp.partition for tp in partitions}, threading.Event())
+        leaving = _Leaving({tp.partition for tp in partitions}, threading.Event(), threading.Event())
         if not self._closing.is_set():
             self._leaving.put(leaving)
             if not leaving.done.wait(self._patience):  # who gets them goes on from the snapshot before
+                with self._lock:
+                    leaving.missed.set()
                 log.warning("not written down in time", member=self.name, partitions=sorted(leaving.partitions))
         self.lose(partitions)
 

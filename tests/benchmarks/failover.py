@@ -28,10 +28,10 @@ if sys.path[0] == str(Path(__file__).parent):
 import httpx
 
 from tests.benchmarks.cluster.ground import (
+    DETECTOR,
     SECRET,
     SPAN,
     appends,
-    configured,
     database,
     fill,
     homes,
@@ -43,6 +43,7 @@ from tests.benchmarks.cluster.ground import (
 from tests.benchmarks.cluster.worker import until
 from tests.benchmarks.million import Fleet
 from tests.brokers.postgres import Postgres, running
+from tests.faults.house import prepared
 
 COMMAND = "from engine.cli import main; main()"
 WARM = 4
@@ -113,8 +114,9 @@ def measure(server: str, postgres: Postgres, asked: Asked) -> Figures:
         opened(server, topic, partitions=asked.partitions) as log,
     ):
         main = main_of(server, topic, url, asked.partitions, asked.session)
-        config = Path(folder) / "config"
-        configured(config, main=f"{main}snapshot_every: {asked.snapshots:g}s\n")
+        told = f"sender: {{company: Acme}}\n{main}snapshot_every: {asked.snapshots:g}s\n"
+        files = {"config/forewarn.yaml": told, "config/detectors/usual.yaml": DETECTOR}
+        config = prepared(Path(folder), **files) / "config"
 
         def come(*rounds: int) -> None:
             fill(log, appends(fleet, rounds, home, 1_000 * asked.partitions))
@@ -131,9 +133,9 @@ def measure(server: str, postgres: Postgres, asked: Asked) -> Figures:
             come(WARM + 1)
             until(two.figures, lambda told: told.get("forewarn_partitions_held") == asked.partitions)
             held = time.monotonic() - begun
-            told = until(two.figures, lambda told: told.get("forewarn_lag_events") == 0)
+            end = until(two.figures, lambda told: told.get("forewarn_lag_events") == 0)
             whole = time.monotonic() - begun
-    return _told(asked, series, held, whole, told)
+    return _told(asked, series, held, whole, end)
 
 
 def _together(those: list[Process], share: int) -> None:

@@ -40,7 +40,7 @@ from tests.benchmarks.cluster.ground import (
     started,
     topic_of,
 )
-from tests.benchmarks.cluster.worker import Worker, settled, until, workers
+from tests.benchmarks.cluster.worker import Worker, settled, shared, until, workers
 from tests.benchmarks.million import START, Fleet, Reports, lines
 from tests.brokers.postgres import Postgres, plain, running
 from tests.faults.house import prepared
@@ -98,7 +98,7 @@ class Live:
         """Return what happens between two moments, seconds since the beginning."""
         more = int(end * self._rate) - self._count
         row = np.arange(self._count, self._count + more) % self._fleet.series
-        times = self._after + begin + np.arange(1, more + 1) * ((end - begin) / (more + 1))
+        times = np.linspace(self._after + begin, self._after + end, more, endpoint=False, dtype=np.float64)
         ids = 500_000_000_000 + self._count + np.arange(more)
         parts = [lines(Reports(ids, times, self._reports.who[row], self._reports.values[row]))] if more else []
         parts += self._alarms(end)
@@ -156,8 +156,9 @@ def measure(server: str, postgres: Postgres, asked: Asked, core: int) -> dict[st
         files = {"config/forewarn.yaml": f"sender: {{company: Acme}}\n{main}", "config/detectors/errors.yaml": ALARM}
         more = {"config/detectors/usual.yaml": USUAL, "config/playbooks/errors.yaml": PLAYBOOK}
         config = prepared(Path(folder), **files, **more) / "config"
-        fill(log, appends(fleet, range(FULL), homes(asked.series, 1), 10_000))
         with workers(config, [core]) as (worker,):
+            shared([worker], 1)
+            fill(log, appends(fleet, range(FULL), homes(asked.series, 1), 10_000))
             settled([worker], 1)
             most = most_of(log, worker, fleet)
             rate = min(most / 2, asked.most)

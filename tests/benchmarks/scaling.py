@@ -36,7 +36,7 @@ from tests.benchmarks.cluster.ground import (
     started,
     topic_of,
 )
-from tests.benchmarks.cluster.worker import Done, Stand, settled, workers
+from tests.benchmarks.cluster.worker import Done, Stand, settled, shared, workers
 from tests.benchmarks.million import Fleet
 from tests.brokers.postgres import Postgres, running
 
@@ -81,8 +81,9 @@ def run(server: str, postgres: Postgres, size: Size, cores: Sequence[int]) -> Ru
     ):
         config = Path(folder) / "config"
         configured(config, main=main_of(server, topic, url, size.partitions))
-        fill(log, appends(fleet, range(WARM), home, batch))
         with workers(config, cores) as those:
+            shared(those, size.partitions)
+            fill(log, appends(fleet, range(WARM), home, batch))
             before = settled(those, size.partitions)
             began = time.monotonic()
             time.sleep(IDLE)

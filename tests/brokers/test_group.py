@@ -2,12 +2,16 @@
 
 import itertools
 import os
+import threading
 import time
 from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 
 import pytest
+from kafka import TopicPartition  # type: ignore[import-untyped]  # has no types
 
 from engine.eventlog.brokers import Brokers
+from engine.eventlog.group import KafkaGroup
 from engine.eventlog.kafka import KafkaLog
 from engine.eventlog.membership import Membership
 from tests.brokers.broker import Broker
@@ -25,7 +29,9 @@ class Worker:
         self.gave_back: list[int] = []
 
     def look(self) -> None:
+        before = len(self.gave_back)
         self.ours = set(self.member.settle(self._give_back))
+        assert self.ours.isdisjoint(self.gave_back[before:]), "what is given back would be taken again"
 
     def _give_back(self, partitions: Collection[int]) -> None:
         assert self.ours >= set(partitions)
@@ -91,3 +97,63 @@ def test_offsets_are_taken_of_the_owner(join: Join) -> None:
     for partition in range(4):
         first.member.commit(partition, 7)  # what is not ours any more is not written, and is no error
     assert settled(first, second)
+
+
+class Silent:
+    """A consumer of whose group nothing is heard, until it is over."""
+
+    def __init__(self) -> None:
+        self.over = threading.Event()
+
+    def partitions_for_topic(self, topic: str) -> None:
+        """Nobody leads."""
+
+    def subscribe(self, topics: list[str], listener: object) -> None:
+        """Nothing comes of it."""
+
+    def poll(self, timeout_ms: int) -> None:
+        self.over.wait()
+
+    def assignment(self) -> set[TopicPartition]:
+        return set()
+
+    def pause(self, *partitions: TopicPartition) -> None:
+        """There are none."""
+
+    def close(self, *, autocommit: bool) -> None:
+        """Nothing is open."""
+
+
+@contextmanager
+def member(patience: float) -> Iterator[KafkaGroup]:
+    """Yield a member of a group in which only that happens what a test says."""
+    consumer = Silent()
+    group = KafkaGroup(consumer, "events", "a", "kafka", patience=patience)
+    yield group
+    consumer.over.set()
+    group.close()
+
+
+EVERY = [TopicPartition("events", number) for number in range(4)]
+
+
+def test_what_is_given_back_is_not_ours_even_before_the_group_has_gone_on() -> None:
+    with member(60.0) as group:
+        group.taken(EVERY)
+        handing = threading.Thread(target=group.hand_over, args=[EVERY[2:]])
+        handing.start()
+        gave_back: list[int] = []
+        ours = group.settle(gave_back.extend)
+        while not gave_back:
+            ours = group.settle(gave_back.extend)
+        assert (set(gave_back), set(ours)) == ({2, 3}, {0, 1})
+        handing.join()
+
+
+def test_what_came_back_meanwhile_stays_ours_though_it_is_given_back_late() -> None:
+    with member(0.0) as group:
+        group.taken(EVERY)
+        group.hand_over(EVERY)  # the group does not wait
+        group.taken(EVERY)
+        gave_back: list[int] = []
+        assert set(group.settle(gave_back.extend)) == set(gave_back) == {0, 1, 2, 3}

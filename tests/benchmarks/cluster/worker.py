@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple, TypeVar, cast
 
+from engine import logs
 from engine.app import Engine
 from engine.clock import SystemClock
 from engine.cluster.roles import Role
@@ -101,6 +102,12 @@ def workers(config: Path, cores: Sequence[int]) -> Iterator[list[Worker]]:
             process.kill()
 
 
+def shared(those: Sequence[Worker], partitions: int) -> None:
+    """Wait until the workers share the partitions evenly."""
+    each = partitions // len(those)
+    until(lambda: [worker.stand().partitions for worker in those], lambda seen: seen == [each] * len(those))
+
+
 def settled(those: Sequence[Worker], partitions: int) -> list[Stand]:
     """Wait until the workers share the partitions evenly and have read all there is; returns how they stand."""
     each = partitions // len(those)
@@ -123,6 +130,7 @@ def until(look: Callable[[], Seen], there: Callable[[Seen], bool]) -> Seen:
 
 def work(config: Path, core: int, line: Connection) -> None:
     """Be a worker on one core: step, and do what the parent says, until it hangs up."""
+    logs.configure(level="WARNING")
     os.sched_setaffinity(0, {core})
     loaded = load_or_raise(config, os.environ)
     engine = Engine(loaded, SystemClock(), Storage.embedded(loaded, SystemClock()), roles={Role.WORKER})
