@@ -55,7 +55,7 @@ def test_each_query_takes_a_fifth_of_a_second_longer(twins: Twins) -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_the_newest_snapshots_are_damaged(seed: int, twins: Twins) -> None:
     dice = random.Random(seed)
-    damage = Meanwhile(lambda: damage_snapshots(twins.town), dice, (0.5, 2.0))
+    damage = Meanwhile(lambda: damage_snapshots(twins.town), dice, (5.0, 10.0))
     twins.live(crowd=5, meanwhile=damage)
     assert damage.times > 0
 
