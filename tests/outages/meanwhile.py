@@ -8,6 +8,8 @@ from collections.abc import Callable
 class Meanwhile:
     """Calls `act` after waits that `dice` choose, of so many seconds, from a thread of its own. A context manager.
 
+    It is called once at least: at the end of the block, where that came before.
+
     What `act` raises is raised at the end of the block, where nothing else was.
     """
 
@@ -29,10 +31,14 @@ class Meanwhile:
             raise self._error
 
     def _run(self) -> None:
-        while not self._over.wait(self._dice.uniform(*self._between)):
-            try:
-                self._act()
-            except Exception as error:  # noqa: BLE001 -- a thread's boundary: raised at the end
-                self._error = error
-                return
-            self.times += 1
+        try:
+            while not self._over.wait(self._dice.uniform(*self._between)):
+                self._do()
+            if not self.times:  # it was over soon
+                self._do()
+        except Exception as error:  # noqa: BLE001 -- a thread's boundary: raised at the end
+            self._error = error
+
+    def _do(self) -> None:
+        self._act()
+        self.times += 1

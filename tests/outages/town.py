@@ -178,7 +178,10 @@ class Town:
             yield from ((role, what, times) for what, times in sorted(total.items()))
 
 
-_WAITING = "SELECT claimed_by FROM intent WHERE status IN ('pending', 'claimed', 'sending', 'unknown')"
+_WAITING = """
+SELECT CASE WHEN status IN ('claimed', 'sending') THEN claimed_by ELSE '' END FROM intent
+WHERE status IN ('pending', 'claimed', 'sending', 'unknown')
+"""
 
 
 def _posted(process: Process, payload: bytes) -> bool:
