@@ -1,10 +1,10 @@
-"""Producers that are quicker than the engine, for ten minutes: what a worker holds meanwhile, and how it catches up.
+"""A topic with more in it than a worker can hold, for ten minutes: what it takes meanwhile, and how it catches up.
 
-A worker on one core; the topic is kept `--ahead` events ahead of it, so that there is always more than it can take.
-`growth` is the most memory it took in the last four fifths of the time over the most in the first fifth, when what it
-keeps of past events has come to its size: 1 where nothing piles up. `lag_records` is the lag that it told meanwhile,
-the median. Then nothing more comes in: `catch_up_s` is how long it took to the end, and `catch_up_events_per_s` how
-many events a second that was, by the clock. The series stay the same, so what models take does not grow.
+Producers that are quicker than the engine are, to the engine, a topic with more in it than it can take. So a worker on
+one core waits while `--backlog` events are written, works them off, and so on for `--seconds`. `growth` is the most
+memory it took in the last four fifths of the time over the most in the first fifth, when what it keeps of past events
+has come to its size: 1 where nothing piles up. `catch_up_events_per_s` is how many events a second it takes of a
+backlog, by the clock. The series stay the same, so what models take does not grow.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from tests.benchmarks.cluster.ground import (
     started,
     topic_of,
 )
-from tests.benchmarks.cluster.worker import Worker, shared, until, workers
+from tests.benchmarks.cluster.worker import Done, Worker, shared, workers
 from tests.benchmarks.million import Fleet
 from tests.brokers.postgres import Postgres, running
 
@@ -47,7 +47,7 @@ class Asked(NamedTuple):
     series: int
     partitions: int
     seconds: float
-    ahead: int
+    backlog: int
 
 
 class Seen(NamedTuple):
@@ -55,7 +55,6 @@ class Seen(NamedTuple):
 
     at: float
     resident: int
-    lag: int
 
 
 def resident(pid: int) -> int:
@@ -63,17 +62,20 @@ def resident(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def look(worker: Worker, began: float) -> tuple[Seen, int]:
-    """Return how it stands, and how many events it has processed."""
-    stand = worker.stand()
-    return Seen(time.monotonic() - began, resident(worker.pid), stand.lag), stand.events
+def watched(worker: Worker, began: float, seen: list[Seen]) -> Done:
+    """Look at the worker until it has worked off what there is."""
+    worker.start()
+    while not worker.ready(LOOK):
+        seen.append(Seen(time.monotonic() - began, resident(worker.pid)))
+    return worker.done()
 
 
 def measure(server: str, postgres: Postgres, asked: Asked, core: int) -> dict[str, float]:
-    """Keep a worker behind for a time, then let it catch up."""
+    """Let a worker work off a backlog again and again."""
     topic, fleet = topic_of("backpressure"), Fleet(asked.series, SPAN / 5)
-    home, rounds, written = homes(asked.series, asked.partitions), 0, 0
-    seen: list[Seen] = []
+    home = homes(asked.series, asked.partitions)
+    each = max(1, asked.backlog // asked.series)
+    seen, done = list[Seen](), list[Done]()
     with (
         tempfile.TemporaryDirectory() as folder,
         database(postgres) as url,
@@ -83,33 +85,28 @@ def measure(server: str, postgres: Postgres, asked: Asked, core: int) -> dict[st
         configured(config, main=main_of(server, topic, url, asked.partitions))
         with workers(config, [core]) as (worker,):
             shared([worker], asked.partitions)
-            began, processed = time.monotonic(), 0
-            while True:
-                while written - processed < asked.ahead:
-                    written += fill(log, appends(fleet, [rounds], home, 1_000 * asked.partitions))
-                    rounds += 1
-                now, processed = look(worker, began)
-                seen.append(now)
-                if now.at > asked.seconds and written - processed > asked.ahead / 2:
-                    break
-                time.sleep(LOOK)
-            left, stopped = written - processed, time.monotonic()
-            until(worker.stand, lambda stand: stand.events >= written)
-            took = time.monotonic() - stopped
-    return _told(seen, asked, written, left, took)
+            began = time.monotonic()
+            while not done or time.monotonic() - began < asked.seconds:
+                worker.hold()
+                rounds = range(len(done) * each, (len(done) + 1) * each)
+                fill(log, appends(fleet, rounds, home, 1_000 * asked.partitions))
+                done.append(watched(worker, began, seen))
+    return _told(seen, done, began)
 
 
-def _told(seen: list[Seen], asked: Asked, written: int, left: int, took: float) -> dict[str, float]:
-    first = [each.resident for each in seen if each.at < asked.seconds / 5] or [seen[0].resident]
-    later = [each.resident for each in seen if each.at >= asked.seconds / 5]
+def _told(seen: list[Seen], done: list[Done], began: float) -> dict[str, float]:
+    seconds = done[-1].ended - began
+    first = [each.resident for each in seen if each.at < seconds / 5] or [seen[0].resident]
+    later = [each.resident for each in seen if each.at >= seconds / 5]
     return {
         "growth": max(later) / max(first),
         "resident_mb": max(later) / 1e6,
-        "lag_records": statistics.median(each.lag for each in seen),
-        "catch_up_s": took,
-        "catch_up_events_per_s": left / took,
-        "seconds": seen[-1].at,
-        "events": written,
+        "catch_up_events_per_s": statistics.median(
+            each.events / (each.ended - each.began) for each in done[1:] or done
+        ),
+        "backlogs": len(done),
+        "events": sum(each.events for each in done),
+        "seconds": seconds,
         "load": os.getloadavg()[0],
     }
 
@@ -119,14 +116,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--seconds", type=float, default=600.0)
-    parser.add_argument("--ahead", type=int, default=2_000_000)
+    parser.add_argument("--backlog", type=int, default=4_000_000)
     parser.add_argument("--series", type=int, default=100_000)
     parser.add_argument("--partitions", type=int, default=4)
     given = parser.parse_args()
     os.environ["SECRET"] = SECRET
     core = min(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory() as folder, started(Path(folder)) as broker, running() as postgres:
-        asked = Asked(given.series, given.partitions, given.seconds, given.ahead)
+        asked = Asked(given.series, given.partitions, given.seconds, given.backlog)
         result: dict[str, Any] = {"broker": broker.name, **measure(broker.server, postgres, asked, core)}
     if given.json:
         print(json.dumps(result))

@@ -77,6 +77,10 @@ class Worker:
         """Let it process all that there is."""
         self._line.send("start")
 
+    def ready(self, seconds: float) -> bool:
+        """Wait for so long at most, and tell whether it has."""
+        return self._line.poll(seconds)
+
     def done(self) -> Done:
         """Wait until it has."""
         return cast(Done, self._line.recv())
