@@ -37,6 +37,8 @@ SESSION = 3
 """Seconds after which a worker that is not heard of loses its partitions."""
 PAUSE = 1.5
 """Seconds between two times that we let time pass: jobs are looked for each second."""
+STUCK = 20.0
+"""Seconds after which the living may be taken for dead that hold the same: longer than any provider takes."""
 TOPIC = "town"
 NAMES = ("worker-0", "worker-1", "dispatch-0", "dispatch-1", "schedule-0", "schedule-1", "web-0")
 RESERVE = ("worker-2", "worker-3")
@@ -56,7 +58,8 @@ class Town:
         self.clock = SharedClock(folder / "clock")
         self.clock.set(START)
         self.processes: dict[str, Process] = {}
-        self._passed = 0.0
+        self._passed = self._busy_since = 0.0
+        self._busy: set[str] = set()
 
     def __enter__(self) -> "Town":
         with ExitStack() as stack:
@@ -146,8 +149,11 @@ class Town:
         if time.monotonic() < self._passed + PAUSE:
             return
         with self.database.reading() as session:
-            holders = list(session.scalars(text(_WAITING)))
-        if holders and not any(self._lives(by) for by in holders):
+            waiting = {row.id: row.by for row in session.execute(text(_WAITING))}
+        busy = {id_ for id_, by in waiting.items() if self._lives(by)}
+        if busy != self._busy:
+            self._busy, self._busy_since = busy, time.monotonic()
+        if waiting and (not busy or time.monotonic() > self._busy_since + STUCK):
             self._passed = time.monotonic()
             self.clock.set(self.clock.elapsed() + LEASE / 2)
 
@@ -163,7 +169,9 @@ class Town:
 
     def dead(self) -> Counter[str]:
         """Return how many dead letters there are, by their reason."""
-        return Counter(self.letters.counts())
+        found: list[dict[str, int]] = []
+        self.until(lambda: found.append(self.letters.counts()) is None, "the dead letters cannot be read")
+        return Counter(found[0])
 
     def models(self) -> Models:
         """Return what the newest snapshot of each partition holds of models."""
@@ -179,7 +187,7 @@ class Town:
 
 
 _WAITING = """
-SELECT CASE WHEN status IN ('claimed', 'sending') THEN claimed_by ELSE '' END FROM intent
+SELECT id, CASE WHEN status IN ('claimed', 'sending') THEN claimed_by ELSE '' END AS by FROM intent
 WHERE status IN ('pending', 'claimed', 'sending', 'unknown')
 """
 
