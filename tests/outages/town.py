@@ -86,9 +86,6 @@ class Town:
             self.processes[name] = made
             self._write(made)
         self.broker.open([each.kafka.port for each in self.processes.values()])
-        self.letters = stack.enter_context(
-            closing(KafkaDeadLetters(Brokers([f"127.0.0.1:{self.broker.port}"]), f"{TOPIC}.dead", replicas=1))
-        )
         self.snapshots = stack.enter_context(Watch(self.folder / "shared" / "snapshots", self.of("worker")))
         for each in self.processes.values():
             each.wanted = each.name not in self._reserve
@@ -169,9 +166,16 @@ class Town:
 
     def dead(self) -> Counter[str]:
         """Return how many dead letters there are, by their reason."""
-        found: list[dict[str, int]] = []
-        self.until(lambda: found.append(self.letters.counts()) is None, "the dead letters cannot be read")
-        return Counter(found[0])
+        found: Counter[str] = Counter()
+
+        def read() -> bool:
+            brokers = Brokers([f"127.0.0.1:{self.broker.port}"])
+            with closing(KafkaDeadLetters(brokers, f"{TOPIC}.dead", replicas=1)) as letters:
+                found.update(letters.counts())
+            return True
+
+        self.until(read, "the dead letters cannot be read")
+        return found
 
     def models(self) -> Models:
         """Return what the newest snapshot of each partition holds of models."""
