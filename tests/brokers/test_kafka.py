@@ -209,6 +209,8 @@ def test_what_is_fetched_and_not_read_is_bounded_by_all_partitions_together(
     broker: Broker, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Producers that are quicker than the engine fill the topic, not its memory; and nothing is lost by the pauses."""
+    if broker.name == "noida-db":
+        pytest.skip("noida-db: it hands out more of a partition than it is asked for")
     most, each = 3 << 20, 10
     monkeypatch.setattr(kafka_reader, "HELD", most)
     payload = b"\n".join(b'{"n": %d, "x": "%s"}' % (n, b"x" * 10_000) for n in range(80))
