@@ -9,7 +9,7 @@ from kafka.record import MemoryRecords  # type: ignore[import-untyped]  # has no
 from kafka.record.default_records import DefaultRecordBatchBuilder  # type: ignore[import-untyped]
 
 from engine.eventlog.base import Batch
-from engine.eventlog.records import batches_of, place
+from engine.eventlog.records import batches_of, lines_of, place
 from engine.eventlog.whole import _Batches
 
 BASE = 1_700_000_000_000
@@ -48,14 +48,14 @@ def one_by_one(raw: bytes) -> list[Batch]:
     batch, found = MemoryRecords(raw), []
     while (each := batch.next_batch()) is not None:
         found += list(each)
-    return list(batches_of(0, found))
+    return list(batches_of(0, (part for record in found for part in lines_of(record))))
 
 
 def whole(raw: bytes) -> tuple[list[Batch], int]:
     batches, found = _Batches(MemoryRecords(raw)), []
     while (each := batches.next_batch()) is not None:
         found += list(each)
-    return list(batches_of(0, found)), len(found)
+    return list(batches_of(0, (part for record in found for part in lines_of(record)))), len(found)
 
 
 def told(batches: list[Batch]) -> list[Any]:

@@ -226,5 +226,5 @@ def test_who_is_called_or_texted_gets_the_words_of_the_text_message(channel: str
     templates = Templates(folder)
     for locale in ("en", "de"):
         said = templates.preview("api-errors/notice", channel, locale)
-        assert said == templates.preview("api-errors/notice", "sms", locale)
+        assert templates.preview("api-errors/notice", "sms", locale).text.startswith(said.text.strip())
         assert "/m/" not in said.text

@@ -30,12 +30,12 @@ def whole() -> Play:
     """Return a play of all: people, then trouble of two accounts, then its end.
 
     Each has ended when the next begins: nobody is told of what was over before they could be, or is not found who is
-    made known in another partition while trouble begins.
+    made known in another partition while trouble begins. The last lasts until what the dead had is free again.
     """
     acts = [
         Act([_all_people(), *_minutes(range(2))], [*_minutes(range(2, 4), 2)]),
         Act([*_minutes(range(4, 10))], [*_minutes(range(10, 22), 4)]),
-        Act([*_minutes(range(22, 28))], [*_minutes(range(28, 40), 4)]),
+        Act([*_minutes(range(22, 28))], [*_minutes(range(28, 56), 4)]),
     ]
     return Play(NAMES, acts)
 
