@@ -30,12 +30,12 @@ def whole() -> Play:
     """Return a play of all: people, then trouble of two accounts, then its end.
 
     Each has ended when the next begins: nobody is told of what was over before they could be, or is not found who is
-    made known in another partition while trouble begins. The last lasts until what the dead had is free again.
+    made known in another partition while trouble begins. They last until what the dead had is free again.
     """
     acts = [
         Act([_all_people(), *_minutes(range(2))], [*_minutes(range(2, 4), 2)]),
-        Act([*_minutes(range(4, 10))], [*_minutes(range(10, 22), 4)]),
-        Act([*_minutes(range(22, 28))], [*_minutes(range(28, 56), 4)]),
+        Act([*_minutes(range(4, 10), end=30)], [*_minutes(range(10, 30), 4, end=30)]),
+        Act([*_minutes(range(30, 36), end=30)], [*_minutes(range(36, 64), 4, end=30)]),
     ]
     return Play(NAMES, acts)
 
@@ -63,11 +63,14 @@ def _all_people() -> tuple[float, bytes]:
     return START, b"\n".join(_people())
 
 
-def _minutes(span: range, together: int = 1) -> Iterator[tuple[float, bytes]]:
-    """Yield the events of minutes, so many of them together, with the time at which they are all there."""
+def _minutes(span: range, together: int = 1, end: int = 22) -> Iterator[tuple[float, bytes]]:
+    """Yield the events of minutes, so many of them together, with the time at which they are all there.
+
+    `end`: the minute at which the trouble of both accounts is over.
+    """
     for first in span[::together]:
         minutes = range(first, first + together)
-        lines = [line for minute in minutes for line in _events(minute, START + minute * MINUTE)]
+        lines = [line for minute in minutes for line in _events(minute, START + minute * MINUTE, end)]
         yield START + minutes.stop * MINUTE - 1.0, b"\n".join(lines)
 
 
@@ -79,12 +82,12 @@ def _people() -> Iterator[bytes]:
         yield _event("forewarn.entity", f"contact/{name}", contact, START, f"person-{name}")
 
 
-def _events(minute: int, now: float) -> Iterator[bytes]:
+def _events(minute: int, now: float, end: int) -> Iterator[bytes]:
     for account in ACCOUNTS:
-        failed = account == ACCOUNTS[0] and 5 <= minute < 22
+        failed = account == ACCOUNTS[0] and 5 <= minute < end
         for nth in range(2):
             yield _event("app.call", account, {"failed": failed}, now + 5.0 * nth, f"call-{minute}-{nth}")
-        if not (account == ACCOUNTS[1] and 4 <= minute < 22):
+        if not (account == ACCOUNTS[1] and 4 <= minute < end):
             yield _event("app.beat", account, {}, now + 30.0, f"beat-{minute}")
     yield _event("forewarn.tick", "engine/clock", {}, now + 59.0, f"tick-{minute}")
 
