@@ -8,7 +8,6 @@ backlog, by the clock. The series stay the same, so what models take does not gr
 """
 
 import argparse
-import json
 import os
 import statistics
 import sys
@@ -31,6 +30,7 @@ from tests.benchmarks.cluster.ground import (
     main_of,
     opened,
     started,
+    tell,
     topic_of,
 )
 from tests.benchmarks.cluster.worker import Done, Worker, shared, workers
@@ -125,11 +125,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, started(Path(folder)) as broker, running() as postgres:
         asked = Asked(given.series, given.partitions, given.seconds, given.backlog)
         result: dict[str, Any] = {"broker": broker.name, **measure(broker.server, postgres, asked, core)}
-    if given.json:
-        print(json.dumps(result))
-        return
-    for name, value in result.items():
-        print(f"{name:22} {value if isinstance(value, str) else format(value, '14,.2f')}")
+    tell(result, as_json=given.json)
 
 
 if __name__ == "__main__":

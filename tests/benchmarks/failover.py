@@ -8,7 +8,6 @@ from the kill until the other has all partitions and nothing is left to read; th
 """
 
 import argparse
-import json
 import os
 import re
 import signal
@@ -38,6 +37,7 @@ from tests.benchmarks.cluster.ground import (
     main_of,
     opened,
     started,
+    tell,
     topic_of,
 )
 from tests.benchmarks.cluster.worker import until
@@ -173,11 +173,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, started(Path(folder)) as broker, running() as postgres:
         given = Asked(asked.series, asked.partitions, asked.session, asked.snapshots)
         result = {"broker": broker.name, **measure(broker.server, postgres, given)}
-    if asked.json:
-        print(json.dumps(result))
-        return
-    for name, value in result.items():
-        print(f"{name:20} {value if isinstance(value, str) else format(value, '14,.1f')}")
+    tell(result, as_json=asked.json)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ from typing import Any
 if sys.path[0] == str(Path(__file__).parent):
     del sys.path[0]  # a script's own folder comes first, and a benchmark in it is called as a package of ours
 
-from tests.benchmarks.cluster.ground import SPAN, appends, fill, fill_singly, homes, opened, started, topic_of
+from tests.benchmarks.cluster.ground import SPAN, appends, fill, fill_singly, homes, opened, started, tell, topic_of
 from tests.benchmarks.million import Fleet
 from tests.brokers.broker import Broker
 
@@ -168,11 +168,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, started(Path(folder)) as broker:
         topics = written(broker, asked.customers, asked.events)
         result = {"broker": broker.name, **measure(broker, runners, topics, asked.rounds)}
-    if asked.json:
-        print(json.dumps(result))
-        return
-    for name, value in result.items():
-        print(f"{name:26} {value if isinstance(value, str) else format(value, '14,.1f')}")
+    tell(result, as_json=asked.json)
 
 
 if __name__ == "__main__":

@@ -38,6 +38,7 @@ from tests.benchmarks.cluster.ground import (
     main_of,
     opened,
     started,
+    tell,
     topic_of,
 )
 from tests.benchmarks.cluster.worker import Worker, settled, shared, until, workers
@@ -193,11 +194,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, started(Path(folder)) as broker, running(**durable) as postgres:
         given = Asked(asked.series, asked.seconds, asked.most)
         result: dict[str, Any] = {"broker": broker.name, **measure(broker.server, postgres, given, core)}
-    if asked.json:
-        print(json.dumps(result))
-        return
-    for name, value in result.items():
-        print(f"{name:20} {value if isinstance(value, str) else format(value, '14,.1f')}")
+    tell(result, as_json=asked.json)
 
 
 if __name__ == "__main__":

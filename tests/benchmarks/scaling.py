@@ -34,6 +34,7 @@ from tests.benchmarks.cluster.ground import (
     main_of,
     opened,
     started,
+    tell,
     topic_of,
 )
 from tests.benchmarks.cluster.worker import Done, Stand, settled, shared, workers
@@ -162,11 +163,7 @@ def main() -> None:
             return
         size = Size(asked.partitions, asked.series, asked.events)
         result = {"broker": broker.name, **measure(broker.server, postgres, size, cores, asked.rounds)}
-    if asked.json:
-        print(json.dumps(result))
-        return
-    for name, value in result.items():
-        print(f"{name:20} {value if isinstance(value, str) else format(value, '14,.2f')}")
+    tell(result, as_json=asked.json)
 
 
 def told(rows: Sequence[dict[str, Any]], *, as_json: bool) -> None:

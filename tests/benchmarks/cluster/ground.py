@@ -1,6 +1,7 @@
 """What benchmarks of a cluster stand on: a broker, a topic with a fleet's events, a configuration."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from itertools import count
 from pathlib import Path
@@ -143,3 +144,12 @@ def opened(server: str, topic: str, **told: Any) -> Iterator[KafkaLog]:
     """Open a topic, made if it is not there."""
     with closing(KafkaLog(Brokers([server]), topic, **told)) as log:
         yield log
+
+
+def tell(result: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print what was found: one JSON object, or a table."""
+    if as_json:
+        print(json.dumps(result))
+        return
+    for name, value in result.items():
+        print(f"{name:26} {value if isinstance(value, str) else format(value, '14,.2f')}")
