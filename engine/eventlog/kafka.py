@@ -207,6 +207,7 @@ class KafkaLog(EventLog):
 
         At each change all give back what they have, and get most of it again. That costs each a snapshot; with
         kafka-python's cooperative way, partitions of a member that was thrown out meanwhile would stay without owner.
+        While the group changes nobody has anything, so it waits three sessions at most for one that is heard of.
         """
         return KafkaGroup(
             self._consumer(
@@ -214,6 +215,7 @@ class KafkaLog(EventLog):
                 client_id=name,
                 session_timeout_ms=_ms(session),
                 heartbeat_interval_ms=_ms(session / 15),
+                max_poll_interval_ms=_ms(3 * session),
                 metadata_max_age_ms=30_000,
                 partition_assignment_strategy=[StickyPartitionAssignor],
             ),

@@ -6,6 +6,7 @@ import ssl
 import threading
 from asyncio.base_events import Server
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from email import policy
 from email.message import EmailMessage
@@ -175,7 +176,8 @@ class BreakingServer:
             except OSError:
                 return
             with connection, connection.makefile("rb") as lines:
-                self._talk(connection, lines)
+                with suppress(ConnectionError):  # the client may hang up whenever it likes
+                    self._talk(connection, lines)
                 while self._drips and not self._done.wait(0.05) and _dripped(connection):
                     pass
                 if self._silent:
