@@ -1,17 +1,21 @@
 """Whatever comes in, in whatever order, nothing raises and every line is accounted for."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlmodel import select
 
 from engine.config.load import load_or_raise
 from engine.events import UNAPPLIED
 from engine.rehearsal import Rehearsal, rehearsal
 from engine.replay import drain
+from engine.store.models import Issue
 from tests.faults.house import START, call, event, people, prepared, tick
 
 COUNTING = """
@@ -20,6 +24,24 @@ about: Errors
 watch: {event: app.call, by: subject, measure: count, every: 1m, missing: skip}
 model: {kind: threshold, above: 3}
 """
+SILENT = """
+name: silent
+about: Silent
+watch: {event: app.call, by: account, measure: {last: time}, every: 1m}
+model: {kind: absence, after: 3m}
+"""
+UNUSUAL = """
+name: unusual
+about: Unusual
+watch: {event: app.call, by: account, measure: {ratio: failed}, every: 1m}
+model: {kind: shift}
+"""
+CUT = {
+    "config/detectors/errors.yaml": COUNTING,
+    "config/detectors/silent.yaml": SILENT,
+    "config/detectors/unusual.yaml": UNUSUAL,
+}
+ISSUES = select(Issue)
 MINUTES = 20
 BOUNCED = {"state": "bounced", "intent": "i"}
 SUBJECTS = st.sampled_from(["account/acme", "account/zen", "device/d-1"])
@@ -141,3 +163,34 @@ def test_every_line_is_accounted_for(batches: list[list[bytes]]) -> None:
             ticks = stage.engine.storage.log.end(0) - processed
             assert stage.engine.pipelines[0].events == processed + ticks
             assert counted(stage) + lost(stage) == distinct_calls(taken)
+
+
+def remembered(stage: Rehearsal) -> dict[str, Any]:
+    """Return what models remember, bit for bit, and what they made of it."""
+    with stage.engine.storage.database.reading() as session:
+        issues = [(row.id, row.status, row.opened_at, row.resolved_at, row.reopened) for row in session.exec(ISSUES)]
+    (pipeline,) = stage.engine.pipelines
+    letters = stage.engine.storage.dead_letters.list(limit=10_000)
+    arrays = pipeline.memory.state().items()
+    return {
+        **{name: np.ascontiguousarray(array).tobytes() for name, array in arrays},
+        "issues": sorted(issues, key=repr),
+        "letters": sorted((letter.reason, letter.payload) for letter in letters if letter.reason != UNAPPLIED),
+    }
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(lines=st.lists(st.one_of(CALLS, CALLS, CALLS, CONTROLS), min_size=2, max_size=60), data=st.data())
+def test_what_is_remembered_does_not_depend_on_how_the_log_is_cut(lines: list[bytes], data: st.DataObject) -> None:
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(lines) - 1)), label="cuts"))
+    pieces = [lines[begin:end] for begin, end in pairwise([0, *cuts, len(lines)])]
+    with TemporaryDirectory() as folder:
+        config = load_or_raise(prepared(Path(folder), **CUT) / "config", {})
+        found = []
+        for cut in ([lines], pieces):
+            with rehearsal(config, START + 2e6) as stage:
+                for piece in ([*people()], *cut, [call("account/end", START + 80_000.0, "end")]):
+                    stage.engine.intake.accept(b"\n".join(piece), "stream")
+                    drain(stage.engine)
+                found.append(remembered(stage))
+    assert found[0] == found[1]
