@@ -107,7 +107,8 @@ class Engine:
         """Build what is built anew with a new configuration; models are not."""
         config = self.config
         self.intake.decoder = decoder_of(config)
-        self.traffic = Traffic(config, self.channels, self.clock.time(), self.traffic)
+        several = self.storage.database.several
+        self.traffic = Traffic(config, self.channels, self.clock.time(), self.traffic, several=several)
         self.dispatcher = Dispatcher(
             config,
             self.storage.database,

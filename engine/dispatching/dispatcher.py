@@ -64,7 +64,7 @@ class Dispatcher:
         concurrent: bool = True,
     ) -> None:
         """`traffic`: what is known of the providers, over a reload; `concurrent=False` sends one after the other."""
-        self.traffic = traffic or Traffic(config, outside.channels, clock.time())
+        self.traffic = traffic or Traffic(config, outside.channels, clock.time(), several=database.several)
         self._database = database
         self._outside = outside
         self._clock = clock

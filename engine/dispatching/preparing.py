@@ -101,6 +101,7 @@ class Preparer:
         upsert(session, DecisionRow, done.decisions, ["id"])
         insert_ignore(session, Assignment, done.arms)
         outbox.add(session, done.notes)
+        self._traffic.tell(session)
         pages.keep(session, [each.letter.laid for each in done.leaving])
         lost = set(change_all(session, self._name, done.changes))
         if lost:

@@ -78,6 +78,7 @@ IMPERSONAL: Mapping[type[SQLModel], str] = {
     models.Page: "what many messages have in common; what they say of somebody is with each",
     models.Duty: "how many people of ours are on duty",
     models.StreamHour: "numbers",
+    models.Taken: "numbers",
     models.Blob: "names and sizes of snapshots",
     models.BlobChunk: "snapshots of what models learned, as files in a folder are; they age out",
     models.StatusEntry: "public; words that name a customer are refused",

@@ -89,6 +89,11 @@ class Bucket:
         self._refill(now)
         self._level -= weight
 
+    def drain(self, now: float) -> None:
+        """Let there be no room now."""
+        self._refill(now)
+        self._level = min(self._level, 0.0)
+
     def _when(self, needed: float, now: float) -> float:
         if self._rate <= 0.0 or self._capacity <= 0.0:
             return now + EMPTY

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from engine.config.model import Sending
+from engine.config.model import Per, Sending
 from engine.policy.facts import Gate, Outage
 from engine.policy.reasons import Reason
 from engine.traffic.breaker import Breaker, State
 from engine.traffic.bucket import Bucket
+from engine.traffic.common import Common
 from outreach.base import Outcome, Receipt
 
 THROTTLED = frozenset({"429", "20429", "21611", "30001"})
@@ -41,15 +42,18 @@ class Lane:
         self.name = name
         self.channels: list[str] = []
         self.breaker = Breaker(sending)
-        rate = sending.rate
-        self.bucket = Bucket(rate.count / rate.seconds, rate.count, now) if rate else Bucket(1e9, 1e9, now)
+        self.rate = rate = sending.rate
+        self._flow = _flow(rate)
+        self.bucket = Bucket(*self._flow, now)
+        self.common = Common(f"provider {name}", self.bucket)
         self._limit = f"{rate.count} per {rate.seconds:g} s" if rate else "the provider asked for a pause"
 
     def adopt(self, before: "Lane", now: float) -> None:
         """Go on from where `before` was, under what is configured now."""
         rule, self.breaker = self.breaker.rule, before.breaker
         self.breaker.rule = rule
-        self.bucket.pause(before.bucket.paused_until)
+        self.bucket, self.common = before.bucket, before.common
+        self.bucket.refit(*self._flow, now)
 
     def outage(self, now: float) -> Outage | None:
         """Return since when, and how long at least, nothing passes; None if something may."""
@@ -71,7 +75,7 @@ class Lane:
 
     def spend(self, now: float) -> None:
         """Take the room of a message that goes; of a provider that was away it is the probe."""
-        self.bucket.spend(now)
+        self.common.take(now)
         self.breaker.passes(now)
 
     def told(self, receipt: Receipt, now: float) -> None:
@@ -96,6 +100,11 @@ class Lane:
             paused_until=paused if paused > now else None,
             waiting=self.bucket.waiting,
         )
+
+
+def _flow(rate: Per | None) -> tuple[float, float]:
+    """Return how much a second, and how much at once."""
+    return (rate.count / rate.seconds, rate.count) if rate else (1e9, 1e9)
 
 
 def throttled(receipt: Receipt) -> bool:

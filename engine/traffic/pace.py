@@ -12,6 +12,7 @@ from engine.policy.facts import Gate
 from engine.policy.reasons import Reason
 from engine.traffic.bucket import Bucket
 from engine.traffic.callers import Callers
+from engine.traffic.common import Common
 from engine.traffic.roster import rostered, said
 
 GUESS = 0.3
@@ -27,6 +28,7 @@ class Pacer:
         self._agents = 0
         self._basis = ""
         self._bucket = Bucket(0.0, 0.0, now)
+        self.common = Common("agents", self._bucket)
 
     @property
     def waiting(self) -> int:
@@ -62,4 +64,4 @@ class Pacer:
 
     def spend(self, likely: float, now: float) -> None:
         """Take the room of a message that goes."""
-        self._bucket.spend(now, likely)
+        self.common.take(now, likely)

@@ -15,6 +15,7 @@ from engine.playbooks import CLOSING
 from engine.policy.facts import Facts, Gate, Outage
 from engine.policy.reasons import Reason
 from engine.traffic.bucket import Bucket
+from engine.traffic.common import Common, add, totals
 from engine.traffic.lane import Lane, LaneState, throttled
 from engine.traffic.pace import Pacer
 from outreach.base import Channel, Receipt
@@ -55,8 +56,15 @@ class Traffic:
     """One for each engine; the dispatcher's thread alone asks it, others may look."""
 
     def __init__(
-        self, config: Config, channels: Mapping[str, Channel], now: float, before: "Traffic | None" = None
+        self,
+        config: Config,
+        channels: Mapping[str, Channel],
+        now: float,
+        before: "Traffic | None" = None,
+        *,
+        several: bool = False,
     ) -> None:
+        """`before`: what was known before a reload; `several`: whether other dispatchers send, too."""
         self._sendings = {name: each.sending for name, each in config.channels.items()}
         self._spacing = {name: each.spacing for name, each in channels.items()}
         self._shared = {name for name, each in channels.items() if each.address != "url"} | set(config.desks)
@@ -67,15 +75,29 @@ class Traffic:
         for name, lane in self.lanes.items():
             if before and name in before.lanes:
                 lane.adopt(before.lanes[name], now)
+        self._rooms = self._limited() if several else []
+
+    def _limited(self) -> list[Common]:
+        """Return what of only so much may leave, whoever sends."""
+        found = [lane.common for lane in dict.fromkeys(self.lanes.values()) if lane.rate]
+        return [*found, self.pacer.common] if self.pacer else found
 
     def sending(self, channel: str) -> Sending:
         """Return how a channel is sent by."""
         return self._sendings.get(channel, Sending(connections=1))
 
     def look(self, session: Session, now: float) -> None:
-        """See who is on duty; once for each batch."""
+        """See who is on duty, and what other dispatchers took; once for each batch."""
         if self.pacer is not None:
             self.pacer.look(session, now)
+        known = totals(session) if self._rooms else {}
+        for each in self._rooms:
+            each.learn(known.get(each.name, 0.0), now)
+
+    def tell(self, session: Session) -> None:
+        """Let other dispatchers know what this one took; once for each batch, in the same transaction."""
+        for each in self._rooms:
+            add(session, each)
 
     def outages(self, now: float) -> tuple[Outage, ...]:
         """Return the channels and desks by which nothing passes now."""

@@ -20,7 +20,7 @@ from engine.store.models.feedback import (
 from engine.store.models.issues import Change, DeclaredChange, Defect, Issue, SignalRow, Silence
 from engine.store.models.people import Address, Consent, Entity, Preference, Suppression
 from engine.store.models.running import JobRun, Progress, Token
-from engine.store.models.sending import Duty, EarlyDelivery, Intent, Page, ReceiptRow, StreamHour
+from engine.store.models.sending import Duty, EarlyDelivery, Intent, Page, ReceiptRow, StreamHour, Taken
 from engine.store.models.status import StatusEntry, StatusUpdate, Subscriber
 from engine.store.models.tickets import DeskCursor, DeskTicket, Ticket, TicketNote
 from engine.store.models.waves import Approval, Incident, IncidentMember, Vote, WaveRow
@@ -67,6 +67,7 @@ __all__ = [
     "StreamHour",
     "Subscriber",
     "Suppression",
+    "Taken",
     "Ticket",
     "TicketNote",
     "Token",

@@ -86,6 +86,13 @@ class Duty(SQLModel, table=True):
     who: str
 
 
+class Taken(SQLModel, table=True):
+    """How much all dispatchers ever took of what a provider or the agents can take (`engine.traffic.common`)."""
+
+    name: str = Field(primary_key=True)
+    total: float
+
+
 class StreamHour(SQLModel, table=True):
     """What became of the messages of one stream (a channel and a purpose) that were sent within one hour (C9)."""
 
