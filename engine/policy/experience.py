@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, exists, or_
 from sqlalchemy import select as sql_select
+from sqlalchemy.sql.expression import SQLColumnExpression
 from sqlmodel import Session, col
 
 from engine.entities import Person
 from engine.policy.choice import Belief
+from engine.store.database import unindexed
 from engine.store.digests import counted
 from engine.store.models import Consent, CustomerContact, Entity, Intent
 
@@ -106,7 +108,7 @@ def _outcomes(session: Session, playbooks: Sequence[str], since: float, until: f
     found = (
         sql_select(col(Entity.country), col(Entity.locale), col(Intent.channel), _worked())
         .join(Entity, col(Entity.id) == Intent.recipient)
-        .where(*_sent(), col(Intent.playbook).in_(playbooks), _between(since, until))
+        .where(*_sent(col(Intent.status)), col(Intent.playbook).in_(playbooks), _between(since, until))
         .order_by(col(Intent.claimed_at), col(Intent.id))
     )
     for country, locale, channel, worked in session.execute(found):
@@ -116,7 +118,7 @@ def _outcomes(session: Session, playbooks: Sequence[str], since: float, until: f
 def _own(session: Session, persons: Sequence[str], now: float) -> Mapping[tuple[str, str], tuple[int, int]]:
     """Return, by person and channel, how many of their messages worked, and of how many."""
     found = sql_select(col(Intent.recipient), col(Intent.channel), _worked()).where(
-        *_sent(),
+        *_sent(unindexed(Intent.status)),
         col(Intent.recipient).in_(persons),
         _between(now - LOOK_BACK, now - KNOWN_AFTER),
     )
@@ -131,11 +133,11 @@ def _between(since: float, until: float) -> ColumnElement[bool]:
     return and_(col(Intent.claimed_at) > since, col(Intent.claimed_at) <= until)
 
 
-def _sent() -> tuple[ColumnElement[bool], ...]:
+def _sent(status: SQLColumnExpression[str]) -> tuple[ColumnElement[bool], ...]:
     return (
         col(Intent.kind) == "message",
         col(Intent.occasion) == "opened",
-        col(Intent.status).in_(("sent", "failed")),
+        status.in_(("sent", "failed")),
         col(Intent.channel) != "",
         counted(),
     )

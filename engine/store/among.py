@@ -13,7 +13,6 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
-from sqlmodel import col
 
 
 class _Texts(TypeDecorator[Collection[str]]):
@@ -39,7 +38,7 @@ class _Among(FunctionElement[bool]):
 
 def among(column: Any, name: str) -> ColumnElement[bool]:
     """Return whether a column is one of the texts that the parameter of this name has, a collection of them."""
-    return _Among(col(column), bindparam(name, type_=_Texts()))
+    return _Among(column, bindparam(name, type_=_Texts()))
 
 
 def one_of(column: Any, texts: Collection[str]) -> ColumnElement[bool]:

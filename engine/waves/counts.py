@@ -28,6 +28,8 @@ class Members:
     until: float = math.inf
 
 
+_planned = col(Intent.created_at) + 0.0
+"""When it was planned, as a value that no index is looked up by: most of all there ever was were planned by then."""
 _GONE = ("sending", "sent", "unknown")
 _WAITING = ("pending", "claimed")
 
@@ -37,7 +39,7 @@ def seen(session: Session, playbook: str, members: Members, now: float, most: in
 
     Who waits is counted up to `most` + 1.
     """
-    told = (*_told(playbook, members.since), col(Intent.created_at) <= members.until)
+    told = (*_told(playbook, members.since), _planned <= members.until)
     number = session.scalar(sql_select(func.count(distinct(col(Intent.recipient)))).where(*told))
     waiting: Select[tuple[str]] = sql_select(col(Intent.recipient).label("who")).where(
         *_waiting(playbook, members, now)
@@ -110,7 +112,7 @@ def _waiting(playbook: str, members: Members, now: float) -> Iterable[ColumnElem
     return (
         *_opening(playbook),
         col(Intent.status).in_(_WAITING),
-        col(Intent.created_at) <= members.until,
+        _planned <= members.until,
         or_(meanwhile, soon),
     )
 

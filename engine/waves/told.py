@@ -1,11 +1,10 @@
 """Whom an incident was told to: by one of its issues, so that nobody hears of it by each."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence, Set
 from typing import NamedTuple
 
 from sqlalchemy import select as sql_select
-from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from engine.desks.known import made_by, of_issue
@@ -29,14 +28,12 @@ def told_with(session: Session, intents: Iterable[Intent]) -> dict[str, ToldOf]:
     What has ended for them since does not count: then it is news that it is not over.
     """
     asked = [each for each in intents if (each.kind, each.occasion) == ("message", "opened")]
-    named = {"issues": {each.issue for each in asked}, "recipients": {each.recipient for each in asked}}
-    by: dict[tuple[str, str], list[Intent]] = defaultdict(list)
-    for issue, other in session.execute(_SENT_WITH, named).all() if asked and _any_open(session) else ():
-        by[issue, other.recipient].append(other)
+    incidents = _incidents_of(session, asked)
+    told = _told_of(session, set(incidents.values()), {each.recipient for each in asked if each.issue in incidents})
     found = {}
     for intent in asked:
-        others = by.get((intent.issue, intent.recipient), ())
-        issues = dict.fromkeys(each.issue for each in others)
+        others = told.get((incidents.get(intent.issue, ""), intent.recipient), ())
+        issues = dict.fromkeys(each.issue for each in others if each.issue != intent.issue)
         found[intent.id] = next((id_ for id_ in issues if open_outreach(e for e in others if e.issue == id_)), "")
     return {id_: ToldOf(other, _ticket_of(session, other)) for id_, other in found.items() if other}
 
@@ -49,22 +46,41 @@ def _ticket_of(session: Session, issue: str) -> str:
     return next((str(each.ref) for each in own), "")
 
 
+def _incidents_of(session: Session, intents: Sequence[Intent]) -> dict[str, str]:
+    """Return the open incident that each issue is in."""
+    if not intents or not _any_open(session):
+        return {}
+    found = session.execute(_OPEN, {"issues": {each.issue for each in intents}})
+    return {row.issue: row.incident for row in found}
+
+
+def _told_of(session: Session, incidents: Set[str], recipients: Set[str]) -> dict[tuple[str, str], list[Intent]]:
+    """Return, by incident and recipient, what they were told of issues of it."""
+    found: dict[tuple[str, str], list[Intent]] = defaultdict(list)
+    if incidents:
+        named = {"incidents": incidents, "recipients": recipients}
+        for incident, intent in session.execute(_SENT_OF, named).all():
+            found[incident, intent.recipient].append(intent)
+    return found
+
+
 def _any_open(session: Session) -> bool:
     return session.exec(select(Incident.id).where(Incident.status == "open").limit(1)).first() is not None
 
 
-_MINE, _THEIRS = aliased(IncidentMember), aliased(IncidentMember)
-_SENT_WITH = (
-    sql_select(col(_MINE.issue), Intent)
-    .join(Incident, col(Incident.id) == _MINE.incident)
-    .join(_THEIRS, (col(_THEIRS.incident) == _MINE.incident) & (col(_THEIRS.issue) != _MINE.issue))
-    .join(Intent, col(Intent.issue) == _THEIRS.issue)
+_OPEN = (
+    sql_select(col(IncidentMember.issue), col(IncidentMember.incident))
+    .join(Incident, col(Incident.id) == IncidentMember.incident)
+    .where(among(IncidentMember.issue, "issues"), col(Incident.status) == "open")
+)
+_SENT_OF = (
+    sql_select(col(IncidentMember.incident), Intent)
+    .join(Intent, unindexed(Intent.issue) == IncidentMember.issue)
     .where(
-        among(_MINE.issue, "issues"),
-        col(Incident.status) == "open",
         among(Intent.recipient, "recipients"),
+        among(unindexed(IncidentMember.incident), "incidents"),
         unindexed(Intent.status).in_(TOLD),
     )
     .order_by(col(Intent.created_at), col(Intent.id))
 )
-"""What recipients were told of other issues of the open incidents that issues are in."""
+"""Found from the recipients: an incident may have ten thousand issues, a person a few messages."""

@@ -14,6 +14,7 @@ class Intent(SQLModel, table=True):
     __table_args__ = (
         Index("ix_intent_due", "status", "due_at", "id"),
         Index("ix_intent_playbook", "playbook", "status", "claimed_at"),
+        Index("ix_intent_planned", "playbook", "created_at"),
     )
     id: str = Field(primary_key=True)
     kind: str
