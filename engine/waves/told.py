@@ -70,7 +70,7 @@ def _any_open(session: Session) -> bool:
 
 _OPEN = (
     sql_select(col(IncidentMember.issue), col(IncidentMember.incident))
-    .join(Incident, col(Incident.id) == IncidentMember.incident)
+    .join(Incident, col(Incident.id) == unindexed(IncidentMember.incident))
     .where(among(IncidentMember.issue, "issues"), col(Incident.status) == "open")
 )
 _SENT_OF = (
