@@ -65,7 +65,7 @@ def waiting(
         col(Intent.recipient).in_(recipients),
         Intent.kind == "message",
         col(Intent.occasion).in_(occasions),
-        col(Intent.playbook).in_(playbooks),
+        unindexed(Intent.playbook).in_(playbooks),
         unindexed(Intent.status) == Status.PENDING,
         or_(col(Intent.due_at) <= now, Intent.detail == GATHERING),
     )

@@ -105,9 +105,10 @@ OF_ALL = re.compile(r"\(playbook=\?( AND created_at<\?)?\)")
 @pytest.mark.usefixtures("sqlite_only")
 def test_no_question_of_a_batch_reads_what_is_not_about_it(tmp_path: Path) -> None:
     """SQLite takes a status for rarer than a few hundred ids: with a million rows that takes seconds."""
-    inhibit = "inhibit: [{source: {detector: other}, target: {detector: errors}, equal: account}]\n"
-    with bench(tmp_path, sms="batch: 200", policy=inhibit) as at:
-        at.tell(*names(64), payload={"channels": ["best", "sms", "email"]})
+    policy = "inhibit: [{source: {detector: other}, target: {detector: errors}, equal: account}]\n"
+    policy += "digest: {wait: 30m, at_most: 8}\n"
+    with bench(tmp_path, sms="batch: 200", policy=policy) as at:
+        at.tell(*names(64), severity="critical", payload={"channels": ["best", "sms", "email"]})
         one_cause(at)
         with at.database.transaction() as session:
             for name in names(64):
@@ -130,6 +131,7 @@ def test_no_question_of_a_batch_reads_what_is_not_about_it(tmp_path: Path) -> No
         large = [plan for plan in plans if any(name in plan for name in TABLES)]
         assert len(large) >= 5
         assert any("FROM customer_contact" in statement and "NOT" in statement for statement, _ in statements)
+        assert any("intent.detail = ?" in statement for statement, _ in statements)
         assert any("FROM incident_member JOIN intent" in statement for statement, _ in statements)
         wrong = ("SCAN", "ix_intent_due", "_status", "ix_incident_member_incident")
         assert [plan for plan in large if any(name in plan for name in wrong) or OF_ALL.search(plan)] == []
