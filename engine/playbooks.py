@@ -98,6 +98,18 @@ def open_outreach(intents: Iterable[Intent], but: str = "") -> list[Told]:
     return list(told.values())
 
 
+def told_before(intent: Intent, others: Iterable[Intent]) -> Told | None:
+    """Return how the step of an opening message told its recipient of the issue when it was there before.
+
+    `others` are what they were told of the issue.
+    """
+    same = (intent.kind, intent.occasion, intent.playbook, intent.step)
+    told = [each for each in others if each.episode < intent.episode and each.status in TOLD]
+    opened = [each for each in told if (each.kind, each.occasion, each.playbook, each.step) == same]
+    last = max(opened, key=lambda each: each.episode, default=None)
+    return _told(last) if last is not None and last.occasion == "opened" else None
+
+
 def plan(
     transition: Transition,
     playbooks: Sequence[PlaybookConfig],

@@ -184,6 +184,8 @@ class Facts(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What the person was sent, as far back as any cap looks."""
     told: Told | None = None
     """The person's open outreach about this issue, without the intent that is being decided."""
+    before: Told | None = None
+    """How the person was told of this issue when it was there before."""
     silence: str = ""
     """Id of the silence that covers the issue."""
     inhibited_by: str = ""

@@ -94,6 +94,7 @@ class Gatherer:
             suppressions=known.suppressions.get(who, ()),
             sends=known.sends.get(who, ()),
             told=known.told.get(intent.id),
+            before=known.before.get(intent.id),
             silence=known.silence(issue, now),
             inhibited_by=self._reader.inhibited_by(known, known.views.get(intent.issue)),
             open_ticket=known.tickets.get(intent.id, ""),

@@ -12,7 +12,7 @@ from engine.entities import Person
 from engine.issues.book import view
 from engine.issues.silences import active, current, inhibited
 from engine.issues.view import IssueView
-from engine.playbooks import Told, matches
+from engine.playbooks import Told, matches, open_outreach, told_before
 from engine.policy import lookups
 from engine.policy.caps import Sent
 from engine.policy.consent import Entry
@@ -40,6 +40,8 @@ class Known:
     suppressions: Mapping[str, tuple[Suppressed, ...]]
     sends: Mapping[str, tuple[Sent, ...]]
     told: Mapping[str, Told]
+    before: Mapping[str, Told]
+    """By message, how the same step told its recipient of the issue when it was there before."""
     silences: Sequence[Silence]
     active: Mapping[str | None, Sequence[IssueView]]
     tickets: Mapping[str, str]
@@ -80,6 +82,7 @@ class Reader:
         known = with_parents(session, named)
         persons = recipients(session, known, told_of, self._config.main.locale)
         everyone = list({person.id: person for person in persons.values()}.values())
+        told = lookups.told(session, intents)
         return Known(
             issues=issues,
             views=views,
@@ -88,7 +91,8 @@ class Reader:
             consents=lookups.consents(session, everyone),
             suppressions=lookups.suppressions(session, everyone),
             sends=self.sends(session, everyone, now),
-            told=lookups.told(session, intents),
+            told={id_: found[0] for id_, rows in told.items() if (found := open_outreach(rows))},
+            before=_before(intents, told),
             silences=current(session, now),
             active=self._active(session, views),
             tickets=lookups.open_tickets(session, [(each, issues.get(each.issue)) for each in intents]),
@@ -146,3 +150,8 @@ class Reader:
     @property
     def _narrow(self) -> bool:
         return all("account" in rule.equal for rule in self._config.policy.inhibit)
+
+
+def _before(intents: Sequence[Intent], told: Mapping[str, Sequence[Intent]]) -> dict[str, Told]:
+    found = {each.id: told_before(each, told[each.id]) for each in intents if each.id in told}
+    return {id_: before for id_, before in found.items() if before is not None}

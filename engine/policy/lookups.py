@@ -12,7 +12,7 @@ from engine.desks.known import INCIDENT, Known, open_about
 from engine.entities import Person
 from engine.issues.book import view
 from engine.issues.view import ACTIVE, IssueView
-from engine.playbooks import REPLY, TOLD, Told, open_outreach
+from engine.playbooks import REPLY, TOLD
 from engine.policy.caps import Sent
 from engine.policy.consent import Entry
 from engine.policy.facts import WRITTEN, Suppressed
@@ -134,8 +134,8 @@ def wrote(
     return found
 
 
-def told(session: Session, intents: Collection[Intent]) -> dict[str, Told]:
-    """Return, by the id of each of `intents`, its recipient's open outreach about the same issue.
+def told(session: Session, intents: Collection[Intent]) -> dict[str, list[Intent]]:
+    """Return, by the id of each of `intents`, what its recipient was told of the same issue.
 
     They are no part of that themselves, and no two of them go to one person: they are not read again.
     """
@@ -150,12 +150,8 @@ def told(session: Session, intents: Collection[Intent]) -> dict[str, Told]:
     by: dict[Key, list[Intent]] = defaultdict(list)
     for other in session.scalars(_TOLD, names):
         by[other.issue, other.recipient].append(other)
-    found = {
-        intent.id: open_outreach(by[intent.issue, intent.recipient])
-        for intent in asked
-        if (intent.issue, intent.recipient) in by
-    }
-    return {id_: outreach[0] for id_, outreach in found.items() if outreach}
+    found = {intent.id: by.get((intent.issue, intent.recipient), []) for intent in asked}
+    return {id_: rows for id_, rows in found.items() if rows}
 
 
 def active_of(session: Session, accounts: Collection[str | None] | None) -> dict[str | None, list[IssueView]]:

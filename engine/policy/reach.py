@@ -3,7 +3,8 @@
 `preferred` in a step's list stands for the person's own channels, in their order. `best` stands for the channels listed
 after it, or for all: of those that are open one is drawn, the more often the better it works for this person
 (`engine.policy.choice`), and the others follow. If nothing but `preferred` is listed, and the person named none that is
-configured, it is `best` of all. A closing message goes where the opening went.
+configured, it is `best` of all. A closing message goes where the opening went; of an issue that is back, where the
+person was told of it before, if they did not name a channel themselves.
 
 A way by which the message did not arrive is not tried again, and one whose provider has been away for long is passed
 over: the next one is taken, under the same consent.
@@ -80,7 +81,19 @@ def _ways(facts: Facts) -> Sequence[Way]:
         return [_closing_way(facts, facts.told)] if facts.told else []
     listed, left = _names(facts, facts.person)
     fixed = [way for name in listed for way in _by_channel(facts, name, facts.person)]
-    return [*fixed, *_drawn(facts, [way for name in left for way in _by_channel(facts, name, facts.person)])]
+    found = [*fixed, *_drawn(facts, [way for name in left for way in _by_channel(facts, name, facts.person)])]
+    return _as_before(found, facts.before) if facts.before and not _wishes(facts, facts.person) else found
+
+
+def _as_before(found: list[Way], before: Told) -> list[Way]:
+    """Return ways with that first by which the person was told of the issue when it was there before."""
+    same = [way for way in found if (way.channel, way.address) == (before.channel, before.address)]
+    return [*(replace(way, propensity=1.0) for way in same), *(way for way in found if way not in same)]
+
+
+def _wishes(facts: Facts, person: Person) -> bool:
+    """Return whether the person's own channels go first."""
+    return PREFERRED in facts.step.channels and any(_named(facts, wanted) for wanted in person.prefers)
 
 
 def best(facts: Facts) -> Way | None:

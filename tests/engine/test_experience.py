@@ -12,14 +12,15 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from engine.entities import Person
+from engine.playbooks import Told
 from engine.policy.choice import EXPLORE, Belief, chosen, draw, propensities
 from engine.policy.decide import decide
 from engine.policy.experience import Experience
-from engine.policy.facts import Facts
+from engine.policy.facts import Facts, Tried
 from engine.policy.reach import left_open
 from engine.store.database import Database
 from engine.store.models import Consent, CustomerContact, Entity, Intent
-from tests.engine.test_policy import FACTS, SMS_CONSENT, step
+from tests.engine.test_policy import FACTS, MAIL, SMS_CONSENT, step
 
 NOW = 1_700_000_000.0
 DAY = 86400.0
@@ -77,6 +78,22 @@ def test_the_persons_own_wish_comes_first() -> None:
     wishes = replace(facts, person=replace(FACTS.person, prefers=("email",)))
     found = decide(step(wishes, channels=("preferred", "best", "email", "sms")))
     assert (found.channel, found.propensity) == ("email", 1.0)
+
+
+def test_c16_what_is_back_is_told_where_it_was_told_before() -> None:
+    assert FACTS.person is not None
+    before = Told("contact/ann", "int_0", "api", 0, "email", MAIL, "")
+    facts = step(open_to_choice(email=Belief(2, 90), sms=Belief(90, 2)), channels=("preferred", "best", "sms", "email"))
+    facts = replace(facts, person=replace(FACTS.person, prefers=()))
+    assert decide(facts).channel == "sms"
+    back = replace(facts, before=before)
+    assert (decide(back).channel, decide(back).propensity) == ("email", 1.0)
+    wishes = replace(back, person=replace(FACTS.person, prefers=("sms",)))
+    assert decide(wishes).channel == "sms"
+    elsewhere = replace(back, before=replace(before, address="old@example.com"))
+    assert decide(elsewhere).channel == "sms"
+    left = replace(back, tried=(Tried("email", MAIL, "550"),))
+    assert decide(left).channel == "sms"
 
 
 def test_without_a_wish_preferred_is_the_best_of_all() -> None:

@@ -88,8 +88,8 @@ def test_the_arms_of_a_batch_are_asked_for_and_stored_at_once(tmp_path: Path) ->
 def one_cause(at: Bench) -> None:
     """Let the issues of all be those of one incident, and a wave of messages be under way."""
     now = at.clock.time()
-    told = {"opened_at": now - 60.0, "seen_at": now - 60.0, "state": "going", "issue": "iss_p000"}
-    counted = {"usual": 1, "allowance": 64, "audience": 64, "approved": 64}
+    told: dict[str, Any] = {"opened_at": now - 60.0, "seen_at": now - 60.0, "state": "going", "issue": "iss_p000"}
+    counted: dict[str, Any] = {"usual": 1, "allowance": 64, "audience": 64, "approved": 64}
     with at.database.transaction() as session:
         session.add(WaveRow(id="wav", playbook="errors", **told, **counted))
         session.add(Incident(id="inc", title="all", detector="errors", status="open", issue="iss_p000", opened_at=now))

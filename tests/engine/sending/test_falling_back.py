@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from engine.store.models import Intent, ReceiptRow, Suppression
+from engine.playbooks import told_before
+from engine.store.models import Intent, Issue, ReceiptRow, Suppression
 from outreach.base import Message, Outcome, Receipt
 from outreach.channels.memory import MemoryChannel
 from outreach.registry import channel_class
@@ -207,3 +208,24 @@ def test_what_bounced_and_has_no_other_way_has_failed(tmp_path: Path) -> None:
         assert at.reasons() == ["allowed", "undeliverable"]
         at.resolve("ann")
         assert [row for row in at.rows(Intent) if row.occasion == "resolved"] == [], "nobody was told of its beginning"
+
+
+def test_c16_an_issue_that_is_back_goes_the_way_it_went_before(tmp_path: Path) -> None:
+    with bench(tmp_path) as at:
+        at.tell("ann", payload={"channels": ["email", "sms"]})
+        at.run()
+        at.resolve("ann")
+        at.run()
+        before = at.message()
+        with at.database.transaction() as session:
+            issue = session.get_one(Issue, "iss_ann")
+            issue.status, issue.reopened = "open", 1
+            session.add(at.intent("ann", "int_back", episode=1, payload={"channels": ["sms", "email"]}))
+        at.run()
+        (back,) = at.rows(Intent, id="int_back")
+    assert (before.channel, back.channel) == ("email", "email")
+    told = told_before(back, [before])
+    assert told is not None
+    assert told.intent == before.id
+    for other in ({"step": "2:message"}, {"episode": 0}, {"playbook": "another"}):
+        assert told_before(at.intent("ann", "int_x", **{"episode": 1, **other}), [before]) is None
