@@ -124,7 +124,10 @@ class Town:
         """Hand events in by any way in, again and again until it is said that they are in the log."""
         self.clock.set(now)
         payload = b"\n".join(lines)
-        self.until(lambda: any(_posted(each, payload) for each in self.of("web")), "the events were not taken")
+        self.until(
+            lambda: any(_posted(each, payload) for each in self.of("web")),
+            lambda: f"the events were not taken\n{self.said('web')}",
+        )
 
     def until(self, true: Callable[[], bool], what: str | Callable[[], str]) -> None:
         """Look after the town until something holds. Raises AssertionError with `what` where it does not in time."""
@@ -182,6 +185,11 @@ class Town:
         kept = Snapshots(Folder(self.folder / "shared" / "snapshots"))
         found = {number: kept.latest(number) for number in range(PARTITIONS)}
         return {number: models_of(each.arrays) for number, each in found.items() if each is not None}
+
+    def said(self, *roles: str) -> str:
+        """Return the end of what processes said, of these roles or of all."""
+        every = [each for each in self.processes.values() if each.role in roles or not roles]
+        return "\n".join(f"{each.name} died {dict(each.deaths)}:\n{each.tail()}" for each in every)
 
     def deaths(self) -> Iterator[tuple[str, str, int]]:
         """Yield at which moments processes of each role were killed, and how often."""

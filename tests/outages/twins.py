@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from itertools import count
 from pathlib import Path
 
+from tests.outages.deliveries import Minute, Way, post
 from tests.outages.life import CALM, CONFIG, DAY, DAYS, START, accounts, minutes, people
 from tests.outages.state import differences
 from tests.outages.town import Town
@@ -42,11 +43,13 @@ class Twins:
         crowd: int = 1,
         meanwhile: AbstractContextManager[object] | None = None,
         refused: Collection[str] = (),
+        way: Way = post,
     ) -> None:
         """Let a day pass: people come, some fall into trouble, and out of it; processes fall into traps.
 
         There are `crowd` accounts in each partition. `meanwhile` goes on all day, until all has come and while the town
         comes to where its twin is. `refused` are reasons for which events may be dead letters before they are taken.
+        By which `way` events come makes no difference.
 
         Raises AssertionError unless in the end all is the same in both.
         """
@@ -54,12 +57,12 @@ class Twins:
         before = self.town.dead()
         day, self._day = self._day, self._day + 1
         of = accounts(f"d{day}", crowd)
-        self._hand_in(people(of), START + day * DAY)
+        self._come([(START + day * DAY, people(of))], way)
         self.same()
         with meanwhile or nullcontext(), self._set(traps, random.Random(day)):
-            self._come(of, range(CALM), day, failing=True)
+            self._come(list(minutes(of, range(CALM), failing=True, day=day)), way)
             self.same()
-            self._come(of, range(CALM, DAYS.stop), day, failing=False)
+            self._come(list(minutes(of, range(CALM, DAYS.stop), failing=False, day=day)), way)
             self._spring(traps)
             self.same()
         self.same()  # whoever came back at the end has changed nothing
@@ -67,9 +70,10 @@ class Twins:
         assert (self.town.dead() - before).keys() <= set(refused)
         self.sound = True
 
-    def _come(self, of: Sequence[str], span: range, day: int, *, failing: bool) -> None:
-        for now, lines in minutes(of, span, failing=failing, day=day):
-            self._hand_in(lines, now)
+    def _come(self, told: Sequence[Minute], way: Way) -> None:
+        for now, lines in told:
+            self.calm.hand_in(lines, now)
+        way(self.town, told)
 
     def same(self) -> None:
         """Wait until the town has come to where the other is."""
@@ -103,10 +107,6 @@ class Twins:
             return not unlike()
 
         self.town.until(written, lambda: self._told(unlike()))
-
-    def _hand_in(self, lines: Sequence[bytes], now: float) -> None:
-        self.calm.hand_in(lines, now)
-        self.town.hand_in(lines, now)
 
     @contextmanager
     def _set(self, traps: Sequence[Trap], dice: random.Random) -> Iterator[None]:
@@ -142,5 +142,4 @@ class Twins:
         return kill
 
     def _told(self, wrong: Sequence[str]) -> str:
-        said = [f"{each.name} died {dict(each.deaths)}:\n{each.tail()}" for each in self.town.processes.values()]
-        return "\n".join([*wrong, *said])
+        return "\n".join([*wrong, self.town.said()])
