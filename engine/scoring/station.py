@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
 from detectors.base import Detector, Ints, Observations, Signal
@@ -24,6 +25,7 @@ from engine.scoring.members import Members
 from engine.scoring.objectors import Objectors
 from engine.scoring.quiet import Idle, Quiet
 
+log = structlog.get_logger()
 Arrays = dict[str, NDArray[Any]]
 Raised = Iterator[tuple[DetectorConfig, Signal]]
 Ours = Callable[[str], bool]
@@ -160,17 +162,27 @@ class Station(ABC):
         return flat(parts) | {"ticked": np.array([self._ticked]), "watch": self._watch}
 
     def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take a state over. What is watched otherwise, or a detector that is new since then, starts afresh."""
+        """Take a state over. What is watched otherwise, or a detector that is new since then, starts afresh.
+
+        So does one that kept its rows in another form in the version that wrote them, which is said.
+        """
         if not np.array_equal(arrays.get("watch", ()), self._watch):
             return
         self._load_parts(arrays)
-        for name, monitor in self.monitors.items():
+        for name in self.monitors:
             state = within(arrays, f"monitor:{name}")
             if np.array_equal(state.pop("model", ()), self._models[name]):
-                monitor.load(state)
+                self._take_over(name, state)
         if self._quiet is not None:
             self._quiet.load(within(arrays, "quiet"))
         self._ticked = float(arrays["ticked"][0])
+
+    def _take_over(self, detector: str, state: Mapping[str, NDArray[Any]]) -> None:
+        try:
+            self.monitors[detector].load(state)
+        except ValueError as error:
+            log.warning("a detector starts afresh", detector=detector, cause=str(error))
+            self.monitors[detector] = _monitor(self.detectors[detector])
 
     def only(self, ours: Ours) -> Arrays:
         """Return what `state` would if the others' series had never been here: `ours` tells them by their keys."""

@@ -57,7 +57,7 @@ def huge(name: str, dice: random.Random) -> tuple[Record, Mapping[str, int]]:
 
 def many_lines(name: str, dice: random.Random) -> tuple[Record, Mapping[str, int]]:
     """A record of more lines than there are places in one; packed it is small enough for a broker."""
-    return (name.encode() + b"\n" * (1 << 20), MANY), {OVERSIZED: 1}
+    return (name.encode() + b"\n1" * (1 << 20), MANY), {OVERSIZED: 1}
 
 
 DOSES: tuple[Dose, ...] = (
