@@ -140,7 +140,7 @@ class Station(ABC):
         """Let `detector` know what it knew when `model` returned `arrays`; what is raised, and verdicts, stay.
 
         Series that are new since then, or were away, are as never seen; those that are away now have not changed.
-        Raises Permanent if the detector is another one by now.
+        Raises Permanent if the detector is another one by now, or had its rows in another form in an earlier version.
         """
         same = np.array_equal(arrays["watch"], self._watch) and np.array_equal(arrays["model"], self._models[detector])
         if not same:
@@ -150,7 +150,10 @@ class Station(ABC):
             )
         self.monitors[detector].grow(len(self.index))
         now = self.index.among(within(arrays, "index"))
-        self.monitors[detector].take_back(within(arrays, "detector"), now)
+        try:
+            self.monitors[detector].take_back(within(arrays, "detector"), now)
+        except ValueError as error:
+            raise Permanent(f"what {detector} knew then: {error}", remedy="choose a later version") from error
 
     def state(self) -> Arrays:
         """Return all that is remembered, under prefixed names."""

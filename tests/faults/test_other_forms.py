@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from engine.clock import FakeClock
-from engine.errors import ForewarnError
+from engine.errors import ForewarnError, Permanent
 from engine.store.models import Issue
 from tests.faults.house import START, House, opened, people, prepared
 
@@ -64,6 +64,19 @@ def test_a_detector_whose_rows_had_another_form_starts_afresh_and_the_others_go_
         house.trouble("account/other")
         assert {row.subject for row in house.rows(Issue)} == {"account/acme", "account/other"}
         assert house.engine.pipelines[0].memory.state()[ROWS].size > 0
+
+
+def test_a_kept_version_whose_rows_had_another_form_is_not_taken_back(folder: Path) -> None:
+    with opened(folder) as house:
+        house.hand_in(*people())
+        house.trouble()
+        ((name, station),) = house.engine.pipelines[0].scorer.models(["slow"])
+        before = house.engine.pipelines[0].memory.state()[ROWS].copy()
+        kept = station.model(name)
+        kept["detector/rows"] = np.ascontiguousarray(kept["detector/rows"][:, :-8])
+        with pytest.raises(Permanent, match="what slow knew then: .*168 a series; choose a later version"):
+            station.take_back(name, kept)
+        assert house.engine.pipelines[0].memory.state()[ROWS].tobytes() == before.tobytes()
 
 
 @pytest.mark.parametrize("gone", ["dedup/ring", "scorer/errors/meter/plan"])
