@@ -16,6 +16,8 @@ BEFORE = os.environ.get("FOREWARN_BEFORE", "14eec8d3ddc58f4f3fd934607f23736e3826
 
 Moved on with every release, as `engine.store.schema.OLDEST` is.
 """
+AFRESH = {"peer"}
+"""Kinds that kept their rows in another form then: they start afresh, and the changelog says so."""
 PACKAGES = ("engine", "detectors", "outreach", "templates")
 
 

@@ -1,7 +1,7 @@
 """What detectors of several kinds have learned, written as a snapshot and read again, by whichever version runs this.
 
-    python -m tests.outages.kinds write FOLDER
-    python -m tests.outages.kinds read FOLDER
+    python -m tests.outages.kinds write FOLDER KIND…
+    python -m tests.outages.kinds read FOLDER KIND…
 
 `read` says of each detector whether it goes on with what it knew, as JSON.
 """
@@ -9,7 +9,7 @@
 import json
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from engine.snapshots import Snapshots
@@ -31,14 +31,17 @@ about: {kind}
 watch: {{event: app.call, by: account, measure: {{mean: "ms"}}, every: 1m}}
 model: {{kind: {kind}{more}}}
 """
-FILES = {f"config/detectors/{kind}.yaml": DETECTOR.format(kind=kind, more=more) for kind, more in KINDS.items()}
 MINUTES = 90
 ACCOUNTS = tuple(f"account/a{number}" for number in range(5))
 
 
-def write(folder: Path) -> None:
+def _files(kinds: Iterable[str]) -> dict[str, str]:
+    return {f"config/detectors/{kind}.yaml": DETECTOR.format(kind=kind, more=KINDS[kind]) for kind in kinds}
+
+
+def write(folder: Path, kinds: Iterable[str]) -> None:
     """Let an engine see an hour and a half, and write a snapshot."""
-    with opened(prepared(folder / "written", **FILES)) as house:
+    with opened(prepared(folder / "written", **_files(kinds))) as house:
         for account in ACCOUNTS:
             told, person = people(account=account, name=account.partition("/")[2])
             plan = event(
@@ -57,9 +60,9 @@ def _calls(minute: int) -> Iterator[bytes]:
         yield event("app.call", account, {"ms": ms}, START + 60.0 * minute + number, f"{account}-{minute}")
 
 
-def read(folder: Path) -> dict[str, bool]:
+def read(folder: Path, kinds: Iterable[str]) -> dict[str, bool]:
     """Return of each detector whether an engine that starts from the snapshot goes on with what it knew."""
-    place = prepared(folder / "read", **FILES)
+    place = prepared(folder / "read", **_files(kinds))
     written = folder / "written" / "config" / "var" / "snapshots"
     shutil.copytree(written, place / "config" / "var" / "snapshots")
     with opened(place) as house:
@@ -74,13 +77,13 @@ def read(folder: Path) -> dict[str, bool]:
                 for name, array in newest.arrays.items()
                 if f"/monitor:{kind}/" in name
             )
-            for kind in KINDS
+            for kind in kinds
         }
 
 
 if __name__ == "__main__":
-    what, where = sys.argv[1], Path(sys.argv[2])
+    what, where, *which = sys.argv[1:]
     if what == "write":
-        write(where)
+        write(Path(where), which)
     else:
-        print(json.dumps(read(where)))  # noqa: T201 -- the answer
+        print(json.dumps(read(Path(where), which)))  # noqa: T201 -- the answer

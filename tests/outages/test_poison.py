@@ -18,7 +18,7 @@ def test_poison_is_told_of_once_and_hides_nothing(twins: Twins) -> None:
     town, dice = twins.town, random.Random(7)
     before = town.dead()
     with closing(Poisoner(town, dice)) as poisoner:
-        trouble = Meanwhile(poisoner.give, dice, (0.5, 1.5), most=4)
+        trouble = Meanwhile(poisoner.give, dice, (0.5, 1.5), most=2)
         twins.live([Trap("worker", "commit, made", 3)], meanwhile=trouble, refused=REASONS)
     wanted = before + poisoner.expected
     town.until(lambda: town.dead() == wanted, lambda: f"{town.dead()} instead of {wanted}")
