@@ -74,7 +74,7 @@ def test_a_kept_version_whose_rows_had_another_form_is_not_taken_back(folder: Pa
         before = house.engine.pipelines[0].memory.state()[ROWS].copy()
         kept = station.model(name)
         kept["detector/rows"] = np.ascontiguousarray(kept["detector/rows"][:, :-8])
-        with pytest.raises(Permanent, match="what slow knew then: .*168 a series; choose a later version"):
+        with pytest.raises(Permanent, match=r"what slow knew then: .*168 a series; choose a later version"):
             station.take_back(name, kept)
         assert house.engine.pipelines[0].memory.state()[ROWS].tobytes() == before.tobytes()
 
