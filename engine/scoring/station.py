@@ -167,20 +167,22 @@ class Station(ABC):
     def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take a state over. What is watched otherwise, or a detector that is new since then, starts afresh.
 
-        So does one that kept its rows in another form in the version that wrote them, which is said.
+        So does one that judges otherwise, or kept its rows in another form in the version that wrote them; it is said.
         """
         if not np.array_equal(arrays.get("watch", ()), self._watch):
             return
         self._load_parts(arrays)
         for name in self.monitors:
-            state = within(arrays, f"monitor:{name}")
-            if np.array_equal(state.pop("model", ()), self._models[name]):
+            if state := within(arrays, f"monitor:{name}"):
                 self._take_over(name, state)
         if self._quiet is not None:
             self._quiet.load(within(arrays, "quiet"))
         self._ticked = float(arrays["ticked"][0])
 
-    def _take_over(self, detector: str, state: Mapping[str, NDArray[Any]]) -> None:
+    def _take_over(self, detector: str, state: Arrays) -> None:
+        if not np.array_equal(state.pop("model", ()), self._models[detector]):
+            log.warning("a detector starts afresh", detector=detector, cause="it judges otherwise than then")
+            return
         try:
             self.monitors[detector].load(state)
         except ValueError as error:

@@ -16,8 +16,10 @@ BEFORE = os.environ.get("FOREWARN_BEFORE", "14eec8d3ddc58f4f3fd934607f23736e3826
 
 Moved on with every release, as `engine.store.schema.OLDEST` is.
 """
-AFRESH = {"peer"}
-"""Kinds that kept their rows in another form then: they start afresh, and the changelog says so."""
+AFRESH = {"shift"}
+"""Kinds that judged otherwise then: they start afresh, as the changelog says."""
+WIDENED = {"peer"}
+"""Kinds whose rows are taken over and made wider, so that the version before does not read them any more."""
 PACKAGES = ("engine", "detectors", "outreach", "templates")
 
 
