@@ -16,10 +16,11 @@ class Notes:
     saved_at: float | None = None
     saving: float = 0.0
     size: int = 0
+    unsaved: str = ""
 
     def saved(self, at: float, seconds: float, size: int) -> None:
         """Note a snapshot that was written."""
-        self.saved_at, self.saving, self.size = at, seconds, size
+        self.saved_at, self.saving, self.size, self.unsaved = at, seconds, size, ""
 
     def told(self, partition: int, offset: int, reached: float | None, now: float) -> Held:
         """Return how it stands; `reached` is when the last event that was processed had been written to the log."""
@@ -32,4 +33,5 @@ class Notes:
             saved_at=self.saved_at,
             saving=self.saving,
             size=self.size,
+            unsaved=self.unsaved,
         )

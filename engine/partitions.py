@@ -197,6 +197,7 @@ class Partitions:
 
     def _unsaved(self, pipeline: Pipeline, error: Retryable) -> None:
         log.warning("snapshot not written", partition=pipeline.partition, cause=error.line())
+        self._notes[pipeline.partition].unsaved = error.line()
         self._standing = replace(self._standing, unsaved=self._standing.unsaved + 1)
 
     def _kept(self, partition: int) -> Pipeline | None:

@@ -21,7 +21,7 @@ from engine.clock import Clock
 from engine.cold import ColdStores
 from engine.config.model import Config
 from engine.effects import Ledger
-from engine.errors import ConfigError
+from engine.errors import ConfigError, ForewarnError
 from engine.eventlog.base import Batch, DeadLetters
 from engine.eventlog.signals import SignalLog
 from engine.memory import Aids, Arrays, Memory
@@ -201,12 +201,21 @@ class Pipeline:
                 raise why
             snapshot, skipped = None, (*skipped, why.line())
         if snapshot is not None:
-            self.memory.load(snapshot.arrays)
+            self._remember(snapshot)
             self.offset, self.saved_at = snapshot.offset, snapshot.meta.get("at")
         if self._cold is not None:
             self._cold.rewind(self.offset)
             self._cold.keep(self.scorer.watches())
         return list(skipped)
+
+    def _remember(self, snapshot: Snapshot) -> None:
+        """Load what the models remember. Raises ForewarnError where another version wrote it down otherwise."""
+        try:
+            self.memory.load(snapshot.arrays)
+        except (KeyError, ValueError) as error:
+            cause = f"the snapshot at offset {snapshot.offset} was written otherwise by another version: {error}"
+            remedy = "install the version that wrote it, or delete the partition's snapshots: the log is replayed"
+            raise ForewarnError(cause, place=f"partition {self.partition}", remedy=remedy) from error
 
     def _unlike(self, snapshot: Snapshot) -> ConfigError | None:
         """Return the error for models that are of other subjects than come to this partition now."""

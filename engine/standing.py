@@ -25,6 +25,8 @@ class Held:
     """Seconds that its writing took; 0: this process has not written one yet."""
     size: int
     """Its bytes."""
+    unsaved: str = ""
+    """Why the last one could not be written; empty: it was."""
 
 
 @dataclass(frozen=True, slots=True)

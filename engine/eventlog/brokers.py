@@ -13,6 +13,8 @@ from engine.config.model.log import LogConfig
 from engine.errors import ConfigError, ForewarnError, Retryable
 from engine.eventlog.handshake import greet
 
+AWAY = 5000
+"""Milliseconds after which one tries again, at most, to reach a broker that was long away."""
 _LOOK = "look whether the brokers run and can be reached"
 _REFUSED = (
     errors.AuthorizationError, errors.SaslAuthenticationFailedError, errors.UnsupportedSaslMechanismError,
@@ -74,6 +76,7 @@ class Brokers:
             "sasl_mechanism": told.mechanism or None,
             "sasl_plain_username": told.user or None,
             "sasl_plain_password": str(told.password) or None,
+            "reconnect_backoff_max_ms": AWAY,
             "sasl_oauth_token_provider": _TokenFile(Path(told.token_file)) if told.token_file else None,
         }
 

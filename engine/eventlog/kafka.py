@@ -18,6 +18,7 @@ from kafka.coordinator.assignors.sticky.sticky_assignor import (  # type: ignore
 )
 from kafka.structs import OffsetAndMetadata  # type: ignore[import-untyped]  # has no types
 
+from engine.errors import Retryable
 from engine.eventlog.base import Append, Batch, EventLog
 from engine.eventlog.brokers import Brokers, failures
 from engine.eventlog.group import KafkaGroup
@@ -255,11 +256,26 @@ class KafkaLog(EventLog):
             self._check_partitions()
 
     def _check_partitions(self) -> None:
-        (found,) = self._admin.describe_topics([self._topic])
-        count = len(found["partitions"])
+        count = self._found()
         self.partitions = self.partitions or count
         if count != self.partitions:
             raise unlike(count, self.partitions, self._place)
+
+    def _found(self) -> int:
+        """Return how many partitions there are; of a topic that another process has just made, as soon as that is told.
+
+        Raises Retryable when it is not in time.
+        """
+        deadline = time.monotonic() + self._timeout
+        while True:
+            (found,) = self._admin.describe_topics([self._topic])
+            if found["partitions"]:
+                return len(found["partitions"])
+            if found["error_code"] and not (refused := errors.for_code(found["error_code"])).retriable:
+                raise refused(self._topic)
+            if time.monotonic() > deadline:
+                raise Retryable("the brokers do not tell its partitions", place=self._place, remedy="try again")
+            time.sleep(POLL)
 
     def _consumer(self, group: str | None, **more: Any) -> Any:
         return KafkaConsumer(

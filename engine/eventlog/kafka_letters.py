@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -28,6 +29,11 @@ from engine.eventlog.memory import MemoryDeadLetters
 
 FETCH = 10.0
 """Seconds within which a broker must hand out what it says it has."""
+KEPT = 512 << 10
+"""Bytes of a letter that are kept: as base64 a broker takes them, which takes no more than 1 MB unless it is told to.
+
+What is longer can be no event in any case.
+"""
 
 
 class KafkaDeadLetters(DeadLetters):
@@ -53,8 +59,8 @@ class KafkaDeadLetters(DeadLetters):
             self._opened = opened.pop_all()
 
     def add(self, letters: Iterable[DeadLetter]) -> None:
-        """Write them; what is there already is written again, and is the same."""
-        self._write((letter.id, _packed(letter)) for letter in map(with_id, letters))
+        """Write them; what is there already is written again, and is the same. Of very long ones the beginning."""
+        self._write((letter.id, _packed(letter)) for letter in map(with_id, map(_bounded, letters)))
 
     def list(self, *, reason: str | None = None, after: str = "", limit: int = 100) -> Iterator[DeadLetter]:
         """Yield them in the order they were added; those yielded may be removed meanwhile."""
@@ -118,6 +124,19 @@ def _make(options: dict[str, Any], topic: str, replicas: int) -> None:
             admin.create_topics({topic: wanted}, wait_for_metadata=True)
         except errors.TopicAlreadyExistsError:
             return
+
+
+def _bounded(letter: DeadLetter) -> DeadLetter:
+    """Return a letter that a broker takes.
+
+    >>> _bounded(DeadLetter("oversized", "too long", bytes(600_000), 0.0, "log:0:7")).detail
+    'too long (the first 524,288 bytes of 600,000)'
+    """
+    size = len(letter.payload)
+    if size <= KEPT:
+        return letter
+    told = f"{letter.detail} (the first {KEPT:,} bytes of {size:,})"
+    return replace(letter, payload=letter.payload[:KEPT], detail=told)
 
 
 def _packed(letter: DeadLetter) -> bytes:

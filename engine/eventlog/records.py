@@ -22,13 +22,13 @@ from engine.eventlog.whole import Many
 TOGETHER = 2 << 20
 """Bytes of events that make a batch, about: each costs as much as hundreds of events do, however small it is."""
 BITS = 20
-"""Of an offset, for the place in a record: a million events, of one byte each, would make it too long for a broker."""
+"""Of an offset, for the place in a record: it has room for a million lines, and one with more is no batch of events."""
 NDJSON = b"application/x-ndjson"
 CONTENT_TYPE = "content-type"
 _BINARY, _PREFIX = "ce_specversion", "ce_"
 _NEWLINES = bytes.maketrans(b"\n\r", b"  ")
 _JSON = msgspec.json.Encoder()
-Headers = Sequence[tuple[str, bytes]]
+Headers = Sequence[tuple[str, bytes | None]]
 
 
 class Record(Protocol):
@@ -102,8 +102,9 @@ def _together(parts: Iterable[Lines]) -> Iterator[list[Lines]]:
 
 
 def is_batch(record: Record) -> bool:
-    """Return whether a record holds many events, one a line."""
-    return any(name.lower() == CONTENT_TYPE and value.startswith(NDJSON) for name, value in record.headers)
+    """Return whether a record holds many events, one a line. One of too many lines is one that is much too long."""
+    told = any(name.lower() == CONTENT_TYPE and (value or b"").startswith(NDJSON) for name, value in record.headers)
+    return told and (record.value or b"").count(b"\n") < 1 << BITS
 
 
 def line_of(value: bytes | None, headers: Headers) -> bytes:

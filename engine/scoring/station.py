@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
 from detectors.base import Detector, Ints, Observations, Signal
@@ -24,6 +25,7 @@ from engine.scoring.members import Members
 from engine.scoring.objectors import Objectors
 from engine.scoring.quiet import Idle, Quiet
 
+log = structlog.get_logger()
 Arrays = dict[str, NDArray[Any]]
 Raised = Iterator[tuple[DetectorConfig, Signal]]
 Ours = Callable[[str], bool]
@@ -138,7 +140,7 @@ class Station(ABC):
         """Let `detector` know what it knew when `model` returned `arrays`; what is raised, and verdicts, stay.
 
         Series that are new since then, or were away, are as never seen; those that are away now have not changed.
-        Raises Permanent if the detector is another one by now.
+        Raises Permanent if the detector is another one by now, or had its rows in another form in an earlier version.
         """
         same = np.array_equal(arrays["watch"], self._watch) and np.array_equal(arrays["model"], self._models[detector])
         if not same:
@@ -148,7 +150,10 @@ class Station(ABC):
             )
         self.monitors[detector].grow(len(self.index))
         now = self.index.among(within(arrays, "index"))
-        self.monitors[detector].take_back(within(arrays, "detector"), now)
+        try:
+            self.monitors[detector].take_back(within(arrays, "detector"), now)
+        except ValueError as error:
+            raise Permanent(f"what {detector} knew then: {error}", remedy="choose a later version") from error
 
     def state(self) -> Arrays:
         """Return all that is remembered, under prefixed names."""
@@ -160,17 +165,29 @@ class Station(ABC):
         return flat(parts) | {"ticked": np.array([self._ticked]), "watch": self._watch}
 
     def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take a state over. What is watched otherwise, or a detector that is new since then, starts afresh."""
+        """Take a state over. What is watched otherwise, or a detector that is new since then, starts afresh.
+
+        So does one that judges otherwise, or kept its rows in another form in the version that wrote them; it is said.
+        """
         if not np.array_equal(arrays.get("watch", ()), self._watch):
             return
         self._load_parts(arrays)
-        for name, monitor in self.monitors.items():
-            state = within(arrays, f"monitor:{name}")
-            if np.array_equal(state.pop("model", ()), self._models[name]):
-                monitor.load(state)
+        for name in self.monitors:
+            if state := within(arrays, f"monitor:{name}"):
+                self._take_over(name, state)
         if self._quiet is not None:
             self._quiet.load(within(arrays, "quiet"))
         self._ticked = float(arrays["ticked"][0])
+
+    def _take_over(self, detector: str, state: Arrays) -> None:
+        if not np.array_equal(state.pop("model", ()), self._models[detector]):
+            log.warning("a detector starts afresh", detector=detector, cause="it judges otherwise than then")
+            return
+        try:
+            self.monitors[detector].load(state)
+        except ValueError as error:
+            log.warning("a detector starts afresh", detector=detector, cause=str(error))
+            self.monitors[detector] = _monitor(self.detectors[detector])
 
     def only(self, ours: Ours) -> Arrays:
         """Return what `state` would if the others' series had never been here: `ours` tells them by their keys."""

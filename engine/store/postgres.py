@@ -34,7 +34,9 @@ RECYCLE = 1800
 STATEMENT = 60.0
 """Seconds one statement may take."""
 IDLE = 300.0
-"""Seconds a transaction may wait for us: one whose process hangs does not keep its locks for ever."""
+"""Seconds a transaction may wait for us."""
+HANGS = 20.0
+"""The same of one that writes: others wait for its locks, and for the partition of a worker that was stopped in it."""
 DEAD = 5.0
 """Seconds after which either end of a `Line` takes a silent other one for dead."""
 _NOTICED = {
@@ -125,9 +127,10 @@ def _teach(connection: Any, record: object) -> None:  # noqa: ARG001 -- SQLAlche
 
 
 def enter(connection: Connection, *, shared: bool) -> None:
-    """Wait until this transaction may write: alone, or beside others of its kind."""
+    """Wait until this transaction may write: alone, or beside others of its kind. The server ends it if we hang."""
     which = "_shared" if shared else ""
-    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock{which}({SPACE}, {WRITERS})")
+    limit = f"set_config('idle_in_transaction_session_timeout', '{round(1000 * HANGS)}', true)"
+    connection.exec_driver_sql(f"SELECT {limit}, pg_advisory_xact_lock{which}({SPACE}, {WRITERS})")
 
 
 def lock(connection: Connection, name: str) -> None:

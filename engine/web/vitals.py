@@ -83,6 +83,9 @@ def _slow(standing: Standing) -> Iterator[str]:
     late = [each for each in standing.held if each.behind > BEHIND]
     for each in late:
         yield f"partition {each.partition} is {each.behind / 60:.0f} min behind"
+    for each in standing.held:
+        if each.unsaved:
+            yield f"the last snapshot of partition {each.partition} was not written: {each.unsaved}"
     if Role.WORKER in standing.roles and standing.joined and not standing.held:
         yield "no partition is ours: there are more workers than partitions"
 

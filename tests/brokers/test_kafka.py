@@ -2,22 +2,24 @@
 
 import itertools
 import os
+import random
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from kafka import KafkaProducer  # type: ignore[import-untyped]  # has no types
+from kafka import KafkaAdminClient, KafkaProducer  # type: ignore[import-untyped]  # has no types
 
 from engine.errors import ConfigError, Retryable
 from engine.eventlog import kafka_reader
-from engine.eventlog.base import Append, Batch, DeadLetters, EventLog
+from engine.eventlog.base import Append, Batch, DeadLetter, DeadLetters, EventLog
 from engine.eventlog.brokers import Brokers
 from engine.eventlog.kafka import KafkaLog
-from engine.eventlog.kafka_letters import KafkaDeadLetters
+from engine.eventlog.kafka_letters import KEPT, KafkaDeadLetters
 from engine.eventlog.kafka_reader import FETCHED
-from engine.eventlog.records import TOGETHER, place
+from engine.eventlog.records import BITS, TOGETHER, lines_of, place
 from engine.events import Decoder, Schema
 from tests.brokers.broker import Broker, free_port
 from tests.contracts.test_deadletters import DeadLettersContract, letter
@@ -57,7 +59,12 @@ def log(request: pytest.FixtureRequest, broker: Broker, topic: str) -> Iterator[
 
 @pytest.fixture
 def producer(broker: Broker, log: KafkaLog) -> Iterator[Any]:
-    made = KafkaProducer(bootstrap_servers=broker.server, transactional_id=f"tx-{os.getpid()}-{next(TOPICS)}")
+    made = KafkaProducer(
+        bootstrap_servers=broker.server,
+        transactional_id=f"tx-{os.getpid()}-{next(TOPICS)}",
+        compression_type="gzip",
+        max_request_size=8 << 20,
+    )
     made.init_transactions()
     yield made
     made.close()
@@ -104,6 +111,24 @@ def test_events_of_every_mode_become_lines(log: KafkaLog, producer: Any, topic: 
     assert every == [place(0), place(1), place(2), place(3), place(3, 1), place(3, 2), place(4)]
     for nth, offset in enumerate(every):
         assert events(read_all(log, offset, 7 - nth)) == events(got)[nth:]
+
+
+def test_a_record_of_more_lines_than_there_are_places_is_one_that_is_too_long(
+    log: KafkaLog, producer: Any, topic: str
+) -> None:
+    """Packed it is small enough for a broker. What follows it keeps its own places."""
+    written(producer, topic, (b"\n" * (1 << BITS), MANY), (b"1\n2", MANY))
+    got = read_all(log, 0, 3)
+    assert offsets(got) == [place(0), place(1), place(1, 1)]
+    huge, *rest = events(got)
+    assert (len(huge), rest) == (1 << BITS, [b"1", b"2"])
+
+
+@pytest.mark.parametrize(("name", "text"), [("content-type", b"1 2"), ("ce_id", b"1 2")])
+def test_headers_without_a_value_say_nothing(name: str, text: bytes) -> None:
+    """Producers in other languages can write such."""
+    record = SimpleNamespace(offset=1, timestamp=0, value=b"1\n2", headers=[(name, None)])
+    assert [lines.text for lines in lines_of(record)] == [text]
 
 
 def test_what_follows_is_read_on_from_where_the_last_ended(log: KafkaLog, producer: Any, topic: str) -> None:
@@ -163,6 +188,23 @@ def test_trim_deletes_what_every_group_dealt_with(log: KafkaLog) -> None:
 def test_another_number_of_partitions_is_refused(broker: Broker, log: KafkaLog, topic: str) -> None:
     with pytest.raises(ConfigError, match=r"1 partitions, not 2; set .*partitions: 1.*forewarn repartition"):
         KafkaLog(Brokers([broker.server]), topic, partitions=2)
+
+
+def test_a_topic_that_another_has_just_made_is_waited_for(
+    broker: Broker, log: KafkaLog, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broker that has heard of it has no partitions of it for a moment."""
+    describe, left = KafkaAdminClient.describe_topics, [[], [], [{"partition_index": 0}]]
+
+    def early(self: Any, topics: Any) -> Any:
+        return [{**describe(self, topics)[0], "partitions": left.pop(0)}]
+
+    monkeypatch.setattr(KafkaAdminClient, "describe_topics", early)
+    KafkaLog(Brokers([broker.server]), topic, partitions=1).close()
+    assert left == []
+    left.extend([[]] * 100)
+    with pytest.raises(Retryable, match="do not tell its partitions"):
+        KafkaLog(Brokers([broker.server]), topic, partitions=1, timeout=1.0)
 
 
 def test_nobody_there_may_pass() -> None:
@@ -239,6 +281,16 @@ class TestKafkaDeadLetters(DeadLettersContract):
         opened = KafkaDeadLetters(Brokers([broker.server]), f"{topic}.dead")
         yield opened
         opened.close()
+
+    def test_of_one_that_no_broker_would_take_the_beginning_is_kept_once(self, letters: DeadLetters) -> None:
+        """Bytes that are not to be compressed: a megabyte of them, as base64, is more than a broker takes."""
+        huge = DeadLetter("oversized", "too long", random.Random(1).randbytes(1_000_000), 1.0, "log:0:7")
+        letters.add([huge])
+        letters.add([huge])
+        (kept,) = letters.list()
+        assert (kept.payload, kept.detail) == (huge.payload[:KEPT], "too long (the first 524,288 bytes of 1,000,000)")
+        letters.remove([kept.id])
+        assert list(letters.list()) == []
 
     def test_another_process_sees_them(self, broker: Broker, topic: str, letters: DeadLetters) -> None:
         letters.add([letter(1), letter(2)])

@@ -188,6 +188,24 @@ def test_a_transaction_that_waits_for_us_is_ended(postgres: str, monkeypatch: py
     opened.close()
 
 
+@pytest.mark.parametrize("shared", [True, False])
+def test_who_hangs_in_a_transaction_that_writes_keeps_nobody_waiting(
+    database: Database, shared: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that is stopped, or cut off, while it holds locks: the server ends its transaction."""
+    monkeypatch.setattr(dialect, "HANGS", 0.1)
+
+    def hang() -> None:
+        with database.transaction(shared=shared) as session:
+            session.add(suppression("a"))
+            session.flush()
+            assert elsewhere(lambda: write(database, "b", shared=False)) is None
+
+    with pytest.raises(Retryable):
+        hang()
+    assert addresses(database) == ["b"]
+
+
 def test_a_server_that_is_not_there_may_come_back_and_its_password_is_not_told() -> None:
     with pytest.raises(Retryable, match="cannot be reached") as raised:
         stores.open_anywhere(NOWHERE, busy_timeout=0.1)

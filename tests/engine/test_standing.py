@@ -78,11 +78,14 @@ def test_a_snapshot_that_could_not_be_written_is_counted(folder: Path, monkeypat
         def full(*_: object, **__: object) -> str:
             raise Retryable("no space left", place="snapshots")
 
-        monkeypatch.setattr(Snapshots, "write", full)
-        with pytest.raises(Retryable):
-            house.engine.snapshot()
+        with monkeypatch.context() as patch:
+            patch.setattr(Snapshots, "write", full)
+            with pytest.raises(Retryable):
+                house.engine.snapshot()
         assert house.engine.standing().unsaved == 1
-        assert held(house).saved_at is None
+        assert (held(house).saved_at, held(house).unsaved) == (None, "snapshots: no space left")
+        house.engine.snapshot()
+        assert (house.engine.standing().unsaved, held(house).unsaved) == (1, "")
 
 
 def test_a_write_that_came_too_late_is_counted(folder: Path) -> None:

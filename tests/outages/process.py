@@ -30,12 +30,14 @@ class Process:
         self.deaths = Counter[str]()
         """How often it was killed, at which moments."""
         self.traps: list[Trap] = []
+        self.stem = stem
+        """What it is started from: of which version it is."""
         self.wanted = True
         """Whether it is to run."""
         self.leaving = False
         """Whether it was told to stop."""
         self.pid = 0
-        self._stem, self._clock = stem, clock
+        self._clock = clock
         self._said = 0
         """Bytes of the log that earlier lives wrote."""
         self._dying = threading.Lock()
@@ -47,7 +49,7 @@ class Process:
         self.leaving = False
         self._said = self.log.stat().st_size if self.log.exists() else 0
         arguments = [self.role, "--config", str(self.config), "--port", "0"]
-        self.pid = self._stem.start(arguments, self._clock, self.log)
+        self.pid = self.stem.start(arguments, self._clock, self.log)
 
     def kill(self, at: str) -> None:
         """End it without a word."""

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
+REFUSAL = 0.5
+"""Seconds until a client hears that the server is not there: who is let in and thrown out comes again at once."""
+
 
 class Ear(Protocol):
     """Hears one connection. What it answers False to does not get through, and the connection ends."""
@@ -81,6 +84,7 @@ class Proxy:
         try:
             server = socket.create_connection(("127.0.0.1", self._goal))
         except OSError:
+            time.sleep(REFUSAL)
             client.close()
             return
         for each in (client, server):

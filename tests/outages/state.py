@@ -1,11 +1,13 @@
 """What has to be the same in the end: rows, what customers were sent, what models remember."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import numpy as np
 from sqlalchemy import text
 
+from detectors.seasonal import Seasonal
 from engine.store.database import Database
 
 State = dict[str, Counter[Any]]
@@ -21,6 +23,11 @@ TABLES = {
     "address": "entity, kind, value",
 }
 SCORER = "scorer/"
+SEASONAL = "slow"
+"""The detector in `life` that learns."""
+FIELDS = tuple(Seasonal.row.names or ())
+Alike = Callable[[str, bytes, bytes], bool]
+"""Says of an array by its name, of what was found and what was wanted, whether they come to the same."""
 LEFT_OUT = {"intent": "WHERE kind <> 'annotate'"}
 
 
@@ -44,6 +51,19 @@ def arrived(messages: Iterable[tuple[str, str]]) -> Counter[tuple[str, str]]:
 def models_of(arrays: Mapping[str, Any]) -> dict[str, bytes]:
     """Return the bytes of what a pipeline's models remember, of all that its snapshot holds."""
     return {name: array.tobytes() for name, array in arrays.items() if name.startswith(SCORER)}
+
+
+def identical(name: str, found: bytes, wanted: bytes) -> bool:
+    """Say whether what models remember is the same, bit for bit."""
+    return found == wanted
+
+
+def nearly(name: str, found: bytes, wanted: bytes) -> bool:
+    """Say whether it is but for the last digits of numbers, which another version may round otherwise."""
+    if not name.endswith(f"monitor:{SEASONAL}/detector.rows"):
+        return found == wanted
+    ours, theirs = (np.frombuffer(each, Seasonal.row) for each in (found, wanted))
+    return len(ours) == len(theirs) and all(np.allclose(ours[field], theirs[field], 1e-3, 1e-3) for field in FIELDS)
 
 
 def differences(found: State, wanted: State) -> list[str]:

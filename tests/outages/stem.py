@@ -22,17 +22,26 @@ ROOT = Path(__file__).parents[2]
 class Stem:
     """What processes are started from. Use it as a context manager."""
 
-    def __init__(self, folder: Path) -> None:
-        """`folder` is empty: to try everything out once, and to write what the stem itself says."""
-        self._folder = folder
+    def __init__(self, folder: Path, code: Path = ROOT) -> None:
+        """`folder` is empty: to try everything out once, and to write what the stem itself says.
+
+        The engine is that of the packages in `code`.
+        """
+        self._folder, self._code = folder, code
 
     def __enter__(self) -> "Stem":
         self._folder.mkdir()
         self._said = (self._folder / "stem.log").open("wb")
         command = [sys.executable, "-m", "tests.outages.stem", str(self._folder / "warm")]
-        environ = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+        environ = {**os.environ, "PYTHONPATH": f"{self._code}:{ROOT}", "PYTHONUNBUFFERED": "1"}
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said, cwd=ROOT, env=environ, text=True
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._said,
+            cwd=self._code,
+            env=environ,
+            text=True,
         )
         return self
 

@@ -1,6 +1,9 @@
 """A town: processes with a role each over a real broker and a real PostgreSQL, a provider, and one clock."""
 
+import os
 import re
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -50,8 +53,16 @@ class Town:
     Raises Missing where broker or database cannot be run here.
     """
 
-    def __init__(self, folder: Path, names: Sequence[str] = NAMES, reserve: Sequence[str] = RESERVE) -> None:
-        """`names` run from the start; `reserve` when they are wanted."""
+    def __init__(
+        self,
+        folder: Path,
+        names: Sequence[str] = NAMES,
+        reserve: Sequence[str] = RESERVE,
+        *,
+        before: Path | None = None,
+    ) -> None:
+        """`names` run from the start; `reserve` when they are wanted. All are of the version `before`, if given."""
+        self._before = before
         self.folder, self._names, self._reserve = folder, [*names, *reserve], reserve
         self._opened = ExitStack()
         self.provider = Provider(lambda name, what: self.processes[name].moment(what))
@@ -75,21 +86,29 @@ class Town:
         stack.callback(self.broker.stop)
         self.server: Postgres = stack.enter_context(running())
         self._url = self.server.create()
-        self.database = stack.enter_context(closing(Database.open(stores.text(self._url))))
-        stem = stack.enter_context(Stem(self.folder / "stem"))
+        self.now = self.first = stack.enter_context(Stem(self.folder / "stem"))
+        if self._before is not None:
+            self.first = stack.enter_context(Stem(self.folder / "stem-before", self._before))
         stack.enter_context(self.provider)
         (self.folder / "links.txt").write_text("a secret of more than thirty-two characters")
         port = self._url.port or 5432
         for name, door in zip(self._names, self.broker.doors, strict=True):
-            made = Process(name, stem, self.folder / "clock", self.folder, door, port)
+            made = Process(name, self.first, self.folder / "clock", self.folder, door, port)
             stack.callback(made.close)
             self.processes[name] = made
             self._write(made)
+        self.database = stack.enter_context(closing(self._opened_database()))
         self.broker.open([each.kafka.port for each in self.processes.values()])
         self.snapshots = stack.enter_context(Watch(self.folder / "shared" / "snapshots", self.of("worker")))
         for each in self.processes.values():
             each.wanted = each.name not in self._reserve
         self.tend()
+
+    def _opened_database(self) -> Database:
+        """Return the database, with the tables of the version that is run first."""
+        if self._before is not None:
+            upgrade(self._before, next(iter(self.processes.values())))
+        return Database.open(stores.text(self._url), check=self._before is None)
 
     def _write(self, process: Process) -> None:
         """Write a process' configuration, which differs from the others' by where it is to go."""
@@ -124,7 +143,10 @@ class Town:
         """Hand events in by any way in, again and again until it is said that they are in the log."""
         self.clock.set(now)
         payload = b"\n".join(lines)
-        self.until(lambda: any(_posted(each, payload) for each in self.of("web")), "the events were not taken")
+        self.until(
+            lambda: any(_posted(each, payload) for each in self.of("web")),
+            lambda: f"the events were not taken\n{self.said('web')}",
+        )
 
     def until(self, true: Callable[[], bool], what: str | Callable[[], str]) -> None:
         """Look after the town until something holds. Raises AssertionError with `what` where it does not in time."""
@@ -183,11 +205,30 @@ class Town:
         found = {number: kept.latest(number) for number in range(PARTITIONS)}
         return {number: models_of(each.arrays) for number, each in found.items() if each is not None}
 
+    def said(self, *roles: str) -> str:
+        """Return the end of what processes said, of these roles or of all."""
+        every = [each for each in self.processes.values() if each.role in roles or not roles]
+        return "\n".join(f"{each.name} died {dict(each.deaths)}:\n{each.tail()}" for each in every)
+
     def deaths(self) -> Iterator[tuple[str, str, int]]:
         """Yield at which moments processes of each role were killed, and how often."""
         for role in sorted({each.role for each in self.processes.values()}):
             total = sum((each.deaths for each in self.of(role)), Counter[str]())
             yield from ((role, what, times) for what, times in sorted(total.items()))
+
+
+def upgrade(code: Path, process: Process) -> None:
+    """Bring the database to the schema of the version in `code`, as its command does."""
+    command = [
+        sys.executable,
+        "-c",
+        "from engine.cli import main; main()",
+        "db",
+        "upgrade",
+        "--config",
+        str(process.config),
+    ]
+    subprocess.run(command, check=True, capture_output=True, cwd=code, env={**os.environ, "PYTHONPATH": str(code)})
 
 
 _WAITING = """

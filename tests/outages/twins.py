@@ -7,8 +7,9 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from itertools import count
 from pathlib import Path
 
+from tests.outages.deliveries import Minute, Way, post
 from tests.outages.life import CALM, CONFIG, DAY, DAYS, START, accounts, minutes, people
-from tests.outages.state import differences
+from tests.outages.state import Alike, differences, identical
 from tests.outages.town import Town
 from tests.outages.traps import LONGEST, WHILE, Trap
 from tests.outages.undisturbed import Undisturbed
@@ -17,8 +18,9 @@ from tests.outages.undisturbed import Undisturbed
 class Twins:
     """Both, day after day. Use it as a context manager."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, *, before: Path | None = None, alike: Alike = identical) -> None:
+        """The town begins with processes of the version `before`, if it is given; its models have to be `alike`."""
+        self._folder, self._before, self._alike = folder, before, alike
         self._opened = ExitStack()
         self._day = 0
         self.sound = True
@@ -28,7 +30,7 @@ class Twins:
         with ExitStack() as stack:
             (self._folder / "town").mkdir()
             self.calm = stack.enter_context(Undisturbed(self._folder / "calm", CONFIG))
-            self.town = stack.enter_context(Town(self._folder / "town"))
+            self.town = stack.enter_context(Town(self._folder / "town", before=self._before))
             self._opened = stack.pop_all()
         return self
 
@@ -42,11 +44,13 @@ class Twins:
         crowd: int = 1,
         meanwhile: AbstractContextManager[object] | None = None,
         refused: Collection[str] = (),
+        way: Way = post,
     ) -> None:
         """Let a day pass: people come, some fall into trouble, and out of it; processes fall into traps.
 
         There are `crowd` accounts in each partition. `meanwhile` goes on all day, until all has come and while the town
         comes to where its twin is. `refused` are reasons for which events may be dead letters before they are taken.
+        By which `way` events come makes no difference.
 
         Raises AssertionError unless in the end all is the same in both.
         """
@@ -54,12 +58,12 @@ class Twins:
         before = self.town.dead()
         day, self._day = self._day, self._day + 1
         of = accounts(f"d{day}", crowd)
-        self._hand_in(people(of), START + day * DAY)
+        self._come([(START + day * DAY, people(of))], way)
         self.same()
         with meanwhile or nullcontext(), self._set(traps, random.Random(day)):
-            self._come(of, range(CALM), day, failing=True)
+            self._come(list(minutes(of, range(CALM), failing=True, day=day)), way)
             self.same()
-            self._come(of, range(CALM, DAYS.stop), day, failing=False)
+            self._come(list(minutes(of, range(CALM, DAYS.stop), failing=False, day=day)), way)
             self._spring(traps)
             self.same()
         self.same()  # whoever came back at the end has changed nothing
@@ -67,9 +71,10 @@ class Twins:
         assert (self.town.dead() - before).keys() <= set(refused)
         self.sound = True
 
-    def _come(self, of: Sequence[str], span: range, day: int, *, failing: bool) -> None:
-        for now, lines in minutes(of, span, failing=failing, day=day):
-            self._hand_in(lines, now)
+    def _come(self, told: Sequence[Minute], way: Way) -> None:
+        for now, lines in told:
+            self.calm.hand_in(lines, now)
+        way(self.town, told)
 
     def same(self) -> None:
         """Wait until the town has come to where the other is."""
@@ -84,7 +89,7 @@ class Twins:
         self.town.until(reached, lambda: self._told(differences(self.town.state(), wanted)))
 
     def same_models(self) -> None:
-        """Wait until snapshots hold what the other's models remember, bit for bit."""
+        """Wait until snapshots hold what the other's models remember."""
         wanted = self.calm.models()
         clock, looks = self.town.clock, count()
 
@@ -94,7 +99,7 @@ class Twins:
                 f"partition {number}: {name}"
                 for number, arrays in wanted.items()
                 for name in arrays
-                if found.get(number, {}).get(name) != arrays[name]
+                if not self._alike(name, found.get(number, {}).get(name, b""), arrays[name])
             ]
 
         def written() -> bool:
@@ -103,10 +108,6 @@ class Twins:
             return not unlike()
 
         self.town.until(written, lambda: self._told(unlike()))
-
-    def _hand_in(self, lines: Sequence[bytes], now: float) -> None:
-        self.calm.hand_in(lines, now)
-        self.town.hand_in(lines, now)
 
     @contextmanager
     def _set(self, traps: Sequence[Trap], dice: random.Random) -> Iterator[None]:
@@ -142,5 +143,4 @@ class Twins:
         return kill
 
     def _told(self, wrong: Sequence[str]) -> str:
-        said = [f"{each.name} died {dict(each.deaths)}:\n{each.tail()}" for each in self.town.processes.values()]
-        return "\n".join([*wrong, *said])
+        return "\n".join([*wrong, self.town.said()])

@@ -37,6 +37,15 @@ def test_a_desk_that_cannot_be_read_is_a_warning_and_no_reason_to_be_unready(des
     assert found['forewarn_desk_read_timestamp_seconds{desk="support"}'] == 5
 
 
+def test_a_snapshot_that_is_not_written_is_a_warning(desk: Any) -> None:
+    full = replace(HELD, unsaved="var/snapshots: No space left on device")
+    desk.services = replace(desk.services, standing=lambda: replace(STANDING, held=(HELD, full)))
+    answer = desk.server().get("/readyz")
+    assert answer.status_code == 200
+    told = "the last snapshot of partition 0 was not written: var/snapshots: No space left on device"
+    assert answer.json()["warnings"] == [told]
+
+
 def test_not_ready_says_why(desk: Any, server: Any) -> None:
     desk.wrong.append("dispatch: stopped; see the log")
     answer = server.get("/readyz")
