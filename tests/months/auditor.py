@@ -210,8 +210,9 @@ def _excused(closing: list[Intent], read: Books) -> bool:
 def _without_reason(read: Books) -> Iterator[str]:
     for intent in read.intents.values():
         if intent.status == "skipped":
-            last = max(read.decisions[intent.id], key=lambda row: row.at, default=None)
-            if last is None or last.verdict != "skip" or not last.reason:
+            rows = read.decisions[intent.id]
+            latest = max((row.at for row in rows), default=None)  # it may be decided twice in one moment
+            if not any(row.at == latest and row.verdict == "skip" and row.reason for row in rows):
                 yield f"{intent.id} was skipped and nobody knows why"
         if intent.status == "failed" and not intent.detail:
             yield f"{intent.id} failed and nobody knows why"
