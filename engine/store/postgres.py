@@ -15,7 +15,7 @@ what was committed before it: so whoever gets a lock sees all that was done unde
 
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any
 
@@ -173,7 +173,9 @@ class Line:
         return bool(self._connection.closed)
 
     def close(self) -> None:
-        """Hang up."""
+        """Let go of all locks, and hang up: of that alone a busy server takes note later, and nobody has them."""
+        with suppress(Retryable):
+            self.ask("SELECT pg_advisory_unlock_all()")
         self._connection.close()
 
     @contextmanager

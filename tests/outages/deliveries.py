@@ -35,7 +35,13 @@ class Other:
             compression_type=compression,
             linger_ms=dice.choice([0, 20]),
             max_request_size=8 << 20,
+            metadata_max_age_ms=1000,
         )
+        town.until(self._knows_all, "the broker does not tell of all partitions")
+
+    def _knows_all(self) -> bool:
+        """Say whether all partitions are known: of a topic that was just made the first answer may have some."""
+        return len(self._producer.partitions_for(TOPIC) or ()) == PARTITIONS
 
     def write(self, lines: Sequence[bytes]) -> None:
         """Write events, each to the partition of its subject; what is one record, and in which form, is by chance."""

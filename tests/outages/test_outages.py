@@ -2,12 +2,15 @@
 
 import random
 
+import pytest
+
 from tests.outages.meanwhile import Meanwhile
 from tests.outages.outages import CutOff, frozen, restart_broker, restart_database
 from tests.outages.traps import Trap
 from tests.outages.twins import Twins
 
 
+@pytest.mark.nightly
 def test_a_town_survives(twins: Twins) -> None:
     town, dice = twins.town, random.Random(7)
     twins.live([Trap("worker", "commit, made", 2), Trap("dispatch", "message, taken", 1)])
