@@ -52,8 +52,11 @@ class Lane:
         """Go on from where `before` was, under what is configured now."""
         rule, self.breaker = self.breaker.rule, before.breaker
         self.breaker.rule = rule
-        self.bucket, self.common = before.bucket, before.common
-        self.bucket.refit(*self._flow, now)
+        if before.name == self.name:
+            self.bucket, self.common = before.bucket, before.common
+            self.bucket.refit(*self._flow, now)
+        else:  # two that were one provider have a bucket each
+            self.bucket.pause(before.bucket.paused_until)
 
     def outage(self, now: float) -> Outage | None:
         """Return since when, and how long at least, nothing passes; None if something may."""
