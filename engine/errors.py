@@ -1,5 +1,8 @@
 """Errors, named for the reaction they call for. Each message says place, cause and remedy."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class ForewarnError(Exception):
     """What the command line shows as one line instead of a traceback."""
@@ -44,3 +47,18 @@ class Overloaded(Retryable):
 
 class CorruptSnapshot(ForewarnError):
     """A snapshot's bytes are not what its manifest says: the one before is used."""
+
+
+@contextmanager
+def told_to_connectors() -> Iterator[None]:
+    """Tell a connector what passes as it is told of a network that fails: of our errors it knows none.
+
+    >>> with told_to_connectors():
+    ...     raise Retryable("locked by another process")
+    Traceback (most recent call last):
+    ConnectionError: locked by another process
+    """
+    try:
+        yield
+    except Retryable as error:
+        raise ConnectionError(str(error)) from error

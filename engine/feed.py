@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, delete, func, tuple_, update
 from sqlmodel import Session, col, select
 
 from engine.clock import Clock
-from engine.errors import Permanent, Retryable
+from engine.errors import Permanent, told_to_connectors
 from engine.links import Claims
 from engine.store.database import Database, insert_ignore
 from engine.store.models import Entity, FeedItem
@@ -63,11 +63,8 @@ class Feed:
     @contextmanager
     def _writing(self) -> Iterator[Session]:
         """Nothing was written when a transaction fails in a way that passes: the channel may try again."""
-        try:
-            with self._database.transaction(shared=True) as session:
-                yield session
-        except Retryable as error:
-            raise ConnectionError(str(error)) from error
+        with told_to_connectors(), self._database.transaction(shared=True) as session:
+            yield session
 
     # -- what readers do
 

@@ -1,14 +1,15 @@
 """The built-in desk's tickets, on the engine's own tables: made once, claimed, noted on, resolved with a verdict."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Literal
 
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from engine.clock import Clock
-from engine.errors import Permanent
+from engine.errors import Permanent, told_to_connectors
 from engine.events import make_event
 from engine.ids import derive
 from engine.intake import Intake
@@ -35,7 +36,7 @@ class Tickets:
 
     def add(self, draft: Draft) -> int:
         """Keep a ticket once for each `draft.id`; returns its number."""
-        with self._database.transaction() as session:
+        with self._writing() as session:
             known = self._of(session, draft.id)
             if known is not None:
                 return known.number
@@ -45,19 +46,29 @@ class Tickets:
             return ticket.number
 
     def annotate(self, number: int, note: str, picture: bytes = b"") -> bool:
-        """Add an internal note, with an SVG picture; False if there is no such ticket."""
-        return self._note(number, "engine", note, picture.decode())
+        """Add an internal note, with an SVG picture, once; False if there is no such ticket."""
+        with self._writing() as session:
+            ticket = self._find(session, number)
+            if ticket is None:
+                return False
+            id_, now = derive("tkn", ticket.id, "engine", note), self._clock.time()
+            if session.get(TicketNote, id_) is None:
+                session.add(
+                    TicketNote(id=id_, ticket=ticket.id, at=now, who="engine", text=note, picture=picture.decode())
+                )
+                ticket.updated_at = now
+            return True
 
     def noted(self, number: int, words: str) -> bool:
         """Say whether a ticket has a note with these words."""
         found = select(TicketNote.id).join(Ticket, col(Ticket.id) == col(TicketNote.ticket))
-        with self._database.reading() as session:
+        with self._reading() as session:
             where = (Ticket.number == number, col(TicketNote.text).contains(words, autoescape=True))
             return session.exec(found.where(*where)).first() is not None
 
     def link(self, number: int, parent: int) -> bool:
         """Make a ticket one of an incident's `parent`; False if there is no such ticket or parent."""
-        with self._database.transaction() as session:
+        with self._writing() as session:
             ticket, above = self._find(session, number), self._find(session, parent)
             if ticket is None or above is None:
                 return False
@@ -66,7 +77,7 @@ class Tickets:
 
     def update(self, number: int, change: Change) -> bool:
         """Change a ticket; False if there is no such one. One that was resolved this way can still get a verdict."""
-        with self._database.transaction() as session:
+        with self._writing() as session:
             ticket = self._find(session, number)
             if ticket is None:
                 return False
@@ -87,15 +98,25 @@ class Tickets:
     def changed(self, since: float) -> list[TicketState]:
         """Return the tickets that changed since (epoch seconds), oldest first, in the words of all desks."""
         found = select(Ticket).where(col(Ticket.updated_at) >= since)
-        with self._database.reading() as session:
+        with self._reading() as session:
             rows = session.exec(found.order_by(col(Ticket.updated_at), col(Ticket.number)).limit(CHANGED)).all()
         return [_state(row) for row in rows]
 
     def number_of(self, draft_id: str) -> int | None:
         """Return the number of the ticket made from a draft."""
-        with self._database.reading() as session:
+        with self._reading() as session:
             found = self._of(session, draft_id)
             return found.number if found else None
+
+    @contextmanager
+    def _writing(self) -> Iterator[Session]:
+        with told_to_connectors(), self._database.transaction() as session:
+            yield session
+
+    @contextmanager
+    def _reading(self) -> Iterator[Session]:
+        with told_to_connectors(), self._database.reading() as session:
+            yield session
 
     # -- what agents do
 
@@ -141,8 +162,10 @@ class Tickets:
 
     def note(self, number: int, who: str, text: str) -> None:
         """Write an internal note. Raises Permanent if there is no such ticket."""
-        if not self._note(number, who, text):
-            raise _unknown(number)
+        with self._database.transaction() as session:
+            ticket = self._need(session, number)
+            ticket.updated_at = self._clock.time()
+            session.merge(_note(ticket, who, text, ticket.updated_at))
 
     def resolve(self, number: int, who: str, verdict: Verdict, note: str, intake: Intake) -> Ticket:
         """End it with a verdict, which goes into the log as an event: the detector learns from it."""
@@ -175,15 +198,6 @@ class Tickets:
         return make_event(
             "forewarn.verdict", issue.subject, data, id=f"ticket-{ticket.number}", source="forewarn/desk", time=now
         )
-
-    def _note(self, number: int, who: str, text: str, picture: str = "") -> bool:
-        with self._database.transaction() as session:
-            ticket = self._find(session, number)
-            if ticket is None:
-                return False
-            ticket.updated_at = self._clock.time()
-            session.merge(_note(ticket, who, text, ticket.updated_at, picture))
-            return True
 
     def _ticket(self, draft: Draft, number: int) -> Ticket:
         now = self._clock.time()
@@ -229,9 +243,9 @@ def picture_url(ticket: Ticket) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(ticket.picture.encode()).decode()
 
 
-def _note(ticket: Ticket, who: str, text: str, now: float, picture: str = "") -> TicketNote:
+def _note(ticket: Ticket, who: str, text: str, now: float) -> TicketNote:
     id_ = derive("tkn", ticket.id, who, repr(now), text)
-    return TicketNote(id=id_, ticket=ticket.id, at=now, who=who, text=text, picture=picture)
+    return TicketNote(id=id_, ticket=ticket.id, at=now, who=who, text=text)
 
 
 def _state(ticket: Ticket) -> TicketState:

@@ -63,9 +63,9 @@ class DeskBench(ABC):
     def swallow(self) -> None:
         """Make the other side take the next ticket or note and never answer."""
 
+    @abstractmethod
     def unreachable(self) -> TicketDesk:
         """Return a desk of the same kind that finds nobody at the other side."""
-        raise NotImplementedError
 
     def uninvited(self) -> TicketDesk:
         """Return a desk of the same kind with wrong credentials."""

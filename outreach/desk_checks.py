@@ -230,14 +230,16 @@ def check_verdict(bench: DeskBench) -> None:
 
 def check_nobody_there(bench: DeskBench) -> None:
     """Where no connection comes about nothing was done, and nothing can be known."""
+    desk, number = bench.unreachable(), bench.made()
+    _is(desk.create(bench.draft()), Outcome.RETRY)
+    _is(desk.annotate(number, "x"), Outcome.RETRY)
+    _is(desk.update(number, Change(severity="low")), Outcome.RETRY)
+    _is(_receipt(desk.states(0.0)), Outcome.RETRY)
+    _is(desk.find(bench.draft()), Outcome.UNKNOWN)
+    _is(desk.noted(number, reference("int_1")), Outcome.UNKNOWN)
     if bench.remote:
-        desk = bench.unreachable()
-        _is(desk.create(bench.draft()), Outcome.RETRY)
-        _is(desk.annotate(bench.unknown, "x"), Outcome.RETRY)
-        _is(_receipt(desk.states(0.0)), Outcome.RETRY)
-        _is(desk.find(bench.draft()), Outcome.UNKNOWN)
         assert desk.check()
-        desk.close()
+    desk.close()
 
 
 def check_wrong_credentials_lose_nothing(bench: DeskBench) -> None:

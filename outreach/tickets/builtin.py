@@ -3,20 +3,26 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, TypeVar
 
 from outreach import drafts
 from outreach.base import Change, Draft, Outcome, Receipt, Status, TicketDesk, TicketState
 
+_Said = TypeVar("_Said")
+
 
 class TicketStore(Protocol):
-    """Where the built-in desk keeps its tickets."""
+    """Where the built-in desk keeps its tickets.
+
+    Each call may be repeated: what it did before it does not do again. Where it cannot be reached now, it raises
+    ConnectionError.
+    """
 
     def add(self, draft: Draft) -> int:
         """Keep a ticket once for each `draft.id`; return its number, on a repeat the one it has."""
 
     def annotate(self, number: int, note: str, picture: bytes = b"") -> bool:
-        """Add an internal note, with an SVG picture; False if there is no such ticket."""
+        """Add an internal note, with an SVG picture, once; False if there is no such ticket."""
 
     def noted(self, number: int, words: str) -> bool:
         """Say whether a ticket has a note with these words."""
@@ -62,8 +68,9 @@ class MemoryTickets:
         """Add a note."""
         if number not in self.drafts:
             return False
-        self.notes.setdefault(number, []).append((note, picture))
-        self._touch(number)
+        if all(text != note for text, _ in self.notes.get(number, ())):
+            self.notes.setdefault(number, []).append((note, picture))
+            self._touch(number)
         return True
 
     def noted(self, number: int, words: str) -> bool:
@@ -116,7 +123,7 @@ class BuiltinDesk(TicketDesk):
     def create(self, draft: Draft) -> Receipt:
         """Make the ticket; a repeat finds the first one."""
         plain = replace(draft, subject=drafts.subject(draft, 300))
-        return Receipt(Outcome.ACCEPTED, provider_id=str(self._store.add(plain)))
+        return _asked(lambda: Receipt(Outcome.ACCEPTED, provider_id=str(self._store.add(plain))))
 
     def annotate(self, ticket: str, note: str, picture: bytes = b"") -> Receipt:
         """Add an internal note."""
@@ -133,12 +140,15 @@ class BuiltinDesk(TicketDesk):
         """Change a ticket."""
         return self._done(ticket, lambda number: self._store.update(number, change))
 
-    def states(self, since: float) -> Sequence[TicketState]:
+    def states(self, since: float) -> Sequence[TicketState] | Receipt:
         """Return the tickets that changed since."""
-        return self._store.changed(since)
+        return _asked(lambda: self._store.changed(since))
 
     def find(self, draft: Draft) -> Receipt:
         """Look a ticket up by its draft."""
+        return _asked(lambda: self._found(draft), Outcome.UNKNOWN)
+
+    def _found(self, draft: Draft) -> Receipt:
         number = self._store.number_of(draft.id)
         if number is None:
             return Receipt(Outcome.RETRY, "no ticket was made of this draft")
@@ -146,6 +156,9 @@ class BuiltinDesk(TicketDesk):
 
     def noted(self, ticket: str, words: str) -> Receipt:
         """Look for a note: it was written, or surely was not."""
+        return _asked(lambda: self._noted(ticket, words), Outcome.UNKNOWN)
+
+    def _noted(self, ticket: str, words: str) -> Receipt:
         number = _number(ticket)
         if number is None:
             return Receipt(Outcome.PERMANENT, f"there is no ticket {ticket[:80]!r}")
@@ -156,9 +169,16 @@ class BuiltinDesk(TicketDesk):
     @staticmethod
     def _done(ticket: str, what: Callable[[int], bool], more: str = "") -> Receipt:
         number = _number(ticket)
-        if number is not None and what(number):
-            return Receipt(Outcome.ACCEPTED, provider_id=ticket)
-        return Receipt(Outcome.PERMANENT, f"there is no ticket {ticket[:80]!r}{more}")
+        done, none = Receipt(Outcome.ACCEPTED, provider_id=ticket), f"there is no ticket {ticket[:80]!r}{more}"
+        return _asked(lambda: done if number is not None and what(number) else Receipt(Outcome.PERMANENT, none))
+
+
+def _asked(what: Callable[[], _Said], away: Outcome = Outcome.RETRY) -> _Said | Receipt:
+    """Ask the store; where it cannot be reached, what was asked can be asked again."""
+    try:
+        return what()
+    except ConnectionError as error:
+        return Receipt(away, str(error), code="store")
 
 
 def _number(text: str) -> int | None:

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from sqlmodel import Session
 
 from engine.clock import FakeClock
+from engine.errors import Retryable
 from engine.eventlog.memory import MemoryDeadLetters, MemoryLog
 from engine.events import Decoder, Schema
 from engine.intake import Intake
@@ -15,13 +17,22 @@ from engine.store.database import Database
 from engine.store.models import Ticket, TicketNote
 from engine.tickets import Tickets
 from outreach import desk_checks
-from outreach.base import Change, Draft, Outcome, Status
+from outreach.base import Change, Draft, Outcome, Status, TicketDesk
 from outreach.desk_bench import DeskBench, Held
 from outreach.tickets.builtin import BuiltinDesk
 
 BOTH_STORES = True
 
 NOW = 1795352700.0
+
+
+class Away:
+    """A database that cannot be reached now."""
+
+    def transaction(self) -> Session:
+        raise Retryable("no connection", place="the database")
+
+    reading = transaction
 
 
 @dataclass
@@ -57,6 +68,9 @@ class Bench(DeskBench):
 
     def pass_time(self, seconds: float) -> None:
         self.clock.advance(seconds)
+
+    def unreachable(self) -> TicketDesk:
+        return BuiltinDesk(store=Tickets(cast("Database", Away()), self.clock))
 
     def time(self) -> float:
         return float(self.clock.time())

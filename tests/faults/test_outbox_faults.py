@@ -1,12 +1,15 @@
 """What goes wrong on the way out: a template, a provider that says nothing more, a provider that is away."""
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
+from sqlmodel import Session
 
 from engine.clock import FakeClock
+from engine.errors import Retryable
 from engine.store import outbox
-from engine.store.models import Intent, ReceiptRow
+from engine.store.models import Intent, ReceiptRow, Ticket
 from outreach.base import Message, Outcome, Receipt
 from outreach.channels.email import Email
 from outreach.channels.memory import MemoryChannel
@@ -126,3 +129,25 @@ def test_what_never_works_fails_with_its_reason(outcome: Outcome, tmp_path: Path
         (message,) = messages(house)
         assert (message.status, message.detail) == ("failed", "as scripted")
         assert len(house.email.attempts) == (1 if outcome is Outcome.PERMANENT else attempts())
+
+
+def test_a_ticket_that_the_database_refused_is_made_seconds_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The built-in desk is in the database: when that goes away for a moment, its tickets do not wait for a lease."""
+
+    class Away:
+        def transaction(self) -> AbstractContextManager[Session]:
+            raise Retryable("no connection", place="the database")
+
+    with opened(prepared(tmp_path)) as house:
+        house.hand_in(*people())
+        with monkeypatch.context() as patch:
+            patch.setattr(house.engine.tickets, "_database", Away())
+            house.trouble()
+            (ticket,) = (row for row in house.rows(Intent) if row.kind == "ticket")
+            assert (ticket.status, ticket.attempts) == ("pending", 1)
+            assert len(house.email.sent) == 1, "the others do not wait for it"
+        house.pass_(10.0)
+        assert [row.status for row in house.rows(Intent)] == ["sent", "sent"]
+        assert len(house.rows(Ticket)) == 1

@@ -72,6 +72,18 @@ class BuiltinBench(DeskBench):
     def time(self) -> float:
         return self.clock.time
 
+    def unreachable(self) -> TicketDesk:
+        return BuiltinDesk(store=Away())
+
+
+class Away(MemoryTickets):
+    """A store that cannot be reached."""
+
+    def __getattribute__(self, name: str) -> Any:
+        if name.startswith("_"):
+            return super().__getattribute__(name)
+        raise ConnectionError("the database is away")
+
 
 class RemoteBench(DeskBench):
     """A desk behind HTTP and its stand-in."""
