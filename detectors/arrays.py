@@ -1,5 +1,6 @@
 """Arrays that grow in place: memory is reserved by address and taken by page, so growth copies nothing."""
 
+import math
 import mmap
 from typing import Any
 
@@ -24,7 +25,7 @@ class Growing:
 
     def __init__(self, dtype: DTypeLike, *row: int) -> None:
         self.dtype, self.row = np.dtype(dtype), row
-        self.row_bytes = self.dtype.itemsize * int(np.prod(row, dtype=np.int64))
+        self.row_bytes = self.dtype.itemsize * math.prod(row)
         self._memory = _pages(mmap.PAGESIZE)
         self._view()
 
@@ -57,7 +58,7 @@ class Growing:
 
     def _view(self) -> None:
         count = len(self._memory) // self.row_bytes
-        flat = np.frombuffer(self._memory, self.dtype, count * int(np.prod(self.row, dtype=np.int64)))
+        flat = np.frombuffer(self._memory, self.dtype, count * math.prod(self.row))
         self.array: NDArray[Any] = flat.reshape((count, *self.row))
 
 

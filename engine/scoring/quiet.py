@@ -6,6 +6,7 @@ could be told of their silence. So a replay does the same again.
 """
 
 import json
+import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -131,5 +132,5 @@ def unpacked(away: Sequence[Away], like: Rows) -> Rows:
 
 
 def _bytes(array: NDArray[Any]) -> NDArray[np.uint8]:
-    size = array.dtype.itemsize * int(np.prod(array.shape[1:], dtype=np.int64))
+    size = array.dtype.itemsize * math.prod(array.shape[1:])
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8).reshape(len(array), size)

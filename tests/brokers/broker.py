@@ -7,13 +7,14 @@ import re
 import shutil
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+
+from tests.brokers.kept import kept
 
 POM = Path(__file__).with_name("pom.xml")
 VERSION = re.search(r"kafka_2\.13</artifactId>\s*<version>([\d.]+)", POM.read_text())
@@ -113,21 +114,13 @@ def apache_jars() -> Path:
     major = re.search(r'version "(\d+)', told)
     if major is None or int(major[1]) < 17:
         raise Missing(f"Java 17 or newer is needed, not {told.splitlines()[:1]}")
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    folder = cache / "forewarn-tests" / f"kafka-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
-    if not folder.exists():
-        _fetch(folder)
-    return folder
+    return kept(f"kafka-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}", _fetch)
 
 
 def _fetch(folder: Path) -> None:
-    """Let Maven fetch the jars beside `folder`, and give it that name when all are there."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    fetched = Path(tempfile.mkdtemp(dir=folder.parent))
-    goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={fetched}"]
+    """Let Maven fetch the jars."""
+    goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={folder}"]
     _run(["mvn", "-q", "-B", "-f", str(POM), *goal], "Maven cannot fetch Apache Kafka")
-    with contextlib.suppress(OSError):  # another process was quicker
-        fetched.rename(folder)
 
 
 def _run(command: Sequence[str], what: str) -> None:

@@ -29,13 +29,15 @@ UNLUCKY = 40
 RACES = 0.02
 """Of messages on their way: how often somebody opts out meanwhile."""
 LEAST = 60
-SHARE = 0.1
+SHARE = 0.3
 """So many customers, or at least `LEAST`, may be told by one playbook before people are asked."""
+FEW = 2 / 3
+"""Of them: more than on any ordinary day, and not so many that people are asked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trip:
-    """A detector finds something at all customers within a few minutes."""
+    """A detector finds something at all customers within a few minutes, or at a `few`."""
 
     at: float
     """Day and part of it."""
@@ -43,17 +45,16 @@ class Trip:
     """What people make of it who are asked: a false alarm, a true one, nothing."""
     lasts: float
     """Days."""
-    every: int = 1
-    """Of so many customers one."""
+    few: bool = False
 
 
 TRIPS = (
-    Trip(9.4, "approved", 0.3, every=3),
+    Trip(9.4, "approved", 0.3, few=True),
     Trip(12.46, "refused", 0.5),
     Trip(19.9, "approved", 0.45),
     Trip(24.4, "expired", 0.8),
 )
-"""Few enough that nobody need be asked; a bad release of a detector; an outage, while mail is down too and clocks
+"""Some are told first, and watched; a bad release of a detector; an outage, while mail is down too and clocks
 change in Europe; one on a free day."""
 AWAKE = range(12, 18)
 """Places in `ZONES`, from Athens to London."""
@@ -89,6 +90,11 @@ def plans(count: int, draws: random.Random, often: Sequence[int]) -> Iterator[Pl
     yield from _arranged(count, often)
 
 
+def most_of(count: int) -> int:
+    """Return how many of so many customers may be told by one playbook before people are asked."""
+    return max(LEAST, int(SHARE * count))
+
+
 def _arranged(count: int, often: Sequence[int]) -> Iterator[Plan]:
     """Yield what is not left to chance; for `often` the same goes wrong every other hour of one day."""
     for hour in range(8, 18, 2):
@@ -97,7 +103,7 @@ def _arranged(count: int, often: Sequence[int]) -> Iterator[Plan]:
             yield Plan(at, "raised", number, "nightly-job")
             yield Plan(at + HOUR / 3, "cleared", number, "nightly-job")
     for trip in TRIPS:
-        for number in range(0, count, trip.every):
+        for number in range(0, count, int(count / (FEW * most_of(count))) if trip.few else 1):
             at = START + trip.at * DAY + number % 600
             yield Plan(at, "raised", number, "api-errors")
             yield Plan(at + trip.lasts * DAY, "cleared", number, "api-errors")
@@ -199,7 +205,7 @@ class Month:
 def lived(folder: Path, count: int, seed: int) -> Month:
     """Return a town after its month."""
     draws = random.Random(seed)
-    made = town(folder, ROOT, draws, max(LEAST, int(SHARE * count)))
+    made = town(folder, ROOT, draws, most_of(count))
     made.settle(range(count), draws)
     for number in draws.sample(range(count), count // 15):
         made.providers["email"].dead.add(mail_of(number))

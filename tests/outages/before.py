@@ -4,11 +4,10 @@ import io
 import os
 import subprocess
 import tarfile
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 from tests.brokers.broker import Missing
+from tests.brokers.kept import kept
 from tests.faults.house import ROOT
 
 BEFORE = os.environ.get("FOREWARN_BEFORE", "14eec8d3ddc58f4f3fd934607f23736e3826c5e7")
@@ -28,15 +27,11 @@ def before() -> Path:
 
     Raises Missing where there is no such history.
     """
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    folder = cache / "forewarn-tests" / f"before-{BEFORE}"
-    if not folder.exists():
-        _take_out(folder)
-    return folder
+    return kept(f"before-{BEFORE}", _take_out)
 
 
 def _take_out(folder: Path) -> None:
-    """Take the packages out of the history, and give the folder its name when all are there."""
+    """Take the packages out of the history."""
     archive = ["git", "-C", str(ROOT), "archive", "--format=tar", BEFORE, "--", *PACKAGES]
     try:
         done = subprocess.run(archive, capture_output=True, check=False)
@@ -44,9 +39,5 @@ def _take_out(folder: Path) -> None:
         raise Missing("there is no git") from error
     if done.returncode:
         raise Missing(f"there is no commit {BEFORE:.12}: {done.stderr.decode().strip()}")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(dir=folder.parent))
     with tarfile.open(fileobj=io.BytesIO(done.stdout)) as packed:
-        packed.extractall(made, filter="data")
-    with suppress(OSError):  # another process was quicker
-        made.rename(folder)
+        packed.extractall(folder, filter="data")

@@ -54,7 +54,7 @@ def brief() -> Play:
     """Return a play of workers while trouble begins: many orders of little, in a third of the time."""
     acts = [
         Act([_all_people()], [*_minutes(range(4), 4)]),
-        Act([*_minutes(range(4, 9))], [*_minutes(range(9, 33), 8)]),
+        Act([*_minutes(range(4, 9), end=14)], [*_minutes(range(9, 19), 5, end=14)]),
     ]
     return Play((*WORKERS, KEEPER), acts)
 
