@@ -104,17 +104,24 @@ class Server:
         raise Missing(f"initdb fails: {told}")
 
     def start(self) -> None:
-        """Start it and wait until it answers."""
-        settings = [f"--{name}={value}" for name, value in {**self._settings, "port": str(self.port)}.items()]
-        command = [str(self._binaries / "postgres"), "-D", str(self._data), *settings]
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/", **self._as)  # type: ignore[call-overload]
-        deadline = time.monotonic() + STARTS
-        while time.monotonic() < deadline and self._process.poll() is None:
+        """Start it and wait until it answers. While something of the one before is left, it ends at once, and again."""
+        deadline, again = time.monotonic() + STARTS, self._process is not None
+        self._process = self._begun()
+        while time.monotonic() < deadline and (again or self._process.poll() is None):
+            if self._process.poll() is not None:
+                self._process = self._begun()
             with suppress(psycopg.OperationalError), psycopg.connect(plain(self.url), connect_timeout=2):
                 return
             time.sleep(0.05)
         raise Missing(f"it does not answer: {self._log.read_text(errors='replace')[-500:]}")
+
+    def _begun(self) -> "subprocess.Popen[bytes]":
+        settings = [f"--{name}={value}" for name, value in {**self._settings, "port": str(self.port)}.items()]
+        command = [str(self._binaries / "postgres"), "-D", str(self._data), *settings]
+        with self._log.open("ab") as log:
+            return subprocess.Popen(  # type: ignore[call-overload,no-any-return]
+                command, stdout=log, stderr=log, cwd="/", **self._as
+            )
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """Stop it: SIGINT ends all connections, SIGQUIT at once without clearing up, as after a crash."""
