@@ -11,6 +11,7 @@ import structlog
 
 from engine.aside import Aside, Inline, Written, timed
 from engine.clock import Clock
+from engine.cold import Torn
 from engine.config.model import Config
 from engine.effects import GROUP
 from engine.errors import Retryable
@@ -93,10 +94,17 @@ class Partitions:
             log.warning("partition taken away", partition=partition)
             self._let_go(partition)
         for partition in sorted(ours - self._held.keys()):
-            self._held[partition] = self._kept(partition) or self._restored(partition)
-            self._notes[partition].at_end = self._clock.time()
+            self._take(partition)
         if ours:
             self._parked.clear()
+
+    def _take(self, partition: int) -> None:
+        try:
+            self._held[partition] = self._kept(partition) or self._restored(partition)
+        except Fenced as error:
+            self._fenced(partition, error)
+        else:
+            self._notes[partition].at_end = self._clock.time()
 
     def restore(self) -> list[str]:
         """Take what is ours from its snapshots; returns what went wrong on the way, as sentences."""
@@ -164,7 +172,7 @@ class Partitions:
         self._config = config
         self._parked.clear()
         for pipeline in self.pipelines:
-            pipeline.reconfigure(config)
+            self._guarded(pipeline, lambda held: held.reconfigure(config))
 
     def close(self) -> None:
         """Leave the group."""
@@ -191,9 +199,12 @@ class Partitions:
 
     def _saved(self, pipeline: Pipeline, offset: int, size: int, written: Written) -> None:
         """Take note of a snapshot."""
-        pipeline.written(written.oldest)
         self._notes[pipeline.partition].saved(self._clock.time(), written.seconds, size)
         self._membership.commit(pipeline.partition, offset)
+        try:
+            pipeline.written(written.oldest)
+        except (Retryable, Fenced) as error:  # it is done with the next one, by whoever writes that
+            log.info("what no snapshot needs is kept", partition=pipeline.partition, cause=error.line())
 
     def _unsaved(self, pipeline: Pipeline, error: Retryable) -> None:
         log.warning("snapshot not written", partition=pipeline.partition, cause=error.line())
@@ -236,7 +247,7 @@ class Partitions:
             try:
                 self._write_down(pipeline)
             except Fenced as error:
-                self._fenced(pipeline, error)
+                self._fenced(partition, error)
             except Retryable as error:  # whoever goes on starts from the snapshot before, and replays more
                 log.warning("partition given back as it is", partition=partition, cause=error.line())
         self._parked |= leaving
@@ -254,16 +265,18 @@ class Partitions:
         return self._guarded(pipeline, lambda held: held.process(batches)) if batches or pipeline.unsettled else 0
 
     def _guarded(self, pipeline: Pipeline, work: Callable[[Pipeline], int | None]) -> int:
-        """Do something to a pipeline; one that somebody else has taken meanwhile is let go of."""
+        """Do something to a pipeline; one that somebody else has taken meanwhile, or that is torn, is let go of."""
         try:
             return work(pipeline) or 0
         except Fenced as error:
-            self._fenced(pipeline, error)
-            self._let_go(pipeline.partition)
-            return 0
+            self._fenced(pipeline.partition, error)
+        except Torn as error:
+            log.warning("partition starts again", partition=pipeline.partition, error=str(error))
+        self._let_go(pipeline.partition)
+        return 0
 
-    def _fenced(self, pipeline: Pipeline, error: Fenced) -> None:
-        log.warning("partition taken away", partition=pipeline.partition, error=str(error))
+    def _fenced(self, partition: int, error: Fenced) -> None:
+        log.warning("partition taken away", partition=partition, error=str(error))
         self._standing = replace(self._standing, fenced=self._standing.fenced + 1)
 
     def _let_go(self, partition: int) -> Pipeline:

@@ -92,6 +92,8 @@ class Pipeline:
         self._stores = stores
         self._clock = clock
         self._cold = stores.cold.of(partition) if stores.cold is not None and stores.snapshots is not None else None
+        if self._cold is not None:
+            self._cold.epoch = lambda: self._ledger.epoch
         self.memory = Memory(config, partition, Aids(stores.database, self._cold, stores.versions, stores.signals))
         self._ledger = Ledger(config, partition, self.memory.entities, (stores.database, stores.dead_letters), clock)
         self._appraised: set[str] | None = None

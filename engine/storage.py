@@ -15,6 +15,8 @@ from engine.blobs.objects import Objects
 from engine.blobs.table import Table
 from engine.clock import Clock
 from engine.cold import ColdStores
+from engine.cold.file import Files
+from engine.cold.table import Tables
 from engine.config.model import IN_DATABASE, Config
 from engine.eventlog.base import DeadLetters, EventLog
 from engine.eventlog.deadletters import SqliteDeadLetters
@@ -44,8 +46,7 @@ class Storage:
     versions: Versions | None = None
     """Where versions of models are kept by name; None: nowhere."""
     cold: ColdStores | None = None
-    """Where series are kept that have gone quiet; None: they stay in memory, as where partitions move between machines:
-    a file of one of them would not follow."""
+    """Where series are kept that have gone quiet; None: they stay in memory."""
     signals: SignalLog | None = None
     """Where partitions tell what concerns all of them; None: nowhere, and no incident has a cause."""
     reports: Path | None = None
@@ -64,7 +65,7 @@ class Storage:
             snapshots=open_snapshots(config, database),
             secret=config.main.link_secret.encode() or secret_at(folder / "links.key"),
             versions=open_versions(config, database),
-            cold=None if config.main.log.kafka else ColdStores(folder / COLD, synchronous=synchronous),
+            cold=Tables(database) if config.main.log.kafka else Files(folder / COLD, synchronous=synchronous),
             signals=SignalLog(partial(open_signals, config, clock)),
             reports=folder / "reports",
         )

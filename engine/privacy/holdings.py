@@ -81,6 +81,8 @@ IMPERSONAL: Mapping[type[SQLModel], str] = {
     models.Taken: "numbers",
     models.Blob: "names and sizes of snapshots",
     models.BlobChunk: "snapshots of what models learned, as files in a folder are; they age out",
+    models.QuietSeries: "what models learned of series, by their keys; the worker that has the partition erases them",
+    models.QuietText: "what is watched, and the form of what was learned",
     models.StatusEntry: "public; words that name a customer are refused",
     models.StatusUpdate: "public; words that name a customer are refused",
     models.DeskCursor: "how far a desk was read",

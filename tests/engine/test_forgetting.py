@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.cold import ColdStore, Leaving
+from engine.cold import Leaving
+from engine.cold.file import FileStore
 from engine.events import ChangeEvent
 from engine.events.reserved import PRIVACY
 from engine.privacy import erase
@@ -189,7 +190,7 @@ def test_c11_a_version_of_before_does_not_bring_them_back(house: House) -> None:
 
 
 def test_c11_series_that_are_away_are_erased_too(tmp_path: Path) -> None:
-    store = ColdStore(tmp_path / "cold.db")
+    store = FileStore(tmp_path / "cold.db")
     keys = ["account/acme", "endpoint=/v1|account/acme", "account/acme|code=1", "account/acme-2", "account/other"]
     store.put("w", Leaving(keys, np.arange(5, dtype=np.uint64), "l", np.zeros((5, 3), np.uint8)))
     store.erase("account/acme")

@@ -20,6 +20,7 @@ from detectors.forecast import Forecast
 from detectors.seasonal import Seasonal
 from detectors.threshold import Threshold
 from engine.cold import Away, ColdStore
+from engine.cold.file import FileStore
 from engine.config.model import DetectorConfig, Measure, Of, Raise, Watch
 from engine.events import ChangeEvent, Decoder, Schema, Telemetry, make_event
 from engine.expressions import Expression
@@ -133,7 +134,7 @@ def told(found: Iterable[Finding]) -> list[str]:
 @contextmanager
 def stores(count: int) -> Iterator[list[ColdStore]]:
     with TemporaryDirectory() as folder:
-        made = [ColdStore(Path(folder) / f"{number}.db", synchronous="OFF") for number in range(count)]
+        made = [FileStore(Path(folder) / f"{number}.db", synchronous="OFF") for number in range(count)]
         try:
             yield made
         finally:

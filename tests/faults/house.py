@@ -11,6 +11,7 @@ from sqlmodel import SQLModel, select
 
 from engine.app import Engine
 from engine.clock import FakeClock
+from engine.cold.table import Tables
 from engine.config.load import load_or_raise
 from engine.eventlog.base import DeadLetter
 from engine.events import make_event
@@ -119,9 +120,17 @@ def prepared(folder: Path, **changed: str) -> Path:
 
 @contextmanager
 def opened(
-    folder: Path, *, clock: FakeClock | None = None, email: Channel | None = None, busy_timeout: float = 10.0
+    folder: Path,
+    *,
+    clock: FakeClock | None = None,
+    email: Channel | None = None,
+    busy_timeout: float = 10.0,
+    tables: bool = False,
 ) -> Iterator[House]:
-    """Yield the engine over what `folder` holds, as any start does; a lock is waited for `busy_timeout` seconds."""
+    """Yield the engine over what `folder` holds, as any start does; a lock is waited for `busy_timeout` seconds.
+
+    `tables`: quiet series are kept in the database, as where partitions move.
+    """
     clock = clock or FakeClock(START)
     channel = email or MemoryChannel.like(channel_class("email"))()
     config = load_or_raise(folder / "config", {})
@@ -130,6 +139,8 @@ def opened(
         storage.database.close()
         impatient = Database.open(config.data_dir / "forewarn.db", synchronous="OFF", busy_timeout=busy_timeout)
         storage = replace(storage, database=impatient)
+    if tables:
+        storage = replace(storage, cold=Tables(storage.database))
     engine = Engine(config, clock, storage, {"email": channel})
     try:
         engine.restore()

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
 from engine.app import Engine
@@ -27,10 +26,7 @@ class Undisturbed:
 
     def __enter__(self) -> "Undisturbed":
         config = load_or_raise(prepared(self._folder, **self._files) / "config", {})
-        opened = Storage.embedded(config, self.clock, synchronous="OFF")
-        if opened.cold is not None:
-            opened.cold.close()
-        storage = replace(opened, cold=None)  # as in a cluster, where partitions move
+        storage = Storage.embedded(config, self.clock, synchronous="OFF")
         self.slack = MemoryChannel.like(channel_class("slack"))()
         self.engine = Engine(config, self.clock, storage, {"slack": self.slack})
         self.engine.schedule.jobs = []

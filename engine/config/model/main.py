@@ -28,10 +28,7 @@ class EventRules:
     future: Duration = Duration(300.0)
     """An event later than this ahead of its arrival is refused."""
     idle: Duration = Duration(30 * 86400.0)
-    """A series of which nothing came for so long leaves memory for the disk, until something does.
-
-    With Kafka it stays in memory: its partition may be another machine's when it comes back.
-    """
+    """A series of which nothing came for so long leaves memory for the disk, until something does."""
     partitions: int = 1
 
 

@@ -19,6 +19,7 @@ from engine.store.models.feedback import (
 )
 from engine.store.models.issues import Change, DeclaredChange, Defect, Issue, SignalRow, Silence
 from engine.store.models.people import Address, Consent, Entity, Preference, Suppression
+from engine.store.models.quiet import QuietSeries, QuietText
 from engine.store.models.running import JobRun, Progress, Token
 from engine.store.models.sending import Duty, EarlyDelivery, Intent, Page, ReceiptRow, StreamHour, Taken
 from engine.store.models.status import StatusEntry, StatusUpdate, Subscriber
@@ -58,6 +59,8 @@ __all__ = [
     "Page",
     "Preference",
     "Progress",
+    "QuietSeries",
+    "QuietText",
     "ReceiptRow",
     "SignalRow",
     "Silence",
