@@ -24,7 +24,6 @@ from engine.connectors import channels_of, desks_of, exchange, rehearsed
 from engine.conversations.answers import templates_of
 from engine.desks.polling import Poller
 from engine.dispatching import Dispatcher, Unfinished
-from engine.effects import GROUP
 from engine.errors import ConfigError
 from engine.eventlog.membership import Membership
 from engine.events import Decoder, Schema
@@ -40,6 +39,7 @@ from engine.scoring import Scorer, Subjects
 from engine.standing import Pool, Standing
 from engine.status.keeper import Keeper
 from engine.storage import Storage
+from engine.store.progress import PIPELINE
 from engine.tickets import Tickets
 from engine.traffic import SendingState, Traffic
 from engine.upkeep import Upkeep
@@ -224,7 +224,7 @@ class Engine:
         """Return, of each partition of the log, how many events no worker has put behind it for good."""
         log = self.storage.log
         told = self.config.main.log
-        done = log.progress(told.group if told.kafka else GROUP)
+        done = log.progress(told.group if told.kafka else PIPELINE)
         every = range(log.partitions)
         return log.lags({each: done[each] if each in done else log.begin(each) for each in every})
 

@@ -20,9 +20,7 @@ from engine.planning import Planner
 from engine.store.database import Database, lock
 from engine.store.models import Progress
 from engine.store.outbox import PREPARE
-from engine.store.progress import locked, owned, take
-
-GROUP = "pipeline"
+from engine.store.progress import PIPELINE, locked, owned, take
 
 
 @dataclass(slots=True)
@@ -91,7 +89,7 @@ class Ledger:
 
     def claim(self, holder: str) -> bool:
         """Make the partition ours: whoever had it before can no longer write. Returns whether that was us."""
-        taken = take(self._database, GROUP, self._partition, holder)
+        taken = take(self._database, PIPELINE, self._partition, holder)
         ours = taken.epoch == self._epoch + 1
         self._epoch, self._written = taken.epoch, max(self._written, taken.offset)
         return ours
@@ -99,7 +97,7 @@ class Ledger:
     def check(self) -> None:
         """Raise Fenced when the partition is another's now."""
         with self._database.reading() as session:
-            owned(session.get(Progress, (GROUP, self._partition)), self._epoch, self._partition)
+            owned(session.get(Progress, (PIPELINE, self._partition)), self._epoch, self._partition)
 
     def add(self, effects: Effects) -> None:
         """Keep what is to be written next."""
@@ -120,7 +118,7 @@ class Ledger:
 
         Raises Fenced, before anything is written, when the partition is another's now.
         """
-        progress = locked(session, GROUP, self._partition, self._epoch)
+        progress = locked(session, PIPELINE, self._partition, self._epoch)
         if progress.offset >= offset:
             return
         if any(isinstance(step, ConsentEvent) for step in self.pending.steps):

@@ -13,7 +13,6 @@ from engine.aside import Aside, Inline, Written, timed
 from engine.clock import Clock
 from engine.cold import Torn
 from engine.config.model import Config
-from engine.effects import GROUP
 from engine.errors import Retryable
 from engine.eventlog.base import EventLog
 from engine.eventlog.membership import Membership
@@ -21,7 +20,7 @@ from engine.notes import Notes
 from engine.pipeline import Pipeline, Stores
 from engine.standing import Standing
 from engine.storage import Storage
-from engine.store.progress import Fenced
+from engine.store.progress import PIPELINE, Fenced
 
 log = structlog.get_logger()
 READ = 20_000
@@ -40,7 +39,7 @@ class Alone(Membership):
 
     def commit(self, partition: int, offset: int) -> None:
         """Remember it in the log."""
-        self._log.commit(GROUP, partition, offset)
+        self._log.commit(PIPELINE, partition, offset)
 
     def close(self) -> None:
         """Do nothing: there is no group."""

@@ -13,11 +13,10 @@ from sqlalchemy import ColumnElement, bindparam, delete, func, select, text, tup
 from sqlmodel import Session, col
 
 from engine.cold.base import Away, ColdStore, ColdStores, Kept, Leaving, Wanted, hash_of, signed, to_bytes, to_text
-from engine.effects import GROUP
 from engine.ids import derive
 from engine.store.database import Database, insert_ignore, upsert
 from engine.store.models import QuietSeries, QuietText
-from engine.store.progress import locked
+from engine.store.progress import PIPELINE, locked
 
 _T = TypeVar("_T")
 SOME = 1000
@@ -177,7 +176,7 @@ class TableStore(ColdStore):
 
     def _lock(self, session: Session) -> None:
         """Let nobody else write of the partition until the transaction ends. Raises Fenced when it is another's now."""
-        locked(session, GROUP, self._partition, self.epoch())
+        locked(session, PIPELINE, self._partition, self.epoch())
 
 
 class Tables(ColdStores):

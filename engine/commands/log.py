@@ -11,11 +11,11 @@ from engine.commands.output import counted, emit, table
 from engine.commands.shared import CLOCK, AsJson, ConfigFolder, configured
 from engine.commands.stores import database
 from engine.config.model import Config
-from engine.effects import GROUP
 from engine.eventlog.base import EventLog
 from engine.logs import quiet
 from engine.storage import open_log
 from engine.store.models import Progress
+from engine.store.progress import PIPELINE
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="The event log, and how far it was processed.")
 
@@ -63,12 +63,12 @@ def status(
 
 
 def _group(config: Config) -> str:
-    return config.main.log.group if config.main.log.kafka else GROUP
+    return config.main.log.group if config.main.log.kafka else PIPELINE
 
 
 def _owners(config: Config) -> dict[int, Progress]:
     with database(config) as opened, opened.reading() as session:
-        return {row.partition: row for row in session.exec(select(Progress).where(Progress.group == GROUP)).all()}
+        return {row.partition: row for row in session.exec(select(Progress).where(Progress.group == PIPELINE)).all()}
 
 
 def _rows(log: EventLog, group: str, owners: dict[int, Progress]) -> list[Row]:

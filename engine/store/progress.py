@@ -14,6 +14,9 @@ from engine.errors import ForewarnError
 from engine.store.database import Database, insert_ignore
 from engine.store.models import Progress
 
+PIPELINE = "pipeline"
+"""The group that brings events to the models."""
+
 
 class Fenced(ForewarnError):
     """Another process has the partition now: nothing of ours may be written any more."""

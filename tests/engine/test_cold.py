@@ -1,6 +1,6 @@
 """What is kept of series that are away: durable before it is needed, and turned back with the log."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -14,11 +14,10 @@ from engine.cold.file import FileStore
 from engine.cold.table import Tables
 from engine.columnar.filter import Filter
 from engine.columnar.index import SeriesIndex
-from engine.effects import GROUP
 from engine.embedded import DiskFull
 from engine.errors import ForewarnError, Retryable
 from engine.store.database import Database
-from engine.store.progress import Fenced, take
+from engine.store.progress import PIPELINE, Fenced, take
 
 BOTH_STORES = True
 
@@ -58,7 +57,7 @@ def opened(path: Path, kind: str) -> ColdStore:
         return FileStore(path / "cold.db", synchronous="OFF")
     database = Database.open(path / "forewarn.db", synchronous="OFF")
     made = Tables(database).of(3)
-    made.epoch = partial(int, take(database, GROUP, 3, "a worker").epoch)
+    made.epoch = partial(int, take(database, PIPELINE, 3, "a worker").epoch)
     return made
 
 
@@ -232,13 +231,14 @@ def test_one_that_comes_back_and_leaves_within_a_batch_is_away_once(store: ColdS
 
 def test_whose_the_partition_was_can_no_longer_write(tmp_path: Path) -> None:
     old, new = opened(tmp_path, "table"), opened(tmp_path, "table")
-    for write in (
+    writes: Sequence[Callable[[], None]] = (
         lambda: leave(old, 10, "account/a"),
         lambda: old.rewind(0),
         lambda: old.purge(10),
         lambda: old.keep([WATCH]),
         lambda: old.erase("account/a"),
-    ):
+    )
+    for write in writes:
         with pytest.raises(Fenced):
             write()
     leave(new, 10, "account/a")
@@ -252,7 +252,7 @@ def test_partitions_do_not_mix(tmp_path: Path) -> None:
     database = Database.open(tmp_path / "forewarn.db", synchronous="OFF")
     first, second = (Tables(database).of(number) for number in (1, 2))
     for number, each in enumerate((first, second), 1):
-        each.epoch = partial(int, take(database, GROUP, number, "a worker").epoch)
+        each.epoch = partial(int, take(database, PIPELINE, number, "a worker").epoch)
     leave(first, 10, "account/a")
     leave(second, 10, "account/a", "account/b", state=2)
     second.rewind(5)

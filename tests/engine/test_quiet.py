@@ -132,7 +132,7 @@ def told(found: Iterable[Finding]) -> list[str]:
 
 
 @contextmanager
-def stores(count: int) -> Iterator[list[ColdStore]]:
+def stores(count: int) -> Iterator[Sequence[ColdStore]]:
     with TemporaryDirectory() as folder:
         made = [FileStore(Path(folder) / f"{number}.db", synchronous="OFF") for number in range(count)]
         try:

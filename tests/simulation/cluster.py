@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import Collection, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
-from sqlmodel import SQLModel, select
+from sqlmodel import SQLModel, col, select
 
 from engine.clock import FakeClock
+from engine.cold.table import Tables
 from engine.config.model import Config
 from engine.conversations.answers import templates_of
 from engine.dispatching import Dispatcher
@@ -20,7 +22,7 @@ from engine.links import Links
 from engine.partitions import Partitions
 from engine.snapshots import Snapshots
 from engine.storage import Storage
-from engine.store.models import Intent, Issue, SignalRow, Ticket, TicketNote
+from engine.store.models import Intent, Issue, QuietSeries, SignalRow, Ticket, TicketNote
 from engine.tickets import Tickets
 from engine.upkeep import Upkeep
 from engine.wording import Speaker
@@ -167,6 +169,7 @@ class Cluster:
             "notes": self._counted(TicketNote, "ticket"),
             "taken": Counter(message.id for message in self.provider.sent),
             "models": self._models(),
+            "away": self._away(),
             "dead": self._storage.dead_letters.counts(),
         }
 
@@ -183,6 +186,12 @@ class Cluster:
             each.partition: {name: array.tobytes() for name, array in each.scorer.state().items()} for each in pipelines
         }
 
+    def _away(self) -> Counter[tuple[str, bytes]]:
+        """Return which series have left memory."""
+        with self._database.reading() as session:
+            rows = session.exec(select(QuietSeries.watch, QuietSeries.key).where(col(QuietSeries.back).is_(None))).all()
+        return Counter((watch, bytes(key)) for watch, key in rows)
+
     # -- processes ----------------------------------------------------------------------------------------------------
 
     def _worker(self, name: str) -> Partitions:
@@ -190,7 +199,8 @@ class Cluster:
         if name not in self.workers:
             self._lives[name] += 1
             place = Place(self.log, self._life(name, self._lives[name]), self.trouble)
-            self.workers[name], self.places[name] = Partitions(self._config, self._storage, self.clock, place), place
+            storage = replace(self._storage, cold=Tables(self._database))
+            self.workers[name], self.places[name] = Partitions(self._config, storage, self.clock, place), place
             self.share_out()
             self.workers[name].restore()
         return self.workers[name]

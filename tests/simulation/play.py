@@ -10,6 +10,8 @@ from tests.simulation.cluster import KEEPER, NAMES, WORKERS
 MINUTE = 60.0
 ACCOUNTS = ("account/acme", "account/b")
 """Of different partitions."""
+SELDOM = {"account/c": (0, 1, 8), "account/d": (0, 6)}
+"""Accounts that leave memory while they are quiet, and the minutes at which something comes of them."""
 
 
 class Act(NamedTuple):
@@ -89,6 +91,9 @@ def _events(minute: int, now: float, end: int) -> Iterator[bytes]:
             yield _event("app.call", account, {"failed": failed}, now + 5.0 * nth, f"call-{minute}-{nth}")
         if not (account == ACCOUNTS[1] and 4 <= minute < end):
             yield _event("app.beat", account, {}, now + 30.0, f"beat-{minute}")
+    for account, minutes in SELDOM.items():
+        if minute in minutes:
+            yield _event("app.call", account, {"failed": False}, now + 10.0, f"call-{minute}")
     yield _event("forewarn.tick", "engine/clock", {}, now + 59.0, f"tick-{minute}")
 
 

@@ -23,13 +23,13 @@ from outreach.base import Outcome, Receipt
 from tests.faults.house import FILES, prepared
 from tests.simulation.cluster import WORKERS, Cluster, State
 from tests.simulation.parts import UnsteadyDatabase, UnsteadyProvider
-from tests.simulation.play import PLAYS, SHARE, Play
+from tests.simulation.play import PLAYS, SELDOM, SHARE, Play
 from tests.simulation.trouble import Trouble
 
 CHUNKS = 20
 SEEDS = int(os.environ.get("FOREWARN_HISTORIES", "1000"))
 ONE = os.environ.get("FOREWARN_SEED")
-MAIN = "sender: {company: Acme}\nevents: {partitions: 2, known: ['app.*']}\n"
+MAIN = "sender: {company: Acme}\nevents: {partitions: 2, idle: 2m, known: ['app.*']}\n"
 SILENT = """
 name: silent
 about: Silent
@@ -154,6 +154,7 @@ def test_something_happens_at_all(expected: Mapping[str, State]) -> None:
     for state in expected.values():
         assert {status for _, status, *_ in state["issues"]} == {"resolved"}
         assert len(state["issues"]) == 2
+        assert {key for _, key in state["away"]} == {account.encode() for account in SELDOM}
     assert set(expected["whole"]["taken"].values()) == {1}
     assert len(expected["whole"]["taken"]) == 4
     assert len(expected["whole"]["tickets"]) == 2
