@@ -305,12 +305,12 @@ def _by_bytes_on_postgres(element: by_bytes, compiler: Any, **given: Any) -> str
 
 
 def unindexed(column: Any) -> ColumnElement[Any]:
-    """Return a text column as a value that no index is looked up by.
+    """Return a column of texts or times as a value that no index is looked up by.
 
     SQLite keeps no statistics of its own accord. Where it may choose, it takes a status, which it believes to be rare,
     for the better way to a few hundred rows named by their ids, and reads a million.
     """
-    return func.coalesce(column, "")
+    return func.coalesce(column, "" if isinstance(column.type, String) else 0.0)
 
 
 def values(table: Table, row: Row) -> Mapping[str, Any]:

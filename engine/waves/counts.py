@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Select, distinct, func, or_
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, col
 
+from engine.store.database import unindexed
 from engine.store.models import Consent, CustomerContact, Intent, Label
 from engine.waves.reactions import Reactions
 from engine.waves.wave import CALM, Seen
@@ -28,7 +29,7 @@ class Members:
     until: float = math.inf
 
 
-_planned = col(Intent.created_at) + 0.0
+_planned = unindexed(col(Intent.created_at))
 """When it was planned, as a value that no index is looked up by: most of all there ever was were planned by then."""
 _GONE = ("sending", "sent", "unknown")
 _WAITING = ("pending", "claimed")
