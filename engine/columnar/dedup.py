@@ -13,6 +13,8 @@ from engine.columnar.memory import whole
 
 _U = np.uint64
 Words = NDArray[np.uint64]
+FEWEST = 1_000
+"""Identities that there is room for at first."""
 
 
 class Dedup:
@@ -20,7 +22,8 @@ class Dedup:
 
     An identity is a repetition if it is among the last `window` different ones that were admitted. Identities are
     known by a hash of 128 bits: at a window of a million two different ones are taken for one with a probability of
-    about 1e-33 an event. Takes 32 bytes of memory for each identity in the window, 34 MB for a million.
+    about 1e-33 an event. Takes 32 bytes of memory for each identity that was admitted, at most 34 MB for a million:
+    what holds them grows by doubling until it has the window.
 
     >>> dedup = Dedup(window=2)
     >>> dedup.admit(["app 1", "app 2", "app 1", "app 3", "app 1"])
@@ -32,9 +35,7 @@ class Dedup:
             raise ValueError(f"a window of {window} identities: 1 to 2147483647 are possible")
         self.window = window
         self._ring = Growing(np.uint64, 2)
-        self._slots = Growing(np.uint64)
-        self._ring.reserve(window)
-        self._slots.reserve(_capacity(window))
+        self._slots: Words = np.zeros(_capacity(FEWEST), np.uint64)
         self._admitted = 0
 
     def admit(self, identities: Words | bytes | list[str]) -> NDArray[np.bool_]:
@@ -54,20 +55,28 @@ class Dedup:
         ring, admitted = np.asarray(state["ring"], np.uint64), int(state["admitted"][0])
         if len(ring) != min(admitted, self.window):
             raise ValueError(f"the saved window has {len(ring)} identities of {admitted}, this one holds {self.window}")
-        self._slots = Growing(np.uint64)
-        self._slots.reserve(_capacity(self.window))
         self._ring.fill(ring)
         self._admitted = admitted
-        _rebuild(self._table(), self._ring.array[: len(ring)])
+        self._build(_capacity(len(ring)))
 
     def _admit(self, hashes: Words) -> NDArray[np.bool_]:
         mask = np.empty(len(hashes), np.bool_)
-        self._admitted = _admit(hashes, self._ring.array[: self.window], self._table(), self._admitted, mask)
+        self._make_room(min(self._admitted + len(hashes), self.window))
+        self._admitted = _admit(hashes, self._ring.array, self.window, self._slots, self._admitted, mask)
         return mask
 
-    def _table(self) -> Words:
-        table: Words = self._slots.array[: _capacity(self.window)]
-        return table
+    def _make_room(self, count: int) -> None:
+        """Have room for so many identities."""
+        self._ring.reserve(count)
+        if (size := _capacity(count)) > len(self._slots):
+            self._build(size)
+
+    def _build(self, size: int) -> None:
+        """Make a table of so many slots, and put there what is remembered."""
+        slots = Growing(np.uint64)
+        slots.reserve(size)
+        self._slots = slots.array[:size]
+        _rebuild(self._slots, self._ring.array[: min(self._admitted, self.window)])
 
 
 def hashes_of(identities: bytes | list[str]) -> Words:
@@ -87,7 +96,7 @@ def hashes_of(identities: bytes | list[str]) -> Words:
 
 def _capacity(window: int) -> int:
     """Slots of the table: a power of two, at most two thirds of them ever in use."""
-    return 1 << (window * 3 // 2).bit_length()
+    return 1 << (max(window, FEWEST) * 3 // 2).bit_length()
 
 
 @compiled
@@ -137,25 +146,28 @@ def _put(first: np.uint64, row: int, slots: Words) -> None:
 
 
 @compiled
-def _admit(hashes: Words, ring: Words, slots: Words, admitted: int, mask: NDArray[np.bool_]) -> int:
-    """Fill `mask`; return how many were ever admitted. A slot is 32 bits of the hash above the ring's row + 1."""
-    warm, row = _U(0), admitted % len(ring)
+def _admit(hashes: Words, ring: Words, window: int, slots: Words, admitted: int, mask: NDArray[np.bool_]) -> int:
+    """Fill `mask`; return how many were ever admitted. A slot is 32 bits of the hash above the ring's row + 1.
+
+    The ring has `window` rows, or as many as can be needed now.
+    """
+    warm, row = _U(0), admitted % window
     for i in range(len(hashes)):  # many reads of memory under way at once, for the loop below to find in the cache
         warm |= slots[_home(hashes[i, 0], slots)]
-        if admitted + i >= len(ring):
+        if admitted + i >= window:
             warm |= slots[_home(ring[row, 0], slots)]
-            row = row + 1 if row + 1 < len(ring) else 0
-    row = admitted % len(ring)
+            row = row + 1 if row + 1 < window else 0
+    row = admitted % window
     for i in range(len(hashes)):
         first, second = hashes[i, 0], hashes[i, 1]
         mask[i] = not _known(first, second, ring, slots)
         if mask[i]:
-            if admitted >= len(ring):
+            if admitted >= window:
                 _forget(ring[row, 0], row, slots)
             ring[row, 0], ring[row, 1] = first, second
             _put(first, row, slots)
             admitted += 1
-            row = row + 1 if row + 1 < len(ring) else 0
+            row = row + 1 if row + 1 < window else 0
     return admitted if warm else max(admitted, 0)
 
 

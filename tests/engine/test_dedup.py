@@ -71,3 +71,11 @@ def test_a_state_of_a_larger_window_is_refused() -> None:
 def test_a_window_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="a window of 0"):
         Dedup(0)
+
+
+def test_it_grows_with_what_was_admitted() -> None:
+    dedup, identities = Dedup(20_000), [f"app {number}" for number in range(30_000)]
+    for start in range(0, len(identities), 700):
+        assert dedup.admit(identities[start : start + 700]).all()
+        assert not dedup.admit(identities[max(0, start - 10_000) : start + 700]).any()
+    assert dedup.admit(identities[:10_000]).all(), "they are older than the window"

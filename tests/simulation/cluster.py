@@ -41,8 +41,10 @@ State = dict[str, Any]
 class Cluster:
     """Two workers, two dispatchers and one that keeps the time, over one log of two partitions."""
 
-    def __init__(self, config: Config, decoder: Decoder, database: UnsteadyDatabase, trouble: Trouble) -> None:
-        """`database` has all tables and no rows."""
+    def __init__(
+        self, config: Config, decoder: Decoder, database: UnsteadyDatabase, trouble: Trouble, *, quiet: bool
+    ) -> None:
+        """`database` has all tables and no rows; where `quiet`, series leave memory for it."""
         self.clock = FakeClock(START)
         self.trouble = trouble
         self.log = UnsteadyLog(trouble, clock=self.clock, partitions=config.main.events.partitions)
@@ -66,6 +68,7 @@ class Cluster:
             templates=templates_of(config),
             speaker=Speaker(config, Links(config.main.listen.public_url, b"secret")),
         )
+        self._quiet = quiet
         self._lives = Counter[str]()
         self.workers: dict[str, Partitions] = {}
         self.places: dict[str, Place] = {}
@@ -199,7 +202,7 @@ class Cluster:
         if name not in self.workers:
             self._lives[name] += 1
             place = Place(self.log, self._life(name, self._lives[name]), self.trouble)
-            storage = replace(self._storage, cold=Tables(self._database))
+            storage = replace(self._storage, cold=Tables(self._database) if self._quiet else None)
             self.workers[name], self.places[name] = Partitions(self._config, storage, self.clock, place), place
             self.share_out()
             self.workers[name].restore()
