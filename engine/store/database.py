@@ -15,6 +15,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    Float,
     String,
     Table,
     bindparam,
@@ -310,7 +311,7 @@ def unindexed(column: Any) -> ColumnElement[Any]:
     SQLite keeps no statistics of its own accord. Where it may choose, it takes a status, which it believes to be rare,
     for the better way to a few hundred rows named by their ids, and reads a million.
     """
-    return func.coalesce(column, "" if isinstance(column.type, String) else 0.0)
+    return func.coalesce(column, 0.0 if isinstance(column.type, Float) else "")
 
 
 def values(table: Table, row: Row) -> Mapping[str, Any]:
