@@ -11,7 +11,6 @@ from sqlmodel import SQLModel, select
 
 from engine.app import Engine
 from engine.clock import FakeClock
-from engine.cold.table import Tables
 from engine.config.load import load_or_raise
 from engine.eventlog.base import DeadLetter
 from engine.events import make_event
@@ -140,6 +139,8 @@ def opened(
         impatient = Database.open(config.data_dir / "forewarn.db", synchronous="OFF", busy_timeout=busy_timeout)
         storage = replace(storage, database=impatient)
     if tables:
+        from engine.cold.table import Tables  # noqa: PLC0415 -- the version before has none, and lives in this house, too
+
         storage = replace(storage, cold=Tables(storage.database))
     engine = Engine(config, clock, storage, {"email": channel})
     try:
