@@ -17,6 +17,7 @@ from engine.blobs.folder import Folder
 from engine.dispatching.leases import LEASE
 from engine.errors import Retryable
 from engine.eventlog.brokers import Brokers
+from engine.eventlog.kafka import KafkaLog
 from engine.eventlog.kafka_letters import KafkaDeadLetters
 from engine.snapshots import Snapshots
 from engine.store.database import Database
@@ -99,10 +100,17 @@ class Town:
             self._write(made)
         self.database = stack.enter_context(closing(self._opened_database()))
         self.broker.open([each.kafka.port for each in self.processes.values()])
+        if self._before is not None:
+            self._make_topics()
         self.snapshots = stack.enter_context(Watch(self.folder / "shared" / "snapshots", self.of("worker")))
         for each in self.processes.values():
             each.wanted = each.name not in self._reserve
         self.tend()
+
+    def _make_topics(self) -> None:
+        """Make what the version before would: it takes a topic that was made a moment ago for one of no partitions."""
+        for name, partitions in ((TOPIC, PARTITIONS), (f"{TOPIC}.signals", 1)):
+            KafkaLog(Brokers([f"127.0.0.1:{self.broker.port}"]), name, partitions=partitions).close()
 
     def _opened_database(self) -> Database:
         """Return the database, with the tables of the version that is run first."""
