@@ -13,8 +13,8 @@ from engine.columnar.memory import whole
 
 _U = np.uint64
 Words = NDArray[np.uint64]
-FEWEST = 1_000
-"""Identities that there is room for at first."""
+FEWEST, GROWTH = 1_000, 8
+"""Identities that there is room for at first, and how many times as many when that is full."""
 
 
 class Dedup:
@@ -23,7 +23,7 @@ class Dedup:
     An identity is a repetition if it is among the last `window` different ones that were admitted. Identities are
     known by a hash of 128 bits: at a window of a million two different ones are taken for one with a probability of
     about 1e-33 an event. Takes 32 bytes of memory for each identity that was admitted, at most 34 MB for a million:
-    what holds them grows by doubling until it has the window.
+    what holds them grows until it has the window.
 
     >>> dedup = Dedup(window=2)
     >>> dedup.admit(["app 1", "app 2", "app 1", "app 3", "app 1"])
@@ -68,8 +68,8 @@ class Dedup:
     def _make_room(self, count: int) -> None:
         """Have room for so many identities."""
         self._ring.reserve(count)
-        if (size := _capacity(count)) > len(self._slots):
-            self._build(size)
+        if _capacity(count) > len(self._slots):
+            self._build(_capacity(min(GROWTH * count, self.window)))
 
     def _build(self, size: int) -> None:
         """Make a table of so many slots, and put there what is remembered."""
