@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+import structlog
 from numpy.typing import NDArray
 
 from engine.attributes import Attributes
@@ -11,7 +12,7 @@ from engine.columnar.dedup import Dedup
 from engine.config.model import Config
 from engine.effects import Effects, buried
 from engine.entities import Entities
-from engine.errors import CorruptSnapshot, Permanent
+from engine.errors import CorruptSnapshot, Permanent, Retryable
 from engine.eventlog.base import Batch, DeadLetter
 from engine.eventlog.signals import SignalLog
 from engine.events import (
@@ -41,6 +42,7 @@ from engine.scoring.station import Ours, Station
 from engine.store.database import Database
 from engine.versions import Versions
 
+log = structlog.get_logger()
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -90,8 +92,16 @@ class Memory:
         state = self.state()
         self._build(config)
         self.load(state)
-        if self._cold is not None:
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Delete quiet series of what is no longer watched; where that cannot be done now, the next start does it."""
+        if self._cold is None:
+            return
+        try:
             self._cold.keep(self.scorer.watches())
+        except Retryable as error:
+            log.info("quiet series of what is no longer watched are kept", cause=error.line())
 
     # -- forward ------------------------------------------------------------------------------------------------------
 

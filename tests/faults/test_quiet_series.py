@@ -172,3 +172,25 @@ def test_a_database_that_is_away_while_they_come_back_is_waited_for(
         drain(house.engine)
         assert (house.engine.pipelines[0].scorer.series(), len(store(house))) == (2, 0)
         assert house.dead() == []
+
+
+def test_a_reload_while_the_database_is_away_is_whole(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is watched no longer is deleted another time: the new configuration holds from now on."""
+
+    def away(*_: object) -> NoReturn:
+        raise Retryable("no connection", place="the database")
+
+    detector = folder / "config/detectors/errors.yaml"
+    with opened(folder, tables=True) as house:
+        fall_quiet(house)
+        detector.write_text(SEASONAL.replace("every: 1m", "every: 5m"))
+        with monkeypatch.context() as patch:
+            patch.setattr(TableStore, "_delete", away)
+            house.engine.reload()
+            calls(house, "account/b", minutes=10)
+        assert house.engine.config.detectors["errors"].watch.every == 300.0
+        assert house.engine.pipelines[0].scorer.series() == 1
+        assert len(store(house)) == 1
+        house.engine.snapshot()
+    with opened(folder, tables=True, clock=house.clock) as house:
+        assert len(store(house)) == 0
