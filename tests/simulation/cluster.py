@@ -159,6 +159,17 @@ class Cluster:
                     pass
         self.trouble.on = before
 
+    def confirm(self) -> None:
+        """Let workers write down what they have: one that was robbed meanwhile, and did not notice, takes it anew.
+
+        Until it writes something it goes on with models of its own, of which nothing is ever kept.
+        """
+        for name in WORKERS:
+            self.snapshot(name)
+        for name in (*WORKERS, *WORKERS):
+            while self.turn(name):
+                pass
+
     # -- what is there ------------------------------------------------------------------------------------------------
 
     def state(self) -> State:

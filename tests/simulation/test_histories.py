@@ -100,6 +100,9 @@ def history(seed: int, scene: Scene, play: Play, *, rate: float = 0.02) -> tuple
             cluster.hand_in(payload)
             _disturb(cluster, trouble.dice, play.names)
         cluster.heal(act.healing, play.names)
+    trouble.on = False
+    if play.quiet:
+        cluster.confirm()
     return cluster.state(), trouble
 
 
