@@ -200,11 +200,11 @@ class Cluster:
             each.partition: {name: array.tobytes() for name, array in each.scorer.state().items()} for each in pipelines
         }
 
-    def _away(self) -> Counter[tuple[str, bytes]]:
-        """Return which series have left memory."""
+    def _away(self) -> set[tuple[str, bytes]]:
+        """Return which series have left memory; where a commit's answer was lost, one may be written down twice."""
         with self._database.reading() as session:
             rows = session.exec(select(QuietSeries.watch, QuietSeries.key).where(col(QuietSeries.back).is_(None))).all()
-        return Counter((watch, bytes(key)) for watch, key in rows)
+        return {(watch, bytes(key)) for watch, key in rows}
 
     # -- processes ----------------------------------------------------------------------------------------------------
 
