@@ -276,7 +276,7 @@ class Partitions:
 
     def _fenced(self, partition: int, error: Fenced) -> None:
         log.warning("partition taken away", partition=partition, error=str(error))
-        self._standing = replace(self._standing, fenced=self._standing.fenced + 1)
+        self._standing = replace(self._standing, fenced=self._standing.fenced + 1, restoring=None)
 
     def _let_go(self, partition: int) -> Pipeline:
         self._storage.log.leave(partition)

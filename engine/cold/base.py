@@ -238,13 +238,24 @@ class ColdStore(ABC):
 class ColdStores(ABC):
     """The stores of all partitions."""
 
-    @abstractmethod
+    def __init__(self) -> None:
+        self._open: dict[int, ColdStore] = {}
+
     def of(self, partition: int) -> ColdStore:
         """Return the store of a partition, opened once."""
+        if partition not in self._open:
+            self._open[partition] = self._opened(partition)
+        return self._open[partition]
 
     @abstractmethod
+    def _opened(self, partition: int) -> ColdStore:
+        """Open the store of a partition."""
+
     def close(self) -> None:
         """Let go of all of them."""
+        for store in self._open.values():
+            store.close()
+        self._open.clear()
 
 
 def to_bytes(key: str) -> bytes:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.cold.base import Away, ColdStore, ColdStores, Kept, Leaving, Wanted, hash_of, signed, to_text
+from engine.cold.base import Away, ColdStore, ColdStores, Kept, Leaving, Wanted, hash_of, signed, to_bytes, to_text
 from engine.embedded import connect, failures, transaction
 
 _SCHEMA = """
@@ -71,8 +71,7 @@ class FileStore(ColdStore):
         with failures(self._path), transaction(self._connection):
             self._write_back()
             ours, layout = self._named(watch), self._named(leaving.layout)
-            keys = (key.encode("utf-8", "surrogatepass") for key in leaving.keys)
-            rows = zip(keys, signed(leaving.hashes), leaving.states, strict=True)
+            rows = zip(map(to_bytes, leaving.keys), signed(leaving.hashes), leaving.states, strict=True)
             self._connection.executemany(
                 _PUT, ((ours, key, hash_, self.offset, leaving.mark, layout, state.data) for key, hash_, state in rows)
             )
@@ -149,17 +148,8 @@ class Files(ColdStores):
     """The folder of the partitions' files."""
 
     def __init__(self, folder: Path, *, synchronous: str = "FULL") -> None:
+        super().__init__()
         self._folder, self._synchronous = folder, synchronous
-        self._open: dict[int, FileStore] = {}
 
-    def of(self, partition: int) -> FileStore:
-        """Return the store of a partition, opened once."""
-        if partition not in self._open:
-            self._open[partition] = FileStore(self._folder / f"p{partition:05d}.db", synchronous=self._synchronous)
-        return self._open[partition]
-
-    def close(self) -> None:
-        """Let go of all files."""
-        for store in self._open.values():
-            store.close()
-        self._open.clear()
+    def _opened(self, partition: int) -> FileStore:
+        return FileStore(self._folder / f"p{partition:05d}.db", synchronous=self._synchronous)

@@ -183,17 +183,11 @@ class Tables(ColdStores):
     """The stores of a database."""
 
     def __init__(self, database: Database) -> None:
+        super().__init__()
         self._database = database
-        self._open: dict[int, TableStore] = {}
 
-    def of(self, partition: int) -> TableStore:
-        """Return the store of a partition, made once."""
-        if partition not in self._open:
-            self._open[partition] = TableStore(self._database, partition)
-        return self._open[partition]
-
-    def close(self) -> None:
-        """Do nothing: the database is the engine's."""
+    def _opened(self, partition: int) -> TableStore:
+        return TableStore(self._database, partition)
 
 
 def _some(all_: Iterable[_T]) -> Iterator[list[_T]]:
